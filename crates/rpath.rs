@@ -1,0 +1,13 @@
+//! The build script of every crate that links libtorch: writes the folder in which torch-sys found
+//! it into our own tests, examples and programs, so that they run without `LD_LIBRARY_PATH`.
+//! (`DEP_TCH_LIBTORCH_LIB` reaches direct dependents of torch-sys only, hence in each manifest.)
+
+fn main() {
+    println!("cargo:rerun-if-changed=../rpath.rs");
+    println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
+    if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB")
+        && cfg!(unix)
+    {
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
+    }
+}
