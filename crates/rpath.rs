@@ -5,9 +5,10 @@
 fn main() {
     println!("cargo:rerun-if-changed=../rpath.rs");
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
-    if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB")
-        && cfg!(unix)
-    {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
+    if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") {
+        println!("cargo:rustc-env=CATSCAN_LIBTORCH_LIB={folder}");
+        if cfg!(unix) {
+            println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
+        }
     }
 }

@@ -1,1 +1,18 @@
-//! placeholder
+//! What tch lacks, behind one safe interface. The only crate of the workspace with `unsafe`.
+//!
+//! In the order in which a program uses it:
+//!
+//! - [`allocator`]: memory that is kept and backed by huge pages, set up before the first tensor;
+//! - [`cuda`]: libtorch's CUDA half, loaded while the program runs, if it is there;
+//! - [`device`]: `auto | cpu | cuda[:n]` on a command line, resolved to a device that works;
+//! - [`libtorch`]: which libtorch this process runs on, and from where;
+//! - [`cpu`]: the processor's name, its vector and matrix units, its cores and threads.
+
+pub mod allocator;
+pub mod cpu;
+pub mod cuda;
+pub mod device;
+pub mod libtorch;
+
+pub use cuda::CudaStatus;
+pub use device::{DeviceError, DeviceSpec};
