@@ -68,7 +68,7 @@ fn load_once() -> CudaStatus {
             }
         }
         Err(error) => CudaStatus::Unloadable {
-            reason: error.to_string(),
+            reason: innermost(&error),
         },
     }
 }
