@@ -1,0 +1,18 @@
+//! Files seen as memory.
+
+use std::fs::File;
+use std::io;
+
+use memmap2::Mmap;
+
+/// Maps a file for reading.
+pub(crate) fn map(file: &File) -> io::Result<Mmap> {
+    // SAFETY: the map is read-only and private to us, but another process that truncates the file
+    // underneath would end this one with a signal. Caches are only ever replaced by renaming; for
+    // an archive of the user's, that risk is accepted: the alternative is one lock or one file
+    // handle a thread.
+    #[allow(unsafe_code)]
+    unsafe {
+        Mmap::map(file)
+    }
+}

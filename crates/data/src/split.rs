@@ -1,0 +1,195 @@
+//! The split: who trains, who validates, who is kept for the one final test.
+//!
+//! Stratified: each class is dealt out by itself, in the ratio of the rule, so 25,000 pictures of
+//! two classes at 17:4:4 give exactly 17,000 / 4,000 / 4,000 with equal halves. The order of a
+//! class before dealing is the natural order of its names, so a split depends on names and seed,
+//! never on how a file system lists a folder.
+//!
+//! A folder that brings its own parts keeps them. Parts it lacks are carved out of its train
+//! part: with `train` and `test` given, a class's train pictures are dealt in the ratio
+//! train : val, so that 17:4:4 keeps 17/21 of them for training.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Part, SplitRule};
+use crate::dataset::Sample;
+use crate::draw;
+use crate::error::Rejected;
+
+/// Sample indices by part, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Split {
+    pub train: Vec<u32>,
+    pub val: Vec<u32>,
+    pub test: Vec<u32>,
+}
+
+impl Split {
+    pub fn part(&self, part: Part) -> &[u32] {
+        match part {
+            Part::Train => &self.train,
+            Part::Val => &self.val,
+            Part::Test => &self.test,
+        }
+    }
+
+    fn part_mut(&mut self, part: Part) -> &mut Vec<u32> {
+        match part {
+            Part::Train => &mut self.train,
+            Part::Val => &mut self.val,
+            Part::Test => &mut self.test,
+        }
+    }
+
+    /// Deals `samples` out. `fixed[i]` is the part its folder already gives sample `i`; sources
+    /// without parts give `None` for all. `samples` are in their final (natural) order.
+    pub fn deal(
+        samples: &[Sample],
+        fixed: &[Option<Part>],
+        classes: &[String],
+        rule: &SplitRule,
+    ) -> Split {
+        let mut split = Split::default();
+        let brings = |part| fixed.contains(&Some(part));
+        // The train part shares with whatever parts are not there already.
+        let mut ratio = rule.ratio.map(u64::from);
+        for (share, part) in ratio.iter_mut().zip(Part::ALL) {
+            if part != Part::Train && brings(part) {
+                *share = 0;
+            }
+        }
+        for (label, class) in classes.iter().enumerate() {
+            let mut pool = Vec::new();
+            for (i, sample) in samples.iter().enumerate() {
+                if sample.label as usize != label {
+                    continue;
+                }
+                match fixed[i] {
+                    None | Some(Part::Train) => pool.push(i as u32),
+                    Some(part) => split.part_mut(part).push(i as u32),
+                }
+            }
+            shuffle(&mut pool, rule.seed, class);
+            let counts = shares(pool.len(), ratio);
+            for (part, count) in Part::ALL.into_iter().zip(counts) {
+                split.part_mut(part).extend(pool.drain(..count));
+            }
+        }
+        for part in Part::ALL {
+            split.part_mut(part).sort_unstable();
+        }
+        split
+    }
+}
+
+/// The class's name keys its stream: a class more or less leaves the others' split alone.
+fn shuffle(pool: &mut [u32], seed: u64, class: &str) {
+    let mut stream = draw::stream(seed, 0, 0, &format!("split {class}"));
+    for i in (1..pool.len()).rev() {
+        pool.swap(i, stream.below(i as u64 + 1) as usize);
+    }
+}
+
+/// How many of `n` go to each part: rounded shares, the rest to train, but at least one picture to
+/// each part with a share as long as the class has enough of them.
+fn shares(n: usize, ratio: [u64; 3]) -> [usize; 3] {
+    let total: u64 = ratio.iter().sum();
+    let mut counts = [0; 3];
+    for part in [1, 2] {
+        let rounded = (2 * n as u64 * ratio[part] + total) / (2 * total);
+        counts[part] = if ratio[part] > 0 { (rounded as usize).max(1) } else { 0 };
+    }
+    // A class of one or two pictures: train first, then val.
+    counts[1] = counts[1].min(n.saturating_sub(1));
+    counts[2] = counts[2].min(n.saturating_sub(1 + counts[1]));
+    counts[0] = n - counts[1] - counts[2];
+    counts
+}
+
+/// What `split.json` holds: enough to repeat the split, or to check it picture by picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SplitRecord {
+    pub source: String,
+    /// Of class names and of every picture's name, label and bytes; the same wherever they lie.
+    pub digest: String,
+    pub rule: SplitRule,
+    pub classes: Vec<String>,
+    pub train: Vec<String>,
+    pub val: Vec<String>,
+    pub test: Vec<String>,
+    /// Pictures that could not be used, with the reason.
+    pub rejected: Vec<Rejected>,
+    /// Files that were not taken for pictures of the set, with the reason.
+    pub ignored: Vec<Rejected>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples(per_class: &[usize]) -> (Vec<Sample>, Vec<String>) {
+        let mut all = Vec::new();
+        for (label, n) in per_class.iter().enumerate() {
+            let sample = |i| Sample { name: format!("{label}/{i}.jpg"), label: label as u32 };
+            all.extend((0..*n).map(sample));
+        }
+        (all, (0..per_class.len()).map(|label| format!("class {label}")).collect())
+    }
+
+    fn rule(seed: u64) -> SplitRule {
+        SplitRule { ratio: [17, 4, 4], seed }
+    }
+
+    #[test]
+    fn the_studys_split_is_exact_and_balanced() {
+        let (all, classes) = samples(&[12_500, 12_500]);
+        let split = Split::deal(&all, &vec![None; all.len()], &classes, &rule(0));
+        assert_eq!([split.train.len(), split.val.len(), split.test.len()], [17_000, 4_000, 4_000]);
+        for part in Part::ALL {
+            let dogs = split.part(part).iter().filter(|i| all[**i as usize].label == 1).count();
+            assert_eq!(dogs * 2, split.part(part).len());
+        }
+        let mut seen: Vec<u32> = Part::ALL.iter().flat_map(|p| split.part(*p).to_vec()).collect();
+        seen.sort_unstable();
+        assert_eq!(seen, (0..25_000).collect::<Vec<u32>>(), "each picture is in one part");
+    }
+
+    #[test]
+    fn the_seed_deals_and_classes_do_not_disturb_each_other() {
+        let (two, classes) = samples(&[50, 50]);
+        let (three, more) = samples(&[50, 50, 30]);
+        let deal = |all: &[Sample], classes: &[String], seed| {
+            Split::deal(all, &vec![None; all.len()], classes, &rule(seed))
+        };
+        let first = deal(&two, &classes, 1);
+        assert_eq!(first, deal(&two, &classes, 1));
+        assert_ne!(first, deal(&two, &classes, 2));
+        let kept: Vec<u32> = deal(&three, &more, 1).val.into_iter().filter(|i| *i < 100).collect();
+        assert_eq!(first.val, kept);
+    }
+
+    #[test]
+    fn parts_that_are_given_stay_and_the_rest_is_carved_from_train() {
+        let (all, classes) = samples(&[42, 42]);
+        let fixed: Vec<Option<Part>> = (0..84)
+            .map(|i| Some(if i % 2 == 0 { Part::Train } else { Part::Test }))
+            .collect();
+        let split = Split::deal(&all, &fixed, &classes, &rule(0));
+        assert_eq!([split.train.len(), split.val.len(), split.test.len()], [34, 8, 42]);
+        assert!(split.test.iter().all(|i| i % 2 == 1));
+        let fixed: Vec<Option<Part>> = (0..84).map(|i| Some(Part::ALL[i % 3])).collect();
+        let split = Split::deal(&all, &fixed, &classes, &rule(0));
+        assert_eq!([split.train.len(), split.val.len(), split.test.len()], [28, 28, 28]);
+    }
+
+    #[test]
+    fn small_classes_still_reach_each_part() {
+        assert_eq!(shares(3, [17, 4, 4]), [1, 1, 1]);
+        assert_eq!(shares(2, [17, 4, 4]), [1, 1, 0]);
+        assert_eq!(shares(1, [17, 4, 4]), [1, 0, 0]);
+        assert_eq!(shares(0, [17, 4, 4]), [0, 0, 0]);
+        assert_eq!(shares(10, [8, 0, 2]), [8, 0, 2]);
+        assert_eq!(shares(10, [1, 0, 0]), [10, 0, 0]);
+    }
+}
