@@ -1,1 +1,35 @@
-//! placeholder
+//! Convolutional networks whose pooling is a value per site, with weights by PyTorch's names and a
+//! tap on every layer.
+//!
+//! The crate in reading order, which is also the flow of a picture through it:
+//!
+//! 1. [`config`]: what a model is, as plain data: a row's name, pooling by site, conventions.
+//! 2. [`table`]: MODELS, the registry; [`pool`]: POOLS and the pooling layers.
+//! 3. [`init`]: an initial tensor as a pure function of (seed, parameter name).
+//! 4. [`layers`]: convolution, batch norm and linear, with nothing left to a library's default.
+//! 5. [`densenet`]: Dense networks, from those layers.
+//! 6. [`model`]: the public entrance: build, check the input, forward.
+//! 7. [`taps`]: the named activations a forward shows; [`weights`]: named tensors, load and save.
+//!
+//! The letters used for axes: `N` pictures of a batch, `C` channels, `H W` space, `K` outputs.
+
+pub mod builder;
+pub mod config;
+pub mod densenet;
+pub mod error;
+pub mod init;
+pub mod layers;
+pub mod model;
+mod nearest;
+pub mod pool;
+pub mod table;
+pub mod taps;
+pub mod weights;
+
+pub use config::{Convention, Mode, ModelConfig, Pooling, Precision};
+pub use error::ModelError;
+pub use model::Model;
+pub use pool::{POOLS, Pool, PoolRow};
+pub use table::{MODELS, ModelRow};
+pub use taps::Taps;
+pub use weights::{Role, Weight, Weights};

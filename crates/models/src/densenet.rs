@@ -1,0 +1,296 @@
+//! Dense convolutional networks, DenseNet-BC (Huang, Liu, van der Maaten & Weinberger 2017,
+//! *Densely Connected Convolutional Networks*, arXiv:1608.06993, §3 and table 1).
+//!
+//! `[N, C, H, W] -> [N, K]`. Layer ℓ of a block sees all earlier maps of the block, `k0 + k (ℓ - 1)`
+//! of them (equation 2), and adds `k`, the growth:
+//!
+//! ```text
+//! stem        7×7/2 conv, norm, relu, 3×3/2 pool
+//! block i     ×n: norm, relu, 1×1 conv to 4k; norm, relu, 3×3 conv to k; concatenate
+//! transition  norm, relu, 1×1 conv to ⌊θ C⌋, 2×2/2 pool     (after each block but the last)
+//! head        norm, relu, global pool, linear
+//! ```
+//!
+//! Names, order and arithmetic are torchvision's; the poolings are values. What we do differently:
+//! a block appends each layer's maps to one growing tensor instead of concatenating the whole list
+//! of pieces at every layer. The values are equal and there are O(n) instead of O(n²) small
+//! operations in backward.
+
+use tch::{Kind, Tensor};
+
+use crate::builder::{Builder, NamedPool, TapKind};
+use crate::config::{Mode, ModelConfig};
+use crate::error::ModelError;
+use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Linear};
+use crate::model::Network;
+use crate::pool::Extent;
+use crate::taps::Taps;
+
+/// What distinguishes one DenseNet from another, in the paper's words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DenseNetConfig {
+    /// `k`, the maps each layer adds.
+    pub growth: i64,
+    /// Layers of each dense block.
+    pub blocks: &'static [i64],
+    /// A layer's 1×1 convolution makes `bottleneck · k` maps (the B of BC).
+    pub bottleneck: i64,
+    /// `θ`, the share of maps a transition keeps (the C of BC).
+    pub compression: f64,
+    /// `k0`, the maps of the stem.
+    pub stem_features: i64,
+}
+
+/// Table 1, first column.
+pub const DENSENET_121: DenseNetConfig = DenseNetConfig {
+    growth: 32,
+    blocks: &[6, 12, 24, 16],
+    bottleneck: 4,
+    compression: 0.5,
+    stem_features: 64,
+};
+
+/// Table 1, second column.
+pub const DENSENET_169: DenseNetConfig = DenseNetConfig {
+    blocks: &[6, 12, 32, 32],
+    ..DENSENET_121
+};
+
+/// Table 1, third column.
+pub const DENSENET_201: DenseNetConfig = DenseNetConfig {
+    blocks: &[6, 12, 48, 32],
+    ..DENSENET_121
+};
+
+/// Table 1, fourth column.
+pub const DENSENET_264: DenseNetConfig = DenseNetConfig {
+    blocks: &[6, 12, 64, 48],
+    ..DENSENET_121
+};
+
+/// The wide one of the paper's first version (arXiv:1608.06993v3) and of torchvision.
+pub const DENSENET_161: DenseNetConfig = DenseNetConfig {
+    growth: 48,
+    blocks: &[6, 12, 36, 24],
+    stem_features: 96,
+    ..DENSENET_121
+};
+
+/// Every kind of layer that DenseNet-121 has, in few and narrow ones.
+pub const DENSENET_MINI: DenseNetConfig = DenseNetConfig {
+    growth: 8,
+    blocks: &[2, 2, 2, 2],
+    stem_features: 16,
+    ..DENSENET_121
+};
+
+/// A DenseNet.
+#[derive(Debug)]
+pub struct DenseNet {
+    conv0: Conv2d,
+    norm0: BatchNorm2d,
+    pool0: NamedPool,
+    blocks: Vec<DenseBlock>,
+    transitions: Vec<Transition>,
+    last_norm: BatchNorm2d,
+    head_pool: NamedPool,
+    classifier: Linear,
+    kind: Kind,
+}
+
+#[derive(Debug)]
+struct DenseBlock {
+    name: String,
+    layers: Vec<DenseLayer>,
+}
+
+#[derive(Debug)]
+struct DenseLayer {
+    norm1: BatchNorm2d,
+    conv1: Conv2d,
+    norm2: BatchNorm2d,
+    conv2: Conv2d,
+}
+
+#[derive(Debug)]
+struct Transition {
+    norm: BatchNorm2d,
+    conv: Conv2d,
+    pool: NamedPool,
+}
+
+impl DenseNet {
+    /// Builds the network, its layers in forward order.
+    ///
+    /// # Errors
+    /// Another number of transition poolings than the shape has transitions.
+    pub fn new(
+        shape: &DenseNetConfig,
+        config: &ModelConfig,
+        builder: &mut Builder,
+    ) -> Result<DenseNet, ModelError> {
+        let (wanted, got) = (shape.blocks.len() - 1, config.pooling.transitions.len());
+        if got != wanted {
+            return Err(ModelError::Config {
+                model: config.name.clone(),
+                key: "pooling.transitions",
+                value: format!("{got} poolings"),
+                want: format!("{wanted}, one a transition"),
+            });
+        }
+        let conv0 = Conv2d::new(
+            builder,
+            "features.conv0".into(),
+            ConvShape {
+                in_channels: config.in_channels,
+                out_channels: shape.stem_features,
+                size: 7,
+                stride: 2,
+                padding: 3,
+            },
+        );
+        let norm0 = BatchNorm2d::new(builder, "features.norm0".into(), shape.stem_features);
+        let pool0 = builder.pool("features.pool0".into(), config.pooling.stem, Extent::STEM);
+
+        let mut channels = shape.stem_features;
+        let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
+        for (i, &layers) in shape.blocks.iter().enumerate() {
+            let name = format!("features.denseblock{}", i + 1);
+            blocks.push(DenseBlock::new(builder, name, layers, channels, shape));
+            channels += layers * shape.growth;
+            if let Some(&pool) = config.pooling.transitions.get(i) {
+                let name = format!("features.transition{}", i + 1);
+                let kept = (shape.compression * channels as f64).floor() as i64;
+                let norm = BatchNorm2d::new(builder, format!("{name}.norm"), channels);
+                let conv = Conv2d::new(builder, format!("{name}.conv"), pointwise(channels, kept));
+                let pool = builder.pool(format!("{name}.pool"), pool, Extent::TRANSITION);
+                transitions.push(Transition { norm, conv, pool });
+                channels = kept;
+            }
+        }
+        let last_name = format!("features.norm{}", shape.blocks.len() + 1);
+        let last_norm = BatchNorm2d::new(builder, last_name, channels);
+        // torchvision pools here by a function, which has no module path; this is timm's.
+        let head_pool = builder.pool("global_pool".into(), config.pooling.head, Extent::Global);
+        let classifier = Linear::new(builder, "classifier".into(), channels, config.outputs);
+        let kind = builder.kind();
+        Ok(DenseNet {
+            conv0,
+            norm0,
+            pool0,
+            blocks,
+            transitions,
+            last_norm,
+            head_pool,
+            classifier,
+            kind,
+        })
+    }
+}
+
+impl Network for DenseNet {
+    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        let x = self.conv0.forward(&x.to_kind(self.kind), taps);
+        let x = self.norm0.forward_relu(&x, mode, taps);
+        let mut x = self.pool0.forward(&x, mode, taps);
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = block.forward(x, mode, taps);
+            if let Some(transition) = self.transitions.get(i) {
+                x = transition.forward(&x, mode, taps);
+            }
+        }
+        let x = self.last_norm.forward_relu(&x, mode, taps);
+        // The head is 32-bit in every precision: its maps are small and its logits must be exact.
+        let x = self.head_pool.forward(&x.to_kind(Kind::Float), mode, taps); // [N, C]
+        self.classifier.forward(&x, taps)
+    }
+
+    fn last_map_size(&self, picture_px: i64) -> i64 {
+        let half_of_odd = |size: i64| (size - 1) / 2 + 1; // 7×7/2 pad 3, and 3×3/2 pad 1
+        let stem = half_of_odd(half_of_odd(picture_px));
+        self.transitions.iter().fold(stem, |size, _| size / 2)
+    }
+
+    fn block_names(&self) -> Vec<String> {
+        let mut names = vec![self.pool0.name.clone()];
+        names.extend(self.blocks.iter().map(|block| block.name.clone()));
+        names.push(self.last_norm.name.clone());
+        names
+    }
+}
+
+impl DenseBlock {
+    fn new(
+        builder: &mut Builder,
+        name: String,
+        layers: i64,
+        channels: i64,
+        shape: &DenseNetConfig,
+    ) -> DenseBlock {
+        let layers = (0..layers)
+            .map(|l| {
+                let layer = format!("{name}.denselayer{}", l + 1);
+                DenseLayer::new(builder, &layer, channels + l * shape.growth, shape)
+            })
+            .collect();
+        builder.tap(&name, TapKind::Block);
+        DenseBlock { name, layers }
+    }
+
+    /// `[N, C, H, W] -> [N, C + layers·k, H, W]`.
+    fn forward(&self, mut x: Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        for layer in &self.layers {
+            let new = layer.forward(&x, mode, taps);
+            x = Tensor::cat(&[&x, &new], 1);
+        }
+        taps.show(&self.name, &x);
+        x
+    }
+}
+
+impl DenseLayer {
+    fn new(builder: &mut Builder, name: &str, channels: i64, shape: &DenseNetConfig) -> DenseLayer {
+        let wide = shape.bottleneck * shape.growth;
+        let three = ConvShape {
+            in_channels: wide,
+            out_channels: shape.growth,
+            size: 3,
+            stride: 1,
+            padding: 1,
+        };
+        DenseLayer {
+            norm1: BatchNorm2d::new(builder, format!("{name}.norm1"), channels),
+            conv1: Conv2d::new(builder, format!("{name}.conv1"), pointwise(channels, wide)),
+            norm2: BatchNorm2d::new(builder, format!("{name}.norm2"), wide),
+            conv2: Conv2d::new(builder, format!("{name}.conv2"), three),
+        }
+    }
+
+    /// `[N, C, H, W] -> [N, k, H, W]`.
+    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        let x = self.norm1.forward_relu(x, mode, taps);
+        let x = self.conv1.forward(&x, taps);
+        let x = self.norm2.forward_relu(&x, mode, taps);
+        self.conv2.forward(&x, taps)
+    }
+}
+
+impl Transition {
+    /// `[N, C, H, W] -> [N, ⌊θ C⌋, H / 2, W / 2]`.
+    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        let x = self.norm.forward_relu(x, mode, taps);
+        let x = self.conv.forward(&x, taps);
+        self.pool.forward(&x, mode, taps)
+    }
+}
+
+/// A 1×1 convolution.
+fn pointwise(in_channels: i64, out_channels: i64) -> ConvShape {
+    ConvShape {
+        in_channels,
+        out_channels,
+        size: 1,
+        stride: 1,
+        padding: 0,
+    }
+}

@@ -1,0 +1,86 @@
+//! Initial values: each tensor is a pure function of (seed, parameter name, shape, convention).
+//!
+//! Its draws come from a ChaCha8 stream keyed by blake3 of (seed, name), so no tensor depends on
+//! which others were made before it: two models share the initial values of every parameter whose
+//! name and shape they share, which is what makes the arms of an experiment paired.
+
+use rand::SeedableRng;
+use rand::distr::{Distribution, Uniform};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::StandardNormal;
+use tch::Tensor;
+
+use crate::config::Convention;
+
+/// What a tensor starts as; the convention says what that means in numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Values {
+    Zeros,
+    Ones,
+    /// A convolution's weight `[C', C, size, size]`.
+    Convolution,
+    /// A linear layer's weight `[K, C]`.
+    Linear,
+}
+
+/// The initial tensor of the parameter `name`: 32-bit, on the CPU.
+pub fn initial(
+    seed: u64,
+    name: &str,
+    dims: &[i64],
+    values: Values,
+    convention: Convention,
+) -> Tensor {
+    let count = dims.iter().product::<i64>() as usize;
+    let (fan_in, fan_out) = fans(dims);
+    let glorot_bound = (6.0 / (fan_in + fan_out)).sqrt();
+    let numbers = match (values, convention) {
+        (Values::Zeros, _) => vec![0.0; count],
+        (Values::Ones, _) => vec![1.0; count],
+        (Values::Convolution, Convention::Torchvision) => {
+            normal(stream(seed, name), count, (2.0 / fan_in).sqrt())
+        }
+        // torch's Linear: kaiming_uniform with a = √5, whose bound comes to 1/√fan_in.
+        (Values::Linear, Convention::Torchvision) => {
+            uniform(stream(seed, name), count, 1.0 / fan_in.sqrt())
+        }
+        (Values::Convolution | Values::Linear, Convention::Keras) => {
+            uniform(stream(seed, name), count, glorot_bound)
+        }
+    };
+    Tensor::from_slice(&numbers).view(dims)
+}
+
+/// Inputs to one output and outputs of one input: `(C · size², C' · size²)` for `[C', C, size…]`.
+fn fans(dims: &[i64]) -> (f64, f64) {
+    let window = dims.iter().skip(2).product::<i64>() as f64;
+    let at = |axis: usize| dims.get(axis).copied().unwrap_or(1) as f64;
+    (at(1) * window, at(0) * window)
+}
+
+/// The random stream of one tensor.
+fn stream(seed: u64, name: &str) -> ChaCha8Rng {
+    let mut hasher = blake3::Hasher::new_derive_key("catscan models: initial values, version 1");
+    hasher.update(&seed.to_le_bytes());
+    hasher.update(name.as_bytes());
+    ChaCha8Rng::from_seed(*hasher.finalize().as_bytes())
+}
+
+/// `count` draws from N(0, deviation²).
+fn normal(rng: ChaCha8Rng, count: usize, deviation: f64) -> Vec<f32> {
+    let draws = Distribution::<f64>::sample_iter(StandardNormal, rng);
+    draws
+        .take(count)
+        .map(|draw| (draw * deviation) as f32)
+        .collect()
+}
+
+/// `count` draws from U(-bound, bound).
+fn uniform(rng: ChaCha8Rng, count: usize, bound: f64) -> Vec<f32> {
+    let range = Uniform::new(-bound, bound).expect("a bound is positive and finite");
+    range
+        .sample_iter(rng)
+        .take(count)
+        .map(|draw: f64| draw as f32)
+        .collect()
+}

@@ -1,0 +1,33 @@
+//! The classifier: `y = x Wᵀ + b`, always in 32-bit.
+//!
+//! `[N, C] -> [N, K]`.
+
+use tch::Tensor;
+
+use crate::builder::{Builder, TapKind};
+use crate::init::Values;
+use crate::taps::Taps;
+
+/// A linear layer with weight `[K, C]` and bias `[K]`.
+#[derive(Debug)]
+pub struct Linear {
+    pub name: String,
+    pub weight: Tensor,
+    pub bias: Tensor,
+}
+
+impl Linear {
+    pub fn new(builder: &mut Builder, name: String, features: i64, outputs: i64) -> Linear {
+        let dims = [outputs, features];
+        let weight = builder.parameter(format!("{name}.weight"), &dims, Values::Linear);
+        let bias = builder.parameter(format!("{name}.bias"), &[outputs], Values::Zeros);
+        builder.tap(&name, TapKind::Linear);
+        Linear { name, weight, bias }
+    }
+
+    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        let y = x.linear(&self.weight, Some(&self.bias));
+        taps.show(&self.name, &y);
+        y
+    }
+}

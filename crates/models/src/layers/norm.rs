@@ -1,0 +1,77 @@
+//! Batch normalisation (Ioffe & Szegedy 2015, *Batch Normalization*, arXiv:1502.03167, algorithm 1)
+//! over each channel: `y = γ (x - μ) / √(σ² + eps) + β`.
+//!
+//! `[N, C, H, W] -> [N, C, H, W]`. In training μ and σ² are the batch's, and the running ones move
+//! towards them by `momentum` (the variance unbiased, as in PyTorch); in evaluation they are the
+//! running ones. γ starts at 1 (tch's own starts at random), β at 0. Statistics and parameters are
+//! 32-bit for bf16 maps too.
+
+use tch::{Device, Tensor};
+
+use crate::builder::{Builder, TapKind};
+use crate::config::Mode;
+use crate::init::Values;
+use crate::taps::Taps;
+
+/// Batch norm, with the ReLU that follows every one of them in these networks.
+#[derive(Debug)]
+pub struct BatchNorm2d {
+    pub name: String,
+    pub weight: Tensor,
+    pub bias: Tensor,
+    pub running_mean: Tensor,
+    pub running_var: Tensor,
+    pub momentum: f64,
+    pub eps: f64,
+}
+
+impl BatchNorm2d {
+    pub fn new(builder: &mut Builder, name: String, channels: i64) -> BatchNorm2d {
+        let dims = [channels];
+        let weight = builder.parameter(format!("{name}.weight"), &dims, Values::Ones);
+        let bias = builder.parameter(format!("{name}.bias"), &dims, Values::Zeros);
+        let running_mean = builder.buffer(format!("{name}.running_mean"), &dims, Values::Zeros);
+        let running_var = builder.buffer(format!("{name}.running_var"), &dims, Values::Ones);
+        builder.tap(&name, TapKind::Norm);
+        let (momentum, eps) = (
+            builder.convention().norm_momentum(),
+            builder.convention().norm_eps(),
+        );
+        BatchNorm2d {
+            name,
+            weight,
+            bias,
+            running_mean,
+            running_var,
+            momentum,
+            eps,
+        }
+    }
+
+    /// The norm alone; in training it also updates the running statistics.
+    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        let y = x.batch_norm(
+            Some(&self.weight),
+            Some(&self.bias),
+            Some(&self.running_mean),
+            Some(&self.running_var),
+            mode == Mode::Train,
+            self.momentum,
+            self.eps,
+            /* cudnn_enabled */ self.weight.device() != Device::Cpu,
+        );
+        taps.show(&self.name, &y);
+        y
+    }
+
+    /// The norm, then `max(0, ·)`. The ReLU overwrites the norm's output, which backward does not
+    /// need, unless a tap keeps that.
+    pub fn forward_relu(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        let mut y = self.forward(x, mode, taps);
+        if taps.wants(&self.name) {
+            y.relu()
+        } else {
+            y.relu_()
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! The public entrance: build a model from its configuration, check what is given to it, run it.
+
+use std::fmt::Debug;
+
+use tch::{Device, Tensor};
+
+use crate::builder::{Builder, TapKind};
+use crate::config::{Mode, ModelConfig};
+use crate::error::ModelError;
+use crate::nearest::nearest;
+use crate::table::ModelRow;
+use crate::taps::Taps;
+use crate::weights::Weights;
+
+/// A network with its weights.
+#[derive(Debug)]
+pub struct Model {
+    config: ModelConfig,
+    network: Box<dyn Network>,
+    weights: Weights,
+    taps: Vec<(String, TapKind)>,
+}
+
+/// What a family of networks must offer to be a model.
+pub trait Network: Debug + Send {
+    /// `[N, C, H, W] -> [N, K]`, both 32-bit; the input has been checked.
+    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor;
+
+    /// Height (or width) of the last map for this height (or width) of the picture, below 1 if the
+    /// picture is too small.
+    fn last_map_size(&self, picture_px: i64) -> i64;
+
+    /// The taps worth a class activation map, from the stem to the head.
+    fn block_names(&self) -> Vec<String>;
+}
+
+impl Model {
+    /// Builds a model. Every initial tensor is a pure function of (seed, parameter name), so models
+    /// of one seed share initial weights wherever name and shape agree.
+    ///
+    /// # Errors
+    /// An unknown name, or numbers no model can have.
+    pub fn build(config: &ModelConfig, seed: u64, device: Device) -> Result<Model, ModelError> {
+        let row = ModelRow::find(&config.name)?;
+        for (key, value) in [
+            ("in_channels", config.in_channels),
+            ("outputs", config.outputs),
+        ] {
+            if value < 1 {
+                let (model, value) = (config.name.clone(), value.to_string());
+                return Err(ModelError::Config {
+                    model,
+                    key,
+                    value,
+                    want: "at least 1".into(),
+                });
+            }
+        }
+        let mut builder = Builder::new(config, seed, device);
+        let network = row.network(config, &mut builder)?;
+        let (entries, taps) = builder.finish();
+        let text = serde_json::to_string(config).expect("a configuration is plain data");
+        let weights = Weights::new(entries, &config.name, text);
+        Ok(Model {
+            config: config.clone(),
+            network,
+            weights,
+            taps,
+        })
+    }
+
+    /// `[N, C, H, W] -> [N, K]`: 32-bit pictures to 32-bit logits. The picture's strides are kept
+    /// throughout, so give channels_last to compute in channels_last. `taps` is emptied first.
+    ///
+    /// # Panics
+    /// With [`Model::check_input`]'s message, before the first operation.
+    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        if let Err(error) = self.check_input(&x.size(), mode) {
+            panic!("{error}");
+        }
+        taps.clear();
+        self.network.forward(x, mode, taps)
+    }
+
+    /// Whether a batch of this shape `[N, C, H, W]` can be forwarded, with both numbers if not.
+    pub fn check_input(&self, shape: &[i64], mode: Mode) -> Result<(), ModelError> {
+        let model = self.config.name.clone();
+        let channels = self.config.in_channels;
+        let &[pictures, got_channels, height, width] = shape else {
+            let hint = "give a batch of pictures";
+            return Err(ModelError::InputShape {
+                model,
+                got: shape.to_vec(),
+                channels,
+                hint,
+            });
+        };
+        if got_channels != channels || pictures < 1 {
+            let hint = "convert the pictures or set in_channels in the recipe";
+            return Err(ModelError::InputShape {
+                model,
+                got: shape.to_vec(),
+                channels,
+                hint,
+            });
+        }
+        let smallest = self.smallest_px();
+        if height.min(width) < smallest {
+            return Err(ModelError::InputSize {
+                model,
+                height,
+                width,
+                smallest,
+            });
+        }
+        let map = |size| self.network.last_map_size(size);
+        let values = pictures * map(height) * map(width);
+        if mode == Mode::Train && values < 2 {
+            return Err(ModelError::TooFewValues {
+                model,
+                pictures,
+                height,
+                width,
+                values,
+            });
+        }
+        Ok(())
+    }
+
+    /// The smallest legal height and width of a picture.
+    pub fn smallest_px(&self) -> i64 {
+        (1..)
+            .find(|&size| self.network.last_map_size(size) >= 1)
+            .expect("some size is large enough")
+    }
+
+    pub fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    pub fn weights(&self) -> &Weights {
+        &self.weights
+    }
+
+    /// The names of all taps, in forward order.
+    pub fn tap_names(&self) -> Vec<String> {
+        self.taps.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The names of the convolutions' taps, in forward order.
+    pub fn conv_names(&self) -> Vec<String> {
+        let convs = self.taps.iter().filter(|(_, kind)| *kind == TapKind::Conv);
+        convs.map(|(name, _)| name.clone()).collect()
+    }
+
+    /// The taps worth a class activation map, from the stem to the head.
+    pub fn block_names(&self) -> Vec<String> {
+        self.network.block_names()
+    }
+
+    /// Taps that keep these names.
+    ///
+    /// # Errors
+    /// A name this model does not show, with the nearest one it does.
+    pub fn taps<S: AsRef<str>>(&self, names: &[S]) -> Result<Taps, ModelError> {
+        let known = || self.taps.iter().map(|(name, _)| name.as_str());
+        for name in names.iter().map(AsRef::as_ref) {
+            if !known().any(|tap| tap == name) {
+                let (model, nearest) = (self.config.name.clone(), nearest(name, known()));
+                return Err(ModelError::UnknownTap {
+                    model,
+                    name: name.to_string(),
+                    nearest,
+                });
+            }
+        }
+        Ok(Taps::only(names.iter().map(AsRef::as_ref)))
+    }
+}

@@ -1,0 +1,122 @@
+//! MODELS, the registry: a row is a name, a line, a paper and the network's shape as data.
+
+use crate::builder::Builder;
+use crate::config::ModelConfig;
+use crate::densenet::{
+    DENSENET_121, DENSENET_161, DENSENET_169, DENSENET_201, DENSENET_264, DENSENET_MINI, DenseNet,
+    DenseNetConfig,
+};
+use crate::error::ModelError;
+use crate::model::Network;
+use crate::nearest::nearest;
+
+const DENSENET_PAPER: &str = "Huang et al. 2017, Densely Connected Convolutional Networks, \
+                              arXiv:1608.06993";
+
+/// Every model there is.
+pub static MODELS: &[ModelRow] = &[
+    dense(
+        "densenet121",
+        "DenseNet-BC of 121 layers, growth 32",
+        DENSENET_121,
+    ),
+    dense(
+        "densenet161",
+        "DenseNet-BC of 161 layers, growth 48",
+        DENSENET_161,
+    ),
+    dense(
+        "densenet169",
+        "DenseNet-BC of 169 layers, growth 32",
+        DENSENET_169,
+    ),
+    dense(
+        "densenet201",
+        "DenseNet-BC of 201 layers, growth 32",
+        DENSENET_201,
+    ),
+    dense(
+        "densenet264",
+        "DenseNet-BC of 264 layers, growth 32",
+        DENSENET_264,
+    ),
+    dense(
+        "densenet-mini",
+        "a small twin of DenseNet-121 for tests and smoke runs",
+        DENSENET_MINI,
+    ),
+];
+
+/// A row of [`MODELS`].
+#[derive(Debug)]
+pub struct ModelRow {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub paper: &'static str,
+    pub family: Family,
+}
+
+/// The shape of a network as data, by family.
+#[derive(Debug, Clone)]
+pub enum Family {
+    DenseNet(DenseNetConfig),
+}
+
+const fn dense(name: &'static str, about: &'static str, config: DenseNetConfig) -> ModelRow {
+    ModelRow {
+        name,
+        about,
+        paper: DENSENET_PAPER,
+        family: Family::DenseNet(config),
+    }
+}
+
+impl ModelRow {
+    /// The row called `name`, or an error with the nearest name.
+    pub fn find(name: &str) -> Result<&'static ModelRow, ModelError> {
+        MODELS.iter().find(|row| row.name == name).ok_or_else(|| {
+            let nearest = nearest(name, MODELS.iter().map(|row| row.name));
+            ModelError::UnknownModel {
+                name: name.to_string(),
+                nearest,
+            }
+        })
+    }
+
+    /// Makes this row's network, its parameters and its taps in `builder`.
+    pub(crate) fn network(
+        &self,
+        config: &ModelConfig,
+        builder: &mut Builder,
+    ) -> Result<Box<dyn Network>, ModelError> {
+        match &self.family {
+            Family::DenseNet(shape) => Ok(Box::new(DenseNet::new(shape, config, builder)?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_gets_the_nearest() {
+        let error = ModelRow::find("densnet121").unwrap_err();
+        assert!(
+            error.to_string().contains("nearest is densenet121"),
+            "{error}"
+        );
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn names_are_unique() {
+        for row in MODELS {
+            assert!(
+                std::ptr::eq(ModelRow::find(row.name).unwrap(), row),
+                "{}",
+                row.name
+            );
+        }
+    }
+}
