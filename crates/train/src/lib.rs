@@ -1,1 +1,45 @@
-//! placeholder
+//! Recipes, the training loop, metrics, checkpoints and run records. In reading order:
+//!
+//! 1. [`recipe`]: what one training is, as plain data; validated, hashed, written as `recipe.json`.
+//! 2. [`schedule`] and [`sgd`]: the learning rate of a step, and the step.
+//! 3. [`batches`]: which pictures a step sees, gathered ahead of the trainer on a thread.
+//! 4. [`mod@train`]: **the loop**, batches → forward → loss → backward → step → metrics → events;
+//!    `open` finds the place to go on from, `run` holds the state, `pace` the speed.
+//! 5. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
+//! 6. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
+//! 7. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others out.
+//! 8. [`record`], [`environment`] and [`tensorboard`]: a run's folder, written and read back.
+//!
+//! Axes: `N` batch, `C` channels, `H W` space, `K` classes.
+
+pub mod batches;
+pub mod checkpoint;
+pub mod environment;
+pub mod error;
+pub mod evaluate;
+pub mod event;
+pub mod lock;
+pub mod loss;
+pub mod metrics;
+mod open;
+mod pace;
+pub mod recipe;
+pub mod record;
+mod run;
+pub mod schedule;
+pub mod sgd;
+pub mod storage;
+pub mod tensorboard;
+#[cfg(test)]
+mod testing;
+pub mod train;
+
+pub use environment::Environment;
+pub use error::TrainError;
+pub use evaluate::{Evaluation, evaluate};
+pub use event::{Event, Signal, Watch};
+pub use recipe::{Recipe, RecipeError};
+pub use record::{EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord};
+pub use schedule::{Anneal, Schedule};
+pub use sgd::{Semantics, Sgd};
+pub use train::{Job, Outcome, train};

@@ -1,0 +1,275 @@
+//! Which pictures a step sees, and their pixels gathered ahead of the trainer on a thread.
+//!
+//! A run is one stream of batches. Pass 0 visits every training picture once in its own shuffled
+//! order, then pass 1, and so on; an epoch is a stretch of the stream. With an epoch of one pass
+//! that is the usual loop, with `steps_per_epoch` it is what Keras' generators do. The batch of a
+//! step depends on (seed, step) alone, so a run can go on from any step.
+//!
+//! The last batch of a pass is short where the batch size does not divide the part. **If it would
+//! hold a single picture, that picture joins the batch before it**: batch-norm has nothing to
+//! compare one picture with, and dropping it would leave it out in silence.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::{Scope, ScopedJoinHandle};
+use std::time::{Duration, Instant};
+
+use catscan_data::batch::to_tensor;
+use catscan_data::{Affine, Augment, Dataset, order};
+use tch::{Device, Tensor};
+
+use crate::error::TrainError;
+use crate::recipe::Recipe;
+
+/// The stream of training batches.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pictures: Arc<[u32]>,
+    batch: usize,
+    seed: u64,
+    augment: Option<Augment>,
+}
+
+/// A batch before its pixels: sample indices and what is drawn for each.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    pub indices: Vec<u32>,
+    /// Empty without augmentation.
+    pub affines: Vec<Affine>,
+}
+
+impl Plan {
+    /// `pictures` are the sample indices of the training part, at least two.
+    pub fn new(recipe: &Recipe, pictures: &[u32]) -> Result<Plan, TrainError> {
+        if pictures.len() < 2 {
+            let pictures = pictures.len();
+            return Err(TrainError::TooFewPictures {
+                part: "train",
+                pictures,
+                least: 2,
+            });
+        }
+        Ok(Plan {
+            pictures: pictures.into(),
+            batch: recipe.batch as usize,
+            seed: recipe.seed,
+            augment: recipe.augment.clone(),
+        })
+    }
+
+    pub fn steps_per_pass(&self) -> u64 {
+        let (whole, rest) = (
+            self.pictures.len() / self.batch,
+            self.pictures.len() % self.batch,
+        );
+        // A rest of one joins the batch before it, if there is one.
+        (whole + usize::from(rest > 1 || whole == 0)) as u64
+    }
+
+    /// How many pictures the smallest batch of a pass holds.
+    pub fn smallest_batch(&self) -> usize {
+        match self.pictures.len() % self.batch {
+            0 | 1 => self.batch.min(self.pictures.len()),
+            rest => rest,
+        }
+    }
+
+    /// The batches of these steps, in order.
+    pub fn steps(&self, steps: Range<u64>) -> impl Iterator<Item = Planned> + Send + use<> {
+        let plan = self.clone();
+        let mut shuffled: Option<(u64, Vec<u32>)> = None;
+        steps.map(move |step| {
+            let pass = step / plan.steps_per_pass();
+            if shuffled.as_ref().is_none_or(|(of, _)| *of != pass) {
+                shuffled = Some((pass, order::shuffled(plan.seed, pass, plan.pictures.len())));
+            }
+            let (_, positions) = shuffled.as_ref().expect("just made");
+            plan.batch_of(step, pass, positions)
+        })
+    }
+
+    fn batch_of(&self, step: u64, pass: u64, positions: &[u32]) -> Planned {
+        let place = (step % self.steps_per_pass()) as usize;
+        let last = place as u64 + 1 == self.steps_per_pass();
+        let start = place * self.batch;
+        let end = if last {
+            positions.len()
+        } else {
+            start + self.batch
+        };
+        let indices: Vec<u32> = positions[start..end]
+            .iter()
+            .map(|at| self.pictures[*at as usize])
+            .collect();
+        let draw = |augment: &Augment| {
+            indices
+                .iter()
+                .map(|i| augment.draw(self.seed, pass, u64::from(*i)))
+                .collect()
+        };
+        let affines = self.augment.as_ref().map(draw).unwrap_or_default();
+        Planned { indices, affines }
+    }
+}
+
+/// A batch on the device.
+pub struct Batch {
+    /// `[N, 3, H, W]` f32, channels_last, augmented.
+    pub images: Tensor,
+    /// `[N]` i64.
+    pub labels: Tensor,
+    /// `[N]` sample indices.
+    pub indices: Vec<u32>,
+}
+
+/// Double buffering: while the trainer works on one batch, a thread gathers the bytes of the next.
+/// Only bytes cross threads; tensors are made in the trainer's.
+pub struct Loader<'scope, 'data> {
+    receiver: Option<Receiver<(Planned, Vec<u8>)>>,
+    worker: Option<ScopedJoinHandle<'scope, ()>>,
+    dataset: &'data Dataset,
+    device: Device,
+    waited: Duration,
+}
+
+impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
+    pub fn start(
+        scope: &'scope Scope<'scope, '_>,
+        dataset: &'data Dataset,
+        device: Device,
+        plan: impl Iterator<Item = Planned> + Send + 'scope,
+    ) -> Loader<'scope, 'data> {
+        let (sender, receiver) = sync_channel(1);
+        let worker = scope.spawn(move || gather(dataset, plan, sender));
+        let waited = Duration::ZERO;
+        Loader {
+            receiver: Some(receiver),
+            worker: Some(worker),
+            dataset,
+            device,
+            waited,
+        }
+    }
+
+    /// The next batch, `None` after the last. A worker that died is an error, never a short epoch.
+    pub fn next_batch(&mut self) -> Result<Option<Batch>, TrainError> {
+        let started = Instant::now();
+        let received = self
+            .receiver
+            .as_ref()
+            .and_then(|receiver| receiver.recv().ok());
+        self.waited += started.elapsed();
+        let Some((planned, rgb)) = received else {
+            return self.ended();
+        };
+        let Dataset { size_px, .. } = *self.dataset;
+        let images = to_tensor(&rgb, size_px, self.dataset.normalize(), self.device);
+        let images = match planned.affines.as_slice() {
+            [] => images,
+            affines => Augment::apply(&images, affines),
+        };
+        let labels = Tensor::from_slice(&self.dataset.labels(&planned.indices));
+        let labels = labels.to_device(self.device);
+        Ok(Some(Batch {
+            images,
+            labels,
+            indices: planned.indices,
+        }))
+    }
+
+    /// Time spent waiting for the thread since this was last asked.
+    pub fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
+    }
+
+    fn ended(&mut self) -> Result<Option<Batch>, TrainError> {
+        let outcome = self.worker.take().map_or(Ok(()), ScopedJoinHandle::join);
+        outcome.map(|()| None).map_err(|panic| {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            TrainError::Loader(text.unwrap_or("its thread died").to_string())
+        })
+    }
+}
+
+impl Drop for Loader<'_, '_> {
+    fn drop(&mut self) {
+        // Without a receiver the worker's next send fails, and it ends.
+        self.receiver = None;
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+    }
+}
+
+fn gather(
+    dataset: &Dataset,
+    plan: impl Iterator<Item = Planned>,
+    sender: SyncSender<(Planned, Vec<u8>)>,
+) {
+    for planned in plan {
+        let rgb = dataset.gather(&planned.indices);
+        if sender.send((planned, rgb)).is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::recipe;
+
+    fn plan(pictures: usize, batch: u32) -> Plan {
+        let all: Vec<u32> = (100..100 + pictures as u32).collect();
+        Plan::new(&Recipe { batch, ..recipe() }, &all).unwrap()
+    }
+
+    fn sizes(plan: &Plan, steps: Range<u64>) -> Vec<usize> {
+        plan.steps(steps)
+            .map(|planned| planned.indices.len())
+            .collect()
+    }
+
+    #[test]
+    fn the_last_batch_is_short_but_never_alone() {
+        assert_eq!(sizes(&plan(12, 4), 0..4), [4, 4, 4, 4]);
+        assert_eq!(sizes(&plan(14, 4), 0..5), [4, 4, 4, 2, 4]);
+        assert_eq!(sizes(&plan(13, 4), 0..4), [4, 4, 5, 4]);
+        assert_eq!(sizes(&plan(3, 4), 0..2), [3, 3]);
+        assert_eq!(sizes(&plan(5, 4), 0..2), [5, 5]);
+        for (pictures, smallest) in [(12, 4), (14, 2), (13, 4), (3, 3), (5, 4)] {
+            assert!(plan(pictures, 4).smallest_batch() >= smallest.min(pictures));
+        }
+        let error = Plan::new(&recipe(), &[7]).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+    }
+
+    #[test]
+    fn every_pass_meets_every_picture_once_in_another_order() {
+        let plan = plan(13, 4);
+        let pass = |from: u64| -> Vec<u32> {
+            plan.steps(from..from + 3)
+                .flat_map(|planned| planned.indices)
+                .collect()
+        };
+        let (first, second) = (pass(0), pass(3));
+        assert_ne!(first, second);
+        for mut met in [first, second] {
+            met.sort_unstable();
+            assert_eq!(met, (100..113).collect::<Vec<u32>>());
+        }
+    }
+
+    #[test]
+    fn the_stream_can_be_entered_anywhere() {
+        let plan = plan(14, 4);
+        let all: Vec<Planned> = plan.steps(0..10).collect();
+        for from in 0..10 {
+            let rest: Vec<Planned> = plan.steps(from..10).collect();
+            assert_eq!(rest, all[from as usize..]);
+        }
+        assert_ne!(all[0].affines[0], all[4].affines[0], "a pass draws anew");
+    }
+}

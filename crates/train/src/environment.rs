@@ -1,0 +1,151 @@
+//! `environment.json`: where and when a run was made, so that its numbers can be judged.
+
+use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use catscan_torch_ext::{cpu, libtorch};
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::train::Job;
+
+/// The file's name in a run's folder.
+pub const ENVIRONMENT_FILE: &str = "environment.json";
+
+/// The machine, the versions and the command of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    pub experiment: String,
+    pub arm: String,
+    /// `CATSCAN_GIT_COMMIT`, else what git says of the current folder, else `unknown`.
+    pub git_commit: String,
+    pub catscan_version: String,
+    pub libtorch_version: String,
+    pub os: String,
+    pub cpu_name: String,
+    /// The vector and matrix units that matter to a convolution, such as `avx512f`.
+    pub cpu_features: Vec<String>,
+    pub cpu_cores: u32,
+    /// Threads within an operator. Results are bitwise equal only between equal counts.
+    pub threads: u32,
+    pub device: String,
+    pub world_size: u32,
+    /// RFC 3339, UTC.
+    pub started: String,
+    pub command: Vec<String>,
+    /// Each time the run went on after a stop.
+    pub resumed: Vec<Resumption>,
+}
+
+/// One continuation of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resumption {
+    /// RFC 3339, UTC.
+    pub at: String,
+    pub step: u64,
+    pub git_commit: String,
+    pub threads: u32,
+    pub device: String,
+    /// What makes the rest of the run differ from an uninterrupted one; empty when nothing does.
+    pub inexact: Vec<String>,
+}
+
+impl Environment {
+    /// This process on this machine, now.
+    pub fn now(job: &Job) -> Environment {
+        let cpu = cpu::describe();
+        Environment {
+            experiment: job.experiment.clone(),
+            arm: job.arm.clone(),
+            git_commit: git_commit(),
+            catscan_version: env!("CARGO_PKG_VERSION").into(),
+            libtorch_version: libtorch::version().unwrap_or_else(|| "unknown".into()),
+            os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            cpu_name: cpu.name,
+            cpu_features: cpu.features,
+            cpu_cores: cpu.cores as u32,
+            threads: cpu::threads() as u32,
+            device: device_name(job.device),
+            world_size: 1,
+            started: rfc3339(unix_s() as u64),
+            command: job.command.clone(),
+            resumed: Vec::new(),
+        }
+    }
+}
+
+/// `cpu` or `cuda:N`, as `--device` takes it.
+pub fn device_name(device: Device) -> String {
+    match device {
+        Device::Cuda(index) => format!("cuda:{index}"),
+        Device::Cpu => "cpu".into(),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}
+
+/// The commit of this source. xtask knows it best and passes it on.
+pub(crate) fn git_commit() -> String {
+    if let Ok(commit) = std::env::var("CATSCAN_GIT_COMMIT") {
+        return commit;
+    }
+    let output = Command::new("git").args(["rev-parse", "HEAD"]).output();
+    match output {
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).trim().to_string()
+        }
+        _ => "unknown".into(),
+    }
+}
+
+/// Seconds since 1970 (UTC).
+pub(crate) fn unix_s() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
+}
+
+/// `2026-11-21T20:08:58Z`. The date by Howard Hinnant's `civil_from_days`.
+pub(crate) fn rfc3339(unix_s: u64) -> String {
+    let (days, second) = (unix_s / 86_400, unix_s % 86_400);
+    let days = days + 719_468;
+    let (era, day_of_era) = (days / 146_097, days % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 {
+        month_from_march + 3
+    } else {
+        month_from_march - 9
+    };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_the_calendars() {
+        for (unix_s, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (951_868_800, "2000-03-01T00:00:00Z"),
+            (1_735_689_599, "2024-12-31T23:59:59Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(rfc3339(unix_s), text);
+        }
+    }
+
+    #[test]
+    fn devices_are_named_as_the_command_line_names_them() {
+        assert_eq!(device_name(Device::Cpu), "cpu");
+        assert_eq!(device_name(Device::Cuda(1)), "cuda:1");
+    }
+}

@@ -1,0 +1,175 @@
+//! What can go wrong in a training, and the exit status that tells a script which kind it was.
+
+use std::path::{Path, PathBuf};
+
+use catscan_data::DataError;
+use catscan_models::ModelError;
+
+use crate::event::Signal;
+use crate::recipe::RecipeError;
+
+/// A refusal or a failure: where, what with both numbers, what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    #[error(transparent)]
+    Recipe(#[from] RecipeError),
+    #[error(transparent)]
+    Data(#[from] DataError),
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The loader's thread ended before its last batch.
+    #[error("loader: {0}")]
+    Loader(String),
+    /// A part of the split holds too few pictures to be trained or scored on.
+    #[error("{part}: {pictures} pictures, want at least {least}; give the source more pictures")]
+    TooFewPictures {
+        part: &'static str,
+        pictures: usize,
+        least: usize,
+    },
+    #[error("{}: {reason}; name a folder that can be written", path.display())]
+    Folder { path: PathBuf, reason: String },
+    #[error(
+        "{}: held by process {holder}; wait for it, stop it, or name another folder",
+        folder.display()
+    )]
+    Held { folder: PathBuf, holder: String },
+    /// The folder belongs to a run of another recipe.
+    #[error(
+        "{}: {field} is {there} in this folder's recipe and {here} in yours; \
+         name another folder, or start this one afresh (--fresh removes what it holds)",
+        folder.display()
+    )]
+    OtherRun {
+        folder: PathBuf,
+        field: String,
+        there: String,
+        here: String,
+    },
+    /// Going on would not give the bits the uninterrupted run would have given.
+    #[error(
+        "{}: {field} was {there} when the checkpoint was written and is {here} now, \
+         so the run cannot go on bit for bit; set it back to {there}, or go on \
+         all the same with --allow-inexact-resume, which is noted in environment.json",
+        folder.display()
+    )]
+    Inexact {
+        folder: PathBuf,
+        field: &'static str,
+        there: String,
+        here: String,
+    },
+    #[error("{}: {reason}; name another checkpoint, or start afresh", path.display())]
+    Checkpoint { path: PathBuf, reason: String },
+    #[error(
+        "{place}: {what} is {value}; the weights were left as they were; \
+         the batch was {}; lower optimizer.lr, or look at these pictures",
+        shortened(pictures)
+    )]
+    NotFinite {
+        place: String,
+        what: &'static str,
+        value: f64,
+        pictures: Vec<String>,
+    },
+    #[error(
+        "{}: {source}; {needed} bytes needed, {free} bytes free; \
+         make room and run again: it goes on from the last checkpoint",
+        path.display()
+    )]
+    Storage {
+        path: PathBuf,
+        needed: u64,
+        free: u64,
+        source: std::io::Error,
+    },
+    /// A file of a run's folder is absent or does not say what it must.
+    #[error("{}: {reason}", path.display())]
+    Record { path: PathBuf, reason: String },
+    /// Asked to stop while scoring; what was saved stays.
+    #[error("stopped by {0}")]
+    Stopped(Signal),
+}
+
+impl TrainError {
+    /// The process's exit status for this error: 2 configuration, 3 data, 4 checkpoint or record,
+    /// 5 numbers went bad, 7 storage, 130 or 143 stopped.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            TrainError::Recipe(error) => error.exit_code(),
+            TrainError::Data(error) => error.exit_code(),
+            TrainError::Model(error) => error.exit_code(),
+            TrainError::Loader(_) | TrainError::TooFewPictures { .. } => 3,
+            TrainError::Folder { .. }
+            | TrainError::Held { .. }
+            | TrainError::OtherRun { .. }
+            | TrainError::Inexact { .. } => 2,
+            TrainError::Checkpoint { .. } | TrainError::Record { .. } => 4,
+            TrainError::NotFinite { .. } => 5,
+            TrainError::Storage { .. } => 7,
+            TrainError::Stopped(signal) => signal.exit_code(),
+        }
+    }
+
+    /// A write under `path` failed; asks the system how much room is left there.
+    pub(crate) fn storage(path: &Path, needed: u64, source: std::io::Error) -> TrainError {
+        let there = path
+            .ancestors()
+            .find(|folder| folder.exists())
+            .unwrap_or(Path::new("."));
+        let free = fs4::available_space(there).unwrap_or(0);
+        TrainError::Storage {
+            path: path.to_path_buf(),
+            needed,
+            free,
+            source,
+        }
+    }
+}
+
+/// The first eight names, and how many more there are.
+fn shortened(names: &[String]) -> String {
+    let mut text = names
+        .iter()
+        .take(8)
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > 8 {
+        text.push_str(&format!(" and {} more", names.len() - 8));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_batch_is_named_shortly() {
+        let names: Vec<String> = (0..10).map(|i| format!("{i}.jpg")).collect();
+        let error = TrainError::NotFinite {
+            place: "step 7".into(),
+            what: "the loss",
+            value: f64::NAN,
+            pictures: names,
+        };
+        let text = error.to_string();
+        assert!(text.starts_with("step 7: the loss is NaN"), "{text}");
+        assert!(text.contains("7.jpg and 2 more"), "{text}");
+        assert_eq!(error.exit_code(), 5);
+    }
+
+    #[test]
+    fn a_failed_write_tells_the_room_that_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = TrainError::storage(&folder.path().join("not/there"), 99, full);
+        let TrainError::Storage { needed, free, .. } = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(*needed, 99);
+        assert!(*free > 0);
+        assert_eq!(error.exit_code(), 7);
+    }
+}

@@ -1,0 +1,90 @@
+//! The loss and what it is read from: one logit for two classes, K logits for K.
+
+use tch::{Kind, Reduction, Tensor};
+
+/// Mean cross-entropy in nats. `logits [N, 1]` (class 1's log-odds) or `[N, K]`, `labels [N]` i64.
+pub fn mean(logits: &Tensor, labels: &Tensor) -> Tensor {
+    reduced(logits, labels, Reduction::Mean)
+}
+
+/// The sum over the batch, for exact means over many batches.
+pub fn sum(logits: &Tensor, labels: &Tensor) -> Tensor {
+    reduced(logits, labels, Reduction::Sum)
+}
+
+fn reduced(logits: &Tensor, labels: &Tensor, reduction: Reduction) -> Tensor {
+    if one_logit(logits) {
+        let target = labels.to_kind(Kind::Float).unsqueeze(1);
+        // From the logit, not the probability: finite however sure the model is.
+        logits.binary_cross_entropy_with_logits(
+            &target,
+            None::<&Tensor>,
+            None::<&Tensor>,
+            reduction,
+        )
+    } else {
+        let no_label_is_skipped = -100;
+        let log_probabilities = logits.log_softmax(1, Kind::Float);
+        log_probabilities.g_nll_loss(labels, None::<&Tensor>, reduction, no_label_is_skipped)
+    }
+}
+
+/// `logits [N, 1 | K] -> [N, 2 | K]` probabilities.
+pub fn probabilities(logits: &Tensor) -> Tensor {
+    if one_logit(logits) {
+        // Two sigmoids, not 1 − p: a sure model's small probability keeps its digits.
+        Tensor::cat(&[(-logits).sigmoid(), logits.sigmoid()], 1)
+    } else {
+        logits.softmax(1, Kind::Float)
+    }
+}
+
+/// How many of the batch are right.
+pub fn right(logits: &Tensor, labels: &Tensor) -> u64 {
+    let predicted = if one_logit(logits) {
+        logits.squeeze_dim(1).gt(0.0).to_kind(Kind::Int64)
+    } else {
+        logits.argmax(1, false)
+    };
+    predicted
+        .eq_tensor(labels)
+        .sum(Kind::Int64)
+        .int64_value(&[]) as u64
+}
+
+fn one_logit(logits: &Tensor) -> bool {
+    logits.size()[1] == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_logit_is_the_difference_of_two() {
+        let logit = Tensor::from_slice(&[0.3f32, -2.0, 5.0]).unsqueeze(1);
+        let two = Tensor::cat(&[logit.zeros_like(), logit.shallow_clone()], 1);
+        let labels = Tensor::from_slice(&[1i64, 0, 0]);
+        let gap = (mean(&logit, &labels) - mean(&two, &labels))
+            .abs()
+            .double_value(&[]);
+        assert!(gap < 1e-6, "{gap}");
+        let gap = (probabilities(&logit) - probabilities(&two))
+            .abs()
+            .max()
+            .double_value(&[]);
+        assert!(gap < 1e-6, "{gap}");
+        assert_eq!((right(&logit, &labels), right(&two, &labels)), (2, 2));
+    }
+
+    #[test]
+    fn sum_is_n_means_and_a_sure_mistake_is_finite() {
+        let logits = Tensor::from_slice(&[200f32, -200.0]).unsqueeze(1);
+        let labels = Tensor::from_slice(&[0i64, 0]);
+        assert_eq!(mean(&logits, &labels).double_value(&[]), 100.0);
+        assert_eq!(sum(&logits, &labels).double_value(&[]), 200.0);
+        let probabilities = probabilities(&logits);
+        assert!(probabilities.double_value(&[0, 0]) < 1e-30);
+        assert_eq!(probabilities.double_value(&[1, 0]), 1.0);
+    }
+}

@@ -1,0 +1,320 @@
+//! Opening a run: everything that can be refused is refused here, the cheapest first and before
+//! anything is written; then the folder is taken and the place to go on from is found.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use catscan_data::order;
+use catscan_models::{Mode, Model};
+use catscan_torch_ext::cpu;
+
+use crate::batches::Plan;
+use crate::checkpoint::{self, KEEP, State};
+use crate::environment::{ENVIRONMENT_FILE, Environment, Resumption, device_name, rfc3339, unix_s};
+use crate::error::TrainError;
+use crate::event::{Event, Watch};
+use crate::lock::Lock;
+use crate::metrics::Tally;
+use crate::pace::Pace;
+use crate::recipe::{Recipe, RecipeError};
+use crate::record::{self, RECIPE_FILE, TEST_FILE};
+use crate::run::{Ledger, Opened, Run};
+use crate::sgd::Velocity;
+use crate::storage::{read_json, read_text, record_error, remove_leftovers, write_atomic};
+use crate::train::Job;
+
+/// Room for the JSON files and the event file, besides the checkpoints.
+const SMALL_FILES_BYTES: u64 = 1 << 20;
+
+/// A checkpoint that may be gone on with.
+struct Place {
+    path: PathBuf,
+    state: State,
+    /// What makes going on inexact, when that was allowed.
+    inexact: Vec<String>,
+}
+
+impl Run {
+    pub fn open(job: &Job, watch: &mut dyn Watch) -> Result<Opened, TrainError> {
+        check(job)?;
+        let recipe = job.recipe;
+        let plan = Plan::new(recipe, &job.dataset.split.train)?;
+        let steps_per_epoch = recipe
+            .steps_per_epoch
+            .map_or(plan.steps_per_pass(), u64::from);
+        let steps_total = steps_per_epoch * u64::from(recipe.epochs);
+        let steps_target = job
+            .max_steps
+            .map_or(steps_total, |most| most.min(steps_total));
+        if already_done(job, steps_target)? {
+            return Ok(Opened::AlreadyDone);
+        }
+        let model = Model::build(&recipe.model, recipe.seed, job.device)?;
+        let side = i64::from(recipe.data.size_px);
+        model.check_input(&[plan.smallest_batch() as i64, 3, side, side], Mode::Train)?;
+
+        watch.on_event(&data_event(job));
+        let lock = take_folder(job.folder)?;
+        refuse_other_recipe(job)?;
+        remove_leftovers(job.folder).map_err(|error| TrainError::storage(job.folder, 0, error))?;
+        let place = find_place(job, watch)?;
+        refuse_full_disk(job.folder, &model)?;
+
+        let numbers = model.weights().count_parameters() as i64;
+        let (state, velocity) = match &place {
+            Some(place) => {
+                model
+                    .weights()
+                    .load(&place.path.join(checkpoint::WEIGHTS_FILE))?;
+                let velocity = checkpoint::read_velocity(&place.path, numbers, job.device)?;
+                (place.state.clone(), velocity)
+            }
+            None => (beginning(job), Velocity::zeros(numbers, job.device)),
+        };
+        let state = State {
+            threads: cpu::threads() as u32,
+            device: device_name(job.device),
+            ..state
+        };
+        write_records(job, place.as_ref())?;
+        let ledger = Ledger::restart(job.folder, &state.epochs)?;
+        watch.on_event(&Event::Started {
+            parameters: numbers as u64,
+            steps_total,
+            steps_target,
+            epochs: recipe.epochs,
+            resumed_from: place.map(|place| place.state.step),
+        });
+        Ok(Opened::Run(Box::new(Run {
+            model,
+            velocity,
+            state,
+            plan,
+            steps_total,
+            steps_target,
+            steps_per_epoch,
+            epochs: recipe.epochs,
+            validation: validation_pictures(job),
+            test_pictures: job.dataset.split.test.len() as u64,
+            batch: recipe.batch,
+            folder: job.folder.to_path_buf(),
+            ledger,
+            pace: Pace::default(),
+            cut: false,
+            _lock: lock,
+        })))
+    }
+}
+
+/// What can be told from the job alone.
+fn check(job: &Job) -> Result<(), TrainError> {
+    let (recipe, dataset) = (job.recipe, job.dataset);
+    recipe.validate()?;
+    let wrong = |key: &str, value: String, allowed: String| {
+        Err(RecipeError::Value {
+            key: key.into(),
+            value,
+            allowed,
+        }
+        .into())
+    };
+    if job.max_steps == Some(0) {
+        return wrong("max_steps", "0".into(), "1 or more".into());
+    }
+    if dataset.size_px != recipe.data.size_px {
+        let allowed = format!("{}, the size of the open data set", dataset.size_px);
+        return wrong("data.size_px", recipe.data.size_px.to_string(), allowed);
+    }
+    let classes = dataset.classes.len();
+    if classes < 2 {
+        return wrong(
+            "data.source",
+            recipe.data.source.clone(),
+            "two classes or more".into(),
+        );
+    }
+    let outputs = if classes == 2 { 1 } else { classes as i64 };
+    if recipe.model.outputs != outputs {
+        let allowed = format!("{outputs} for {classes} classes (one logit tells two apart)");
+        return wrong("model.outputs", recipe.model.outputs.to_string(), allowed);
+    }
+    for (part, pictures) in [("val", &dataset.split.val), ("test", &dataset.split.test)] {
+        if pictures.is_empty() {
+            return Err(TrainError::TooFewPictures {
+                part,
+                pictures: 0,
+                least: 1,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Whether `test.json` is of this recipe and data, and of as many steps as are asked for.
+fn already_done(job: &Job, steps_target: u64) -> Result<bool, TrainError> {
+    Ok(record::read_test(job.folder)?.is_some_and(|test| {
+        test.recipe_hash == job.recipe.hash()
+            && test.data_digest == job.dataset.digest
+            && test.steps >= steps_target
+    }))
+}
+
+fn take_folder(folder: &Path) -> Result<Lock, TrainError> {
+    fs::create_dir_all(folder).map_err(|error| TrainError::Folder {
+        path: folder.to_path_buf(),
+        reason: format!("cannot be made ({error})"),
+    })?;
+    Lock::take(folder)
+}
+
+fn refuse_other_recipe(job: &Job) -> Result<(), TrainError> {
+    let path = job.folder.join(RECIPE_FILE);
+    if !path.exists() {
+        return Ok(());
+    }
+    let theirs =
+        Recipe::from_json(&read_text(&path)?).map_err(|error| record_error(&path, error))?;
+    match job.recipe.first_difference(&theirs) {
+        None => Ok(()),
+        Some((field, here, there)) => Err(TrainError::OtherRun {
+            folder: job.folder.to_path_buf(),
+            field,
+            there,
+            here,
+        }),
+    }
+}
+
+fn find_place(job: &Job, watch: &mut dyn Watch) -> Result<Option<Place>, TrainError> {
+    let mut warn = |text| watch.on_event(&Event::Warning { text });
+    let Some(path) = checkpoint::newest(job.folder, &mut warn)? else {
+        return Ok(None);
+    };
+    let state = checkpoint::read_state(&path)?;
+    let folder = job.folder.to_path_buf();
+    let digest = &job.dataset.digest;
+    if &state.data_digest != digest {
+        let (there, here) = (state.data_digest, digest.clone());
+        return Err(TrainError::OtherRun {
+            folder,
+            field: "the data's digest".into(),
+            there,
+            here,
+        });
+    }
+    let threads = (state.threads.to_string(), cpu::threads().to_string());
+    let device = (state.device.clone(), device_name(job.device));
+    let mut inexact = Vec::new();
+    for (field, (there, here)) in [("threads", threads), ("device", device)] {
+        if there == here {
+            continue;
+        }
+        if !job.allow_inexact_resume {
+            return Err(TrainError::Inexact {
+                folder,
+                field,
+                there,
+                here,
+            });
+        }
+        inexact.push(format!(
+            "{field} was {there} until step {}, then {here}",
+            state.step
+        ));
+    }
+    for text in &inexact {
+        watch.on_event(&Event::Warning { text: text.clone() });
+    }
+    Ok(Some(Place {
+        path,
+        state,
+        inexact,
+    }))
+}
+
+/// The checkpoints that will lie side by side, one of them still being written.
+fn refuse_full_disk(folder: &Path, model: &Model) -> Result<(), TrainError> {
+    let needed = checkpoint::size(model.weights()) * (KEEP as u64 + 1) + SMALL_FILES_BYTES;
+    let free = fs4::available_space(folder).unwrap_or(u64::MAX);
+    if free >= needed {
+        return Ok(());
+    }
+    let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+    Err(TrainError::Storage {
+        path: folder.to_path_buf(),
+        needed,
+        free,
+        source,
+    })
+}
+
+fn beginning(job: &Job) -> State {
+    State {
+        step: 0,
+        epochs: Vec::new(),
+        tally: Tally::default(),
+        recipe_hash: job.recipe.hash(),
+        data_digest: job.dataset.digest.clone(),
+        threads: 0,
+        device: String::new(),
+    }
+}
+
+fn write_records(job: &Job, place: Option<&Place>) -> Result<(), TrainError> {
+    let test = job.folder.join(TEST_FILE);
+    if test.exists() {
+        // A trial's: it went fewer steps than are asked for now.
+        fs::remove_file(&test).map_err(|error| TrainError::storage(&test, 0, error))?;
+    }
+    write_atomic(
+        &job.folder.join(RECIPE_FILE),
+        job.recipe.to_json_pretty().as_bytes(),
+    )?;
+    record::write_split(job.folder, job.dataset)?;
+    let path = job.folder.join(ENVIRONMENT_FILE);
+    let now = Environment::now(job);
+    let environment = match place {
+        Some(place) if path.exists() => {
+            let mut first: Environment = read_json(&path)?;
+            first.resumed.push(Resumption {
+                at: rfc3339(unix_s() as u64),
+                step: place.state.step,
+                git_commit: now.git_commit,
+                threads: now.threads,
+                device: now.device,
+                inexact: place.inexact.clone(),
+            });
+            first
+        }
+        _ => now,
+    };
+    record::write_json(&path, &environment)
+}
+
+/// All of the validation part, or the first `validation_steps` batches' worth of it in an order
+/// that depends on the split alone: the same pictures in every epoch, arm and seed.
+fn validation_pictures(job: &Job) -> Vec<u32> {
+    let part = &job.dataset.split.val;
+    let Some(steps) = job.recipe.validation_steps else {
+        return part.clone();
+    };
+    let most = u64::from(steps) * u64::from(job.recipe.batch);
+    let order = order::shuffled(job.recipe.data.split.seed, 0, part.len());
+    let mut pictures: Vec<u32> = order.iter().map(|at| part[*at as usize]).collect();
+    pictures.truncate(usize::try_from(most).unwrap_or(usize::MAX));
+    pictures.sort_unstable();
+    pictures
+}
+
+fn data_event(job: &Job) -> Event {
+    let dataset = job.dataset;
+    Event::Data {
+        digest: dataset.digest.clone(),
+        classes: dataset.classes.clone(),
+        train: dataset.split.train.len() as u64,
+        val: dataset.split.val.len() as u64,
+        test: dataset.split.test.len() as u64,
+        rejected: dataset.rejected.len() as u64,
+        drawings: dataset.drawings,
+    }
+}

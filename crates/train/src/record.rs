@@ -1,0 +1,246 @@
+//! A run's folder read back: what was asked, where it ran, how it went, how it ended.
+
+use std::path::{Path, PathBuf};
+
+use catscan_data::{Dataset, Rejected};
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint;
+use crate::environment::{ENVIRONMENT_FILE, Environment};
+use crate::error::TrainError;
+use crate::recipe::Recipe;
+use crate::storage::{read_json, read_text, record_error, write_atomic};
+
+pub const RECIPE_FILE: &str = "recipe.json";
+pub const SPLIT_FILE: &str = "split.json";
+pub const METRICS_FILE: &str = "metrics.jsonl";
+pub const TEST_FILE: &str = "test.json";
+
+/// A line of `metrics.jsonl`: one epoch, closed. Losses are mean cross-entropies in nats.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EpochRecord {
+    /// Counts from 1.
+    pub epoch: u32,
+    /// Steps taken since the run began. Below `epoch · steps per epoch` only in the last line of a
+    /// bounded run, whose last epoch was cut short.
+    pub step: u64,
+    /// Learning rate of the epoch's last step.
+    pub lr: f64,
+    /// Mean over the training pictures *as they were met*: augmented, while the weights changed.
+    pub train_loss: f64,
+    pub train_accuracy: f64,
+    pub val_loss: f64,
+    pub val_accuracy: f64,
+    /// Training pictures a second, without waiting for data and without validation.
+    pub images_per_s: f64,
+    /// Wall-clock of the epoch: steps, waiting and validation.
+    pub seconds: f64,
+    pub seconds_waiting_for_data: f64,
+    /// When the epoch closed, seconds since 1970 (UTC).
+    pub unix_s: f64,
+}
+
+/// One picture of the test part and what the model thinks of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestPicture {
+    pub name: String,
+    pub label: u32,
+    /// `[K]`, sums to one.
+    pub probabilities: Vec<f32>,
+}
+
+/// `test.json`: the test part scored once, at the end. With the same recipe hash and data digest
+/// and `bounded == false` it says that this run is finished.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestRecord {
+    pub recipe_hash: String,
+    pub data_digest: String,
+    /// Steps taken when the test was made, and how many the recipe asks for.
+    pub steps: u64,
+    pub steps_total: u64,
+    /// `steps < steps_total`: a trial, not a finished training.
+    pub bounded: bool,
+    pub classes: Vec<String>,
+    pub loss: f64,
+    pub accuracy: f64,
+    pub images_per_s: f64,
+    pub seconds: f64,
+    pub pictures: Vec<TestPicture>,
+}
+
+/// What `split.json` says, in numbers. The file itself also names every picture of every part.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SplitSummary {
+    /// `digest` in the file: of class names and of every picture, wherever they lie.
+    #[serde(rename = "digest")]
+    pub data_digest: String,
+    pub classes: Vec<String>,
+    pub counts: PartCounts,
+    /// Pictures that could not be used, with the reason.
+    pub rejected: Vec<Rejected>,
+}
+
+/// Pictures of each class in each part, `[K]`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartCounts {
+    pub train: Vec<u64>,
+    pub val: Vec<u64>,
+    pub test: Vec<u64>,
+}
+
+impl PartCounts {
+    pub fn of(dataset: &Dataset) -> PartCounts {
+        let count = |indices: &[u32]| {
+            let mut counts = vec![0; dataset.classes.len()];
+            for index in indices {
+                counts[dataset.samples[*index as usize].label as usize] += 1;
+            }
+            counts
+        };
+        let split = &dataset.split;
+        PartCounts {
+            train: count(&split.train),
+            val: count(&split.val),
+            test: count(&split.test),
+        }
+    }
+}
+
+/// All that is needed to believe a run or to repeat it.
+#[derive(Debug, Clone)]
+pub struct RunRecord {
+    pub folder: PathBuf,
+    pub recipe: Recipe,
+    pub recipe_hash: String,
+    pub environment: Environment,
+    pub split: SplitSummary,
+    pub epochs: Vec<EpochRecord>,
+    pub test: Option<TestRecord>,
+    /// Wall-clock of all epochs, seconds.
+    pub train_seconds: f64,
+}
+
+impl RunRecord {
+    /// Reads a run's folder. A folder without `recipe.json` is no run and is refused as such
+    /// (exit 2); a file that says what it must not is an error that names it (exit 4).
+    pub fn read(folder: &Path) -> Result<RunRecord, TrainError> {
+        let recipe_path = folder.join(RECIPE_FILE);
+        if !recipe_path.is_file() {
+            let reason = format!("no {RECIPE_FILE} here, so this is no run's folder");
+            return Err(TrainError::Folder {
+                path: folder.to_path_buf(),
+                reason,
+            });
+        }
+        let recipe = Recipe::from_json(&read_text(&recipe_path)?)
+            .map_err(|error| record_error(&recipe_path, error))?;
+        let epochs = read_metrics(&folder.join(METRICS_FILE))?;
+        Ok(RunRecord {
+            folder: folder.to_path_buf(),
+            recipe_hash: recipe.hash(),
+            recipe,
+            environment: read_json(&folder.join(ENVIRONMENT_FILE))?,
+            split: read_json(&folder.join(SPLIT_FILE))?,
+            train_seconds: epochs.iter().map(|epoch| epoch.seconds).sum(),
+            epochs,
+            test: read_test(folder)?,
+        })
+    }
+
+    /// Scored on the test part after its last step, not bounded before.
+    pub fn is_finished(&self) -> bool {
+        self.test.as_ref().is_some_and(|test| !test.bounded)
+    }
+
+    /// The weights this run ended with, or has reached. The checkpoint's hashes are checked.
+    pub fn weights_path(&self) -> Result<PathBuf, TrainError> {
+        Ok(checkpoint::newest_intact(&self.folder)?.join(checkpoint::WEIGHTS_FILE))
+    }
+}
+
+/// `split.json`: the data crate's record, and the counts that charts are drawn from.
+pub(crate) fn write_split(folder: &Path, dataset: &Dataset) -> Result<(), TrainError> {
+    let mut value = serde_json::to_value(dataset.split_record()).expect("a split is plain data");
+    value["counts"] = serde_json::to_value(PartCounts::of(dataset)).expect("counts are plain data");
+    write_json(&folder.join(SPLIT_FILE), &value)
+}
+
+/// Pretty-printed, with a line break at the end, in one step.
+pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), TrainError> {
+    let text = serde_json::to_string_pretty(value).expect("a record is plain data") + "\n";
+    write_atomic(path, text.as_bytes())
+}
+
+/// `test.json`, if the run has come that far.
+pub(crate) fn read_test(folder: &Path) -> Result<Option<TestRecord>, TrainError> {
+    let path = folder.join(TEST_FILE);
+    if path.exists() {
+        read_json(&path).map(Some)
+    } else {
+        Ok(None)
+    }
+}
+
+/// One line of `metrics.jsonl`.
+pub(crate) fn metrics_line(record: &EpochRecord) -> String {
+    serde_json::to_string(record).expect("a record is plain data") + "\n"
+}
+
+fn read_metrics(path: &Path) -> Result<Vec<EpochRecord>, TrainError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = read_text(path)?;
+    let read = |(number, line): (usize, &str)| {
+        serde_json::from_str(line)
+            .map_err(|error| record_error(path, format!("line {}: {error}", number + 1)))
+    };
+    text.lines().enumerate().map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(epoch: u32) -> EpochRecord {
+        EpochRecord {
+            epoch,
+            step: 10,
+            lr: 0.1,
+            train_loss: 0.1 + 0.2,
+            train_accuracy: 0.5,
+            val_loss: 0.7,
+            val_accuracy: 0.6,
+            images_per_s: 40.0,
+            seconds: 2.0,
+            seconds_waiting_for_data: 0.0,
+            unix_s: 1e9,
+        }
+    }
+
+    #[test]
+    fn metrics_are_one_line_an_epoch_and_a_bad_line_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(METRICS_FILE);
+        assert_eq!(read_metrics(&path).unwrap(), []);
+        let text = metrics_line(&line(1)) + &metrics_line(&line(2));
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(read_metrics(&path).unwrap(), [line(1), line(2)]);
+        std::fs::write(&path, text + "{\"epoch\":3,").unwrap();
+        let error = read_metrics(&path).unwrap_err();
+        assert!(error.to_string().contains("line 3"), "{error}");
+        assert_eq!(error.exit_code(), 4);
+    }
+
+    #[test]
+    fn a_folder_that_is_no_run_is_refused_as_such() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = RunRecord::read(folder.path()).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains("no recipe.json here"), "{error}");
+    }
+}

@@ -1,0 +1,273 @@
+//! A run that is open: its folder held, its place found, its state moved by the loop.
+//!
+//! The order of writing is what makes a run safe to kill: an epoch's line in `metrics.jsonl` comes
+//! before the checkpoint that closes the epoch, and `metrics.jsonl` is written anew from the
+//! checkpoint when a run goes on. So no line is lost and none doubles.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::ops::Range;
+
+use catscan_models::Model;
+use tch::Tensor;
+
+use crate::batches::Plan;
+use crate::checkpoint::{self, State};
+use crate::environment::unix_s;
+use crate::error::TrainError;
+use crate::evaluate::{Evaluation, evaluate};
+use crate::event::{Event, Signal, Watch};
+use crate::lock::Lock;
+use crate::metrics::Tally;
+use crate::pace::{Ahead, Pace};
+use crate::record::{self, EpochRecord, METRICS_FILE, TEST_FILE, TestPicture, TestRecord};
+use crate::sgd::Velocity;
+use crate::tensorboard::EventFile;
+use crate::train::{Job, StepTime};
+
+/// What [`Run::open`] found.
+pub(crate) enum Opened {
+    Run(Box<Run>),
+    AlreadyDone,
+}
+
+/// An open run.
+pub(crate) struct Run {
+    pub model: Model,
+    pub velocity: Velocity,
+    pub state: State,
+    pub plan: Plan,
+    /// What the recipe asks for.
+    pub steps_total: u64,
+    /// Where this call stops: `steps_total`, or less when the run is bounded.
+    pub(crate) steps_target: u64,
+    pub(crate) steps_per_epoch: u64,
+    pub(crate) epochs: u32,
+    /// The pictures each epoch is validated on.
+    pub(crate) validation: Vec<u32>,
+    pub(crate) test_pictures: u64,
+    pub(crate) batch: u32,
+    pub(crate) folder: std::path::PathBuf,
+    pub(crate) ledger: Ledger,
+    pub(crate) pace: Pace,
+    /// The bound fell inside an epoch, whose line has been written.
+    pub(crate) cut: bool,
+    pub(crate) _lock: Lock,
+}
+
+impl Run {
+    /// The trained tensors, in the order of the velocity.
+    pub fn parameters(&self) -> Vec<Tensor> {
+        self.model
+            .weights()
+            .parameters()
+            .map(|weight| weight.tensor.shallow_clone())
+            .collect()
+    }
+
+    /// Stopped before the recipe's last step.
+    pub fn is_bounded(&self) -> bool {
+        self.state.step < self.steps_total
+    }
+
+    /// The steps still to be taken in the open (or next) epoch; `None` when all is done. May be
+    /// empty: a run can have been stopped between an epoch's last step and its validation.
+    pub fn next_epoch(&self) -> Option<Range<u64>> {
+        let begun = self.state.step > self.epoch_start() || self.state.step < self.steps_target;
+        let open = self.closed_epochs() < u64::from(self.epochs) && begun && !self.cut;
+        open.then(|| self.state.step..self.epoch_end().min(self.steps_target))
+    }
+
+    fn closed_epochs(&self) -> u64 {
+        self.state.epochs.len() as u64
+    }
+
+    fn epoch_start(&self) -> u64 {
+        self.closed_epochs() * self.steps_per_epoch
+    }
+
+    fn epoch_end(&self) -> u64 {
+        self.epoch_start() + self.steps_per_epoch
+    }
+
+    pub fn took_step(&mut self, loss: f64, right: u64, pictures: u64, lr: f64, time: StepTime) {
+        let tally = &mut self.state.tally;
+        tally.add(loss, right, pictures, lr);
+        tally.step_seconds += time.step_s;
+        tally.seconds_waiting_for_data += time.wait_s;
+        self.pace.step(pictures, time.step_s, time.wait_s);
+        self.state.step += 1;
+    }
+
+    pub fn step_event(&self) -> Event {
+        Event::Step {
+            epoch: self.closed_epochs() as u32 + 1,
+            epochs: self.epochs,
+            step: self.state.step,
+            steps_total: self.steps_target,
+            loss: self.state.tally.loss(),
+            accuracy: self.state.tally.accuracy(),
+            images_per_s: self.pace.images_per_s(),
+            remaining_s: self.pace.remaining_s(self.ahead()),
+        }
+    }
+
+    fn ahead(&self) -> Ahead {
+        let steps = self.steps_target.saturating_sub(self.state.step);
+        let last_epoch = self.steps_target.div_ceil(self.steps_per_epoch);
+        let validations = last_epoch.saturating_sub(self.closed_epochs());
+        Ahead {
+            training_pictures: steps * u64::from(self.batch),
+            scored_pictures: validations * self.validation.len() as u64 + self.test_pictures,
+        }
+    }
+
+    /// Validates, writes the epoch's line, saves. An epoch that the bound cut short gets a line
+    /// too, so that a trial has its numbers, but stays open in the checkpoint.
+    pub fn close_epoch(&mut self, job: &Job, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        let pictures = self.validation.clone();
+        let scores = self.score(job, &pictures, "validation", watch)?;
+        self.pace.scored(scores.images_per_s);
+        let record = self.epoch_record(&scores);
+        let path = self.folder.join(METRICS_FILE);
+        self.ledger
+            .append(&record)
+            .map_err(|error| TrainError::storage(&path, 1024, error))?;
+        if self.state.step < self.epoch_end() {
+            self.cut = true;
+        } else {
+            self.state.epochs.push(record.clone());
+            self.state.tally = Tally::default();
+        }
+        watch.on_event(&Event::Epoch(record));
+        self.save(watch)
+    }
+
+    fn epoch_record(&self, scores: &Evaluation) -> EpochRecord {
+        let tally = &self.state.tally;
+        EpochRecord {
+            epoch: self.closed_epochs() as u32 + 1,
+            step: self.state.step,
+            lr: tally.lr,
+            train_loss: tally.loss(),
+            train_accuracy: tally.accuracy(),
+            val_loss: scores.loss,
+            val_accuracy: scores.accuracy,
+            images_per_s: tally.images_per_s(),
+            seconds: tally.step_seconds + tally.seconds_waiting_for_data + scores.seconds,
+            seconds_waiting_for_data: tally.seconds_waiting_for_data,
+            unix_s: unix_s(),
+        }
+    }
+
+    pub fn save(&self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        let (weights, velocity) = (self.model.weights(), &self.velocity);
+        let saved = checkpoint::save(&self.folder, &self.state, weights, velocity)?;
+        let path = saved.path.display().to_string();
+        watch.on_event(&Event::Saved {
+            step: saved.step,
+            path,
+            bytes: saved.bytes,
+        });
+        Ok(())
+    }
+
+    /// Scores the test part and writes `test.json`: the only place that opens it.
+    pub fn test(&mut self, job: &Job, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        let indices = &job.dataset.split.test;
+        let scores = self.score(job, indices, "test", watch)?;
+        let pictures = indices
+            .iter()
+            .zip(scores.probabilities)
+            .map(|(index, probabilities)| {
+                let sample = &job.dataset.samples[*index as usize];
+                TestPicture {
+                    name: sample.name.clone(),
+                    label: sample.label,
+                    probabilities,
+                }
+            });
+        let record = TestRecord {
+            recipe_hash: self.state.recipe_hash.clone(),
+            data_digest: self.state.data_digest.clone(),
+            steps: self.state.step,
+            steps_total: self.steps_total,
+            bounded: self.is_bounded(),
+            classes: job.dataset.classes.clone(),
+            loss: scores.loss,
+            accuracy: scores.accuracy,
+            images_per_s: scores.images_per_s,
+            seconds: scores.seconds,
+            pictures: pictures.collect(),
+        };
+        record::write_json(&self.folder.join(TEST_FILE), &record)?;
+        watch.on_event(&Event::Tested {
+            pictures: indices.len() as u64,
+            loss: record.loss,
+            accuracy: record.accuracy,
+            images_per_s: record.images_per_s,
+        });
+        Ok(())
+    }
+
+    fn score(
+        &self,
+        job: &Job,
+        indices: &[u32],
+        part: &str,
+        watch: &mut dyn Watch,
+    ) -> Result<Evaluation, TrainError> {
+        let total = indices.len() as u64;
+        let mut on_batch = |done: u64| -> Option<Signal> {
+            watch.on_event(&Event::Evaluating {
+                part: part.to_string(),
+                done,
+                total,
+            });
+            watch.should_stop()
+        };
+        evaluate(
+            &self.model,
+            job.dataset,
+            indices,
+            scoring_batch(self.batch),
+            job.device,
+            &mut on_batch,
+        )
+    }
+}
+
+/// Without gradients a batch may be larger; how large is part of the last bits, so it follows from
+/// the recipe alone.
+fn scoring_batch(batch: u32) -> u32 {
+    batch.saturating_mul(2).max(64)
+}
+
+/// The files that gain by every epoch.
+pub(crate) struct Ledger {
+    metrics: File,
+    events: EventFile,
+}
+
+impl Ledger {
+    /// Begins both files anew with the epochs that are closed.
+    pub fn restart(folder: &std::path::Path, epochs: &[EpochRecord]) -> Result<Ledger, TrainError> {
+        let path = folder.join(METRICS_FILE);
+        let text: String = epochs.iter().map(record::metrics_line).collect();
+        crate::storage::write_atomic(&path, text.as_bytes())?;
+        let failed = |error| TrainError::storage(&path, text.len() as u64, error);
+        let metrics = OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .map_err(failed)?;
+        let events = EventFile::restart(folder, unix_s() as u64, epochs).map_err(failed)?;
+        Ok(Ledger { metrics, events })
+    }
+
+    fn append(&mut self, record: &EpochRecord) -> io::Result<()> {
+        self.metrics
+            .write_all(record::metrics_line(record).as_bytes())?;
+        self.metrics.sync_data()?;
+        self.events.append(record)
+    }
+}

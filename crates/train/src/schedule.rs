@@ -1,0 +1,157 @@
+//! The learning rate as a pure function of the step: nothing to save, nothing to get out of step.
+
+use std::f64::consts::PI;
+
+use serde::{Deserialize, Serialize};
+
+/// How the learning rate moves below its peak, `optimizer.lr`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Schedule {
+    Constant,
+    /// A straight rise over `warmup_steps`, then half a cosine down to `end_fraction` of the peak
+    /// (Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5 without restarts; the rise is that
+    /// of Goyal et al. 2017, arXiv:1706.02677, section 2.2).
+    Cosine {
+        warmup_steps: u64,
+        end_fraction: f64,
+    },
+    /// Up from `peak / start_divisor` over `rise_fraction` of the run, then down to
+    /// `peak / start_divisor / end_divisor` (Smith & Topin 2018, arXiv:1708.07120). The numbers
+    /// are those of `torch.optim.lr_scheduler.OneCycleLR` with two phases.
+    OneCycle {
+        rise_fraction: f64,
+        start_divisor: f64,
+        end_divisor: f64,
+        anneal: Anneal,
+    },
+}
+
+/// The shape of a one-cycle's two halves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Anneal {
+    Linear,
+    Cosine,
+}
+
+impl Schedule {
+    /// The learning rate of step `step` (counted from 0) of a run of `steps_total`.
+    pub fn lr(&self, peak: f64, step: u64, steps_total: u64) -> f64 {
+        match *self {
+            Schedule::Constant => peak,
+            Schedule::Cosine {
+                warmup_steps,
+                end_fraction,
+            } => {
+                if step < warmup_steps {
+                    return peak * (step + 1) as f64 / warmup_steps as f64;
+                }
+                let span = steps_total.saturating_sub(warmup_steps).max(1);
+                let done = (step - warmup_steps) as f64 / span as f64;
+                Anneal::Cosine.between(peak, peak * end_fraction, done.min(1.0))
+            }
+            Schedule::OneCycle {
+                rise_fraction,
+                start_divisor,
+                end_divisor,
+                anneal,
+            } => {
+                let start = peak / start_divisor;
+                let last = steps_total.saturating_sub(1) as f64;
+                // The step at which the peak is reached; PyTorch counts it from the total too.
+                let top = (rise_fraction * steps_total as f64 - 1.0).max(0.0);
+                let step = (step as f64).min(last);
+                if step <= top && top > 0.0 {
+                    anneal.between(start, peak, step / top)
+                } else {
+                    let done = (step - top) / (last - top).max(1.0);
+                    anneal.between(peak, start / end_divisor, done)
+                }
+            }
+        }
+    }
+}
+
+impl Anneal {
+    /// From `start` to `end` as `done` goes from 0 to 1.
+    fn between(self, start: f64, end: f64, done: f64) -> f64 {
+        match self {
+            Anneal::Linear => start + (end - start) * done,
+            Anneal::Cosine => end + (start - end) / 2.0 * (1.0 + (PI * done).cos()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cosine_rises_peaks_and_falls() {
+        let schedule = Schedule::Cosine {
+            warmup_steps: 4,
+            end_fraction: 0.0,
+        };
+        let lr: Vec<f64> = (0..12).map(|step| schedule.lr(0.8, step, 12)).collect();
+        assert_eq!(&lr[..4], &[0.2, 0.4, 0.6000000000000001, 0.8]);
+        assert_eq!(lr[4], 0.8);
+        assert!((lr[8] - 0.4).abs() < 1e-12, "half way down: {}", lr[8]);
+        assert!(
+            lr[11] > 0.0 && lr[11] < 0.04,
+            "the last step still learns: {}",
+            lr[11]
+        );
+        assert!(
+            schedule.lr(0.8, 40, 12).abs() < 1e-12,
+            "stays down after the end"
+        );
+    }
+
+    #[test]
+    fn cosine_ends_where_it_was_told_to() {
+        let schedule = Schedule::Cosine {
+            warmup_steps: 0,
+            end_fraction: 0.1,
+        };
+        assert_eq!(schedule.lr(1.0, 0, 10), 1.0);
+        assert!((schedule.lr(1.0, 10, 10) - 0.1).abs() < 1e-12);
+    }
+
+    #[test]
+    fn one_cycle_starts_peaks_and_ends_at_its_divisors() {
+        for anneal in [Anneal::Linear, Anneal::Cosine] {
+            let schedule = Schedule::OneCycle {
+                rise_fraction: 0.3,
+                start_divisor: 25.0,
+                end_divisor: 1e4,
+                anneal,
+            };
+            assert!((schedule.lr(1.0, 0, 100) - 0.04).abs() < 1e-12);
+            assert!((schedule.lr(1.0, 29, 100) - 1.0).abs() < 1e-12);
+            assert!((schedule.lr(1.0, 99, 100) - 4e-6).abs() < 1e-12);
+            assert!(schedule.lr(1.0, 28, 100) < 1.0 && schedule.lr(1.0, 30, 100) < 1.0);
+        }
+    }
+
+    #[test]
+    fn no_schedule_fails_on_the_shortest_run() {
+        let one_cycle = Schedule::OneCycle {
+            rise_fraction: 0.3,
+            start_divisor: 25.0,
+            end_divisor: 1e4,
+            anneal: Anneal::Cosine,
+        };
+        let cosine = Schedule::Cosine {
+            warmup_steps: 10,
+            end_fraction: 0.0,
+        };
+        for schedule in [Schedule::Constant, cosine, one_cycle] {
+            let lr = schedule.lr(0.1, 0, 1);
+            assert!(
+                lr.is_finite() && lr > 0.0 && lr <= 0.1,
+                "{schedule:?}: {lr}"
+            );
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! The training loop: batches → forward → loss → backward → step → metrics → events.
+//!
+//! It reads from top to bottom. What it stands on: [`crate::run`] opens the folder and finds the
+//! place to go on from, [`crate::batches`] gathers (and augments) ahead, [`crate::sgd`] steps.
+
+use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use catscan_data::Dataset;
+use catscan_models::{Mode, Taps};
+use tch::{Device, Tensor};
+
+use crate::batches::{Batch, Loader};
+use crate::error::TrainError;
+use crate::evaluate::names;
+use crate::event::{Event, Signal, Watch};
+use crate::recipe::Recipe;
+use crate::run::{Opened, Run};
+use crate::{loss, sgd};
+
+/// One training to be made, and where.
+pub struct Job<'a> {
+    pub recipe: &'a Recipe,
+    pub dataset: &'a Dataset,
+    pub device: Device,
+    /// The run's folder; made when absent, gone on with when it holds this recipe's checkpoints.
+    pub folder: &'a Path,
+    /// Stop after this many steps in all, evaluate, and mark the run as bounded.
+    pub max_steps: Option<u64>,
+    /// Also save in the middle of an epoch, every so many steps.
+    pub save_every_steps: Option<u64>,
+    /// Go on from a checkpoint made with another number of threads or on another device, and note
+    /// it. Never covers another recipe or other data.
+    pub allow_inexact_resume: bool,
+    /// Written to environment.json.
+    pub experiment: String,
+    pub arm: String,
+    pub command: Vec<String>,
+}
+
+/// How a call of [`train`] ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// All steps were taken and the test part was scored.
+    Finished,
+    /// Stopped after a checkpoint; the same call goes on from it.
+    Interrupted(Signal),
+    /// The folder already held the result.
+    AlreadyDone,
+}
+
+/// Trains `job.recipe` in `job.folder`, from the newest complete checkpoint if there is one, and
+/// scores the test part once at the end.
+///
+/// # Errors
+/// Impossible recipes and folders are refused before anything is written; a loss or gradient that
+/// is not finite stops the run before it reaches the weights; see [`TrainError::exit_code`].
+pub fn train(job: &Job, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
+    let started = Instant::now();
+    let mut run = match Run::open(job, watch)? {
+        Opened::Run(run) => run,
+        Opened::AlreadyDone => return Ok(Outcome::AlreadyDone),
+    };
+    match epochs(job, &mut run, watch).and_then(|()| run.test(job, watch)) {
+        Ok(()) => {
+            let (steps, bounded) = (run.state.step, run.is_bounded());
+            let seconds = started.elapsed().as_secs_f64();
+            watch.on_event(&Event::Finished {
+                steps,
+                bounded,
+                seconds,
+            });
+            Ok(Outcome::Finished)
+        }
+        Err(TrainError::Stopped(signal)) => {
+            run.save(watch)?;
+            watch.on_event(&Event::Interrupted {
+                signal,
+                step: run.state.step,
+            });
+            Ok(Outcome::Interrupted(signal))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainError> {
+    let (recipe, parameters) = (job.recipe, run.parameters());
+    thread::scope(|scope| {
+        while let Some(steps) = run.next_epoch() {
+            let mut batches = Loader::start(scope, job.dataset, job.device, run.plan.steps(steps));
+            let mut clock = Instant::now();
+            while let Some(batch) = batches.next_batch()? {
+                // images [N, 3, H, W] -> logits [N, K] -> loss [] -> gradient [P]
+                let logits = run
+                    .model
+                    .forward(&batch.images, Mode::Train, &mut Taps::off());
+                let loss = loss::mean(&logits, &batch.labels);
+                let gradient = Tensor::run_backward(&[&loss], &parameters, false, false);
+                let gradient = sgd::flatten(&gradient);
+                let loss = finite(job.dataset, run.state.step, &loss, &gradient, &batch)?;
+
+                let lr = recipe
+                    .schedule
+                    .lr(recipe.optimizer.lr, run.state.step, run.steps_total);
+                recipe
+                    .optimizer
+                    .step(&parameters, gradient, &mut run.velocity, lr);
+
+                let right = loss::right(&logits, &batch.labels);
+                let time = StepTime::of(&mut clock, batches.take_waited());
+                run.took_step(loss, right, batch.indices.len() as u64, lr, time);
+                watch.on_event(&run.step_event());
+                if let Some(signal) = watch.should_stop() {
+                    return Err(TrainError::Stopped(signal));
+                }
+                if job
+                    .save_every_steps
+                    .is_some_and(|every| run.state.step % every.max(1) == 0)
+                {
+                    run.save(watch)?;
+                }
+            }
+            run.close_epoch(job, watch)?;
+        }
+        Ok(())
+    })
+}
+
+/// The loss as a number, if it and every gradient are finite: a NaN must not reach the weights.
+fn finite(
+    dataset: &Dataset,
+    step: u64,
+    loss: &Tensor,
+    gradient: &Tensor,
+    batch: &Batch,
+) -> Result<f64, TrainError> {
+    let value = loss.double_value(&[]);
+    // The largest magnitude is NaN if any gradient is.
+    let largest = gradient.abs().max().double_value(&[]);
+    for (what, value) in [("the loss", value), ("the largest gradient", largest)] {
+        if !value.is_finite() {
+            let (place, pictures) = (format!("step {}", step + 1), names(dataset, &batch.indices));
+            return Err(TrainError::NotFinite {
+                place,
+                what,
+                value,
+                pictures,
+            });
+        }
+    }
+    Ok(value)
+}
+
+/// Where the time of one step went.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct StepTime {
+    pub step_s: f64,
+    pub wait_s: f64,
+}
+
+impl StepTime {
+    /// Reads and restarts `clock`; `waited` is taken out of what it shows.
+    fn of(clock: &mut Instant, waited: Duration) -> StepTime {
+        let spent = clock.elapsed().saturating_sub(waited);
+        *clock = Instant::now();
+        StepTime {
+            step_s: spent.as_secs_f64(),
+            wait_s: waited.as_secs_f64(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Kind;
+
+    use super::*;
+
+    #[test]
+    fn one_nan_among_many_gradients_shows_in_the_largest() {
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut gradient = Tensor::zeros([100_000], (Kind::Float, Device::Cpu));
+            let _ = gradient.narrow(0, 77_777, 1).fill_(f64::from(bad));
+            assert!(!gradient.abs().max().double_value(&[]).is_finite(), "{bad}");
+            let _ = gradient.fill_(1e30);
+            assert!(gradient.abs().max().double_value(&[]).is_finite());
+        }
+    }
+}
