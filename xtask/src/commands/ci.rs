@@ -1,0 +1,75 @@
+//! `cargo xtask ci`: all that CI checks, cheapest first; each failure prints its fix.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::{no_arguments, test, tidy};
+use crate::failure::Failure;
+use crate::libtorch::{self, Wanted};
+use crate::say::{say, timed};
+use crate::{stamp, workspace};
+
+/// Runs the steps in turn and stops at the first that fails.
+pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
+    no_arguments("ci", words)?;
+    step("format", "run `cargo fmt --all`", || {
+        workspace::run(
+            workspace::cargo(root).args(["fmt", "--all", "--check"]),
+            "format",
+        )
+    })?;
+    step("tidy", "each line above says what to do", || {
+        tidy::run(root, &[])
+    })?;
+    timed("setup", || libtorch::set_up(root, Wanted::default()))?;
+    libtorch::compiler::check()?;
+    step(
+        "clippy",
+        "mend the code, or `#[expect(lint, reason = \"…\")]`",
+        || workspace::run(&mut clippy(root), "clippy"),
+    )?;
+    step("docs", "mend the doc comment or the link it names", || {
+        workspace::run(&mut docs(root), "docs")
+    })?;
+    if stamp::matches(root) {
+        say("tests: passed for this very tree already, not run again (cargo xtask test does)");
+    } else {
+        step(
+            "tests",
+            "run the one that failed alone: `cargo xtask test NAME`",
+            || test::run(root, &[]),
+        )?;
+    }
+    say("ci: all passed");
+    Ok(())
+}
+
+fn step(what: &str, fix: &str, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+    say(format!("{what} …"));
+    timed(what, work).map_err(|failure| Failure {
+        message: format!("{}\n  fix: {fix}", failure.message),
+        ..failure
+    })
+}
+
+/// The same profile as the build, so that torch-sys is compiled once for everything.
+fn clippy(root: &Path) -> Command {
+    let mut command = workspace::cargo(root);
+    command.args([
+        "clippy",
+        "--release",
+        "--workspace",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]);
+    command
+}
+
+fn docs(root: &Path) -> Command {
+    let mut command = workspace::cargo(root);
+    command.args(["doc", "--release", "--workspace", "--no-deps"]);
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    command
+}

@@ -1,0 +1,56 @@
+//! The known name nearest to a mistyped one.
+
+/// The name among `known` with the fewest letters to add, drop, change or swap, if it is near
+/// enough to be what was meant (at most a third of the letters, and at least one).
+pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let allowed = (typed.chars().count() / 3).max(1);
+    let (edits, name) = known
+        .into_iter()
+        .map(|name| (distance(typed, name), name))
+        .min_by_key(|&(d, _)| d)?;
+    (edits <= allowed).then_some(name)
+}
+
+/// Edit distance with neighbours swapped counted once (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut table = vec![vec![0; b.len() + 1]; a.len() + 1];
+    for (i, row) in table.iter_mut().enumerate() {
+        row[0] = i;
+    }
+    for (j, cell) in table[0].iter_mut().enumerate() {
+        *cell = j;
+    }
+    for i in 1..=a.len() {
+        for j in 1..=b.len() {
+            let changed = usize::from(a[i - 1] != b[j - 1]);
+            let mut best = (table[i - 1][j] + 1).min(table[i][j - 1] + 1);
+            best = best.min(table[i - 1][j - 1] + changed);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                best = best.min(table[i - 2][j - 2] + 1);
+            }
+            table[i][j] = best;
+        }
+    }
+    table[a.len()][b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KNOWN: [&str; 4] = ["setup", "test", "experiment", "explain"];
+
+    #[test]
+    fn finds_what_was_meant() {
+        assert_eq!(nearest("experimnet", KNOWN), Some("experiment"));
+        assert_eq!(nearest("stup", KNOWN), Some("setup"));
+        assert_eq!(nearest("tset", KNOWN), Some("test"));
+    }
+
+    #[test]
+    fn stays_silent_when_nothing_is_near() {
+        assert_eq!(nearest("frobnicate", KNOWN), None);
+        assert_eq!(nearest("", KNOWN), None);
+    }
+}
