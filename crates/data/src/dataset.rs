@@ -2,63 +2,113 @@
 
 use std::path::Path;
 
-use crate::config::{DataConfig, Normalize};
+use crate::cache::Cache;
+use crate::config::{BadImages, DataConfig, Normalize};
 use crate::error::{DataError, Rejected};
 use crate::progress::Progress;
+use crate::source;
 use crate::split::{Split, SplitRecord};
 
 /// One usable picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sample {
-    /// Path-independent, e.g. `cat.0.jpg` or `train/cat/7.png`.
+    /// The same wherever the set lies: `cat.0.jpg`, `train/cat/7.png`.
     pub name: String,
     /// Index into [`Dataset::classes`].
     pub label: u32,
 }
 
+/// `Sync`: batches may be gathered on any thread.
 pub struct Dataset {
     pub classes: Vec<String>,
-    /// By class, then by name in natural order.
+    /// By class, then by name in natural order; pictures that could not be read are not here.
     pub samples: Vec<Sample>,
     pub split: Split,
+    /// Pictures that could not be read, with the reason.
     pub rejected: Vec<Rejected>,
+    /// Files that were not taken for pictures of the set, with the reason.
     pub ignored: Vec<Rejected>,
+    /// blake3 of class names and of every picture's name, label and file; path independent.
     pub digest: String,
-    /// These are drawings, not photographs; reports say so first.
+    /// These are drawings, not photographs; reports say so in their first line.
     pub drawings: bool,
     pub size_px: u32,
     config: DataConfig,
+    cache: Cache,
 }
 
 impl Dataset {
+    /// Lists the source, decodes every picture once into the cache under `cache_dir` (or finds
+    /// that cache again), and deals out the split.
+    ///
+    /// # Errors
+    /// See [`DataError`]. With `bad_images: fail`, one bad picture is an error that lists the
+    /// first ten; with `skip` they are left out and listed in [`Dataset::rejected`].
     pub fn open(
         config: &DataConfig,
         cache_dir: &Path,
         progress: &dyn Progress,
     ) -> Result<Dataset, DataError> {
-        let _ = (config, cache_dir, progress);
-        todo!()
+        config.validate()?;
+        progress.stage("listing pictures", 0);
+        let source = source::open(&config.source, cache_dir, config.size_px, progress)?;
+        let mut cache = Cache::open(source.as_ref(), config, cache_dir, progress)?;
+        let index = &mut cache.index;
+        if config.bad_images == BadImages::Fail && !index.rejected.is_empty() {
+            let total = index.rejected.len();
+            let checked = total + index.samples.len();
+            let first = index.rejected.iter().take(10).cloned().collect();
+            return Err(DataError::BadPictures {
+                checked,
+                total,
+                first,
+            });
+        }
+        let sample = |s: &crate::cache::Indexed| Sample {
+            name: s.name.clone(),
+            label: s.label,
+        };
+        let samples: Vec<Sample> = index.samples.iter().map(sample).collect();
+        let fixed: Vec<_> = index.samples.iter().map(|s| s.part).collect();
+        Ok(Dataset {
+            split: Split::deal(&samples, &fixed, &index.classes, &config.split),
+            samples,
+            classes: index.classes.clone(),
+            rejected: index.rejected.clone(),
+            ignored: index.ignored.clone(),
+            digest: index.digest.clone(),
+            drawings: index.drawings,
+            size_px: config.size_px,
+            config: config.clone(),
+            cache,
+        })
     }
 
     /// `[H, W, 3]` bytes of sample `i`, straight from the memory map.
     pub fn pixels(&self, i: u32) -> &[u8] {
-        let _ = i;
-        todo!()
+        self.cache.pixels(i)
     }
 
-    /// critters: `[H, W]`, 255 where the classes differ.
+    /// Drawings only: `[H, W]`, 255 on what tells the classes apart, 0 elsewhere.
     pub fn evidence(&self, i: u32) -> Option<&[u8]> {
-        let _ = i;
-        todo!()
+        self.cache.evidence(i)
     }
 
     pub fn labels(&self, indices: &[u32]) -> Vec<i64> {
-        indices.iter().map(|i| i64::from(self.samples[*i as usize].label)).collect()
+        indices
+            .iter()
+            .map(|i| i64::from(self.samples[*i as usize].label))
+            .collect()
     }
 
-    /// `[N, H, W, 3]` bytes, one after the other; needs no tch and may run on any thread.
+    /// `[N, H, W, 3]` bytes, picture after picture; needs no tch and may run on any thread.
     pub fn gather(&self, indices: &[u32]) -> Vec<u8> {
-        indices.iter().flat_map(|i| self.pixels(*i).iter().copied()).collect()
+        let picture = self.size_px as usize * self.size_px as usize * 3;
+        let mut bytes = Vec::with_capacity(indices.len() * picture);
+        for i in indices {
+            bytes.extend_from_slice(self.pixels(*i));
+        }
+        bytes
     }
 
     pub fn normalize(&self) -> Option<&Normalize> {
@@ -71,6 +121,38 @@ impl Dataset {
 
     /// What `split.json` holds.
     pub fn split_record(&self) -> SplitRecord {
-        todo!()
+        let names = |indices: &[u32]| {
+            indices
+                .iter()
+                .map(|i| self.samples[*i as usize].name.clone())
+                .collect()
+        };
+        SplitRecord {
+            source: self.config.source.clone(),
+            digest: self.digest.clone(),
+            rule: self.config.split.clone(),
+            classes: self.classes.clone(),
+            train: names(&self.split.train),
+            val: names(&self.split.val),
+            test: names(&self.split.test),
+            rejected: self.rejected.clone(),
+            ignored: self.ignored.clone(),
+        }
+    }
+}
+
+impl std::fmt::Debug for Dataset {
+    /// Counts, not contents.
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.debug_struct("Dataset")
+            .field("source", &self.config.source)
+            .field("size_px", &self.size_px)
+            .field("classes", &self.classes)
+            .field("train", &self.split.train.len())
+            .field("val", &self.split.val.len())
+            .field("test", &self.split.test.len())
+            .field("rejected", &self.rejected.len())
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }

@@ -1,10 +1,207 @@
-//! Where pictures come from: one table.
+//! Where pictures come from: one table, and what every row must be able to do.
+
+mod archive;
+mod cats_vs_dogs;
+mod drawn;
+mod folder;
+mod shelf;
+
+use std::path::Path;
+
+use crate::config::{Filter, Part};
+use crate::error::{BadImage, DataError, Rejected};
+use crate::progress::Progress;
 
 /// A row of SOURCES.
 pub struct SourceRow {
+    /// What stands before the colon of `--data`.
     pub name: &'static str,
     pub usage: &'static str,
     pub about: &'static str,
+    open: fn(&Request) -> Result<Box<dyn Source>, DataError>,
 }
 
-pub static SOURCES: &[SourceRow] = &[];
+pub static SOURCES: &[SourceRow] = &[
+    SourceRow {
+        name: "critters",
+        usage: "critters or critters:COUNT",
+        about: "cats and dogs drawn by the program itself, 2,500 unless COUNT is given",
+        open: drawn::open,
+    },
+    SourceRow {
+        name: "folder",
+        usage: "folder:PATH",
+        about: "PATH/class/picture, or PATH/{train,val,test}/class/picture; any number of classes",
+        open: folder::open,
+    },
+    SourceRow {
+        name: "cats-vs-dogs",
+        usage: "cats-vs-dogs:PATH",
+        about: "Kaggle's train folder, train.zip or dogs-vs-cats.zip; the public PetImages zip \
+                or folder; or a folder of such archives",
+        open: cats_vs_dogs::open,
+    },
+];
+
+/// What a row gets to open itself.
+pub(crate) struct Request<'a> {
+    pub row: &'static SourceRow,
+    /// What stands after the colon.
+    pub argument: Option<&'a str>,
+    /// Where archives within archives are unpacked to (as one nameless file, never by their paths).
+    pub cache_dir: &'a Path,
+    /// Drawn pictures are drawn at this size.
+    pub size_px: u32,
+    pub progress: &'a dyn Progress,
+}
+
+impl Request<'_> {
+    /// The path after the colon, which must exist.
+    fn path(&self) -> Result<&Path, DataError> {
+        let Some(path) = self.argument.filter(|path| !path.is_empty()) else {
+            return Err(self.usage("needs a path"));
+        };
+        let path = Path::new(path);
+        match std::fs::metadata(path) {
+            Ok(_) => Ok(path),
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Err(DataError::read(path, error))
+            }
+            Err(_) => Err(DataError::Missing { path: path.into() }),
+        }
+    }
+
+    fn usage(&self, what: &str) -> DataError {
+        let usage = self.row.usage.to_string();
+        DataError::Usage {
+            source_name: self.row.name.into(),
+            what: what.into(),
+            usage,
+        }
+    }
+}
+
+/// An opened source: it knows its pictures' names, and reads them one by one from any thread.
+pub(crate) trait Source: Send + Sync {
+    fn listing(&self) -> &Listing;
+    /// What tells, without reading pictures, that they are the ones of a cache made earlier.
+    fn fingerprint(&self, hasher: &mut blake3::Hasher);
+    /// A reader for one thread.
+    fn reader(&self) -> Box<dyn Reader + '_>;
+    /// True if the program drew these itself: then readers also give the mask of the evidence.
+    fn drawings(&self) -> bool {
+        false
+    }
+}
+
+pub(crate) trait Reader {
+    /// Entry `i` of the listing, squashed to `[size_px, size_px, 3]`.
+    fn picture(&mut self, i: usize, size_px: u32, filter: Filter) -> Result<Picture, BadImage>;
+}
+
+pub(crate) struct Picture {
+    pub rgb: Vec<u8>,
+    /// `[H, W]`, 0 or 255; drawings only.
+    pub evidence: Option<Vec<u8>>,
+    /// Of the picture's file as it is stored; of the pixels, if it was drawn.
+    pub hash: blake3::Hash,
+}
+
+/// Entries are sorted by class, then by name in natural order, whatever the file system says.
+#[derive(Debug)]
+pub(crate) struct Listing {
+    pub classes: Vec<String>,
+    pub entries: Vec<Entry>,
+    /// Files that are not pictures of the set.
+    pub ignored: Vec<Rejected>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub name: String,
+    pub label: u32,
+    /// The part its folder gives it.
+    pub part: Option<Part>,
+}
+
+/// Opens `name` or `name:argument`.
+pub(crate) fn open(
+    source: &str,
+    cache_dir: &Path,
+    size_px: u32,
+    progress: &dyn Progress,
+) -> Result<Box<dyn Source>, DataError> {
+    let (name, argument) = match source.split_once(':') {
+        Some((name, argument)) => (name, Some(argument)),
+        None => (source, None),
+    };
+    let Some(row) = SOURCES.iter().find(|row| row.name == name) else {
+        return Err(unknown(name));
+    };
+    (row.open)(&Request {
+        row,
+        argument,
+        cache_dir,
+        size_px,
+        progress,
+    })
+}
+
+fn unknown(name: &str) -> DataError {
+    let nearest = SOURCES
+        .iter()
+        .map(|row| {
+            (
+                strsim::normalized_damerau_levenshtein(name, row.name),
+                row.name,
+            )
+        })
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .filter(|(likeness, _)| *likeness > 0.4)
+        .map(|(_, nearest)| format!(", nearest is {nearest}"))
+        .unwrap_or_default();
+    let all: Vec<&str> = SOURCES.iter().map(|row| row.usage).collect();
+    DataError::UnknownSource {
+        name: name.into(),
+        nearest,
+        all: all.join("; "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(source: &str) -> String {
+        let error = open(source, Path::new("unused"), 8, &())
+            .err()
+            .expect("must be refused");
+        assert_eq!(error.exit_code(), 2);
+        error.to_string()
+    }
+
+    #[test]
+    fn unknown_names_get_the_nearest_and_the_table() {
+        let text = message("criters");
+        assert!(
+            text.contains("criters: no such source, nearest is critters"),
+            "{text}"
+        );
+        for row in SOURCES {
+            assert!(text.contains(row.usage), "{text}");
+        }
+        assert!(!message("xyz").contains("nearest"));
+    }
+
+    #[test]
+    fn a_path_is_asked_for_and_must_exist() {
+        for name in ["folder", "folder:", "cats-vs-dogs"] {
+            assert!(message(name).contains("needs a path"), "{name}");
+        }
+        let text = message("cats-vs-dogs:/no/such/place");
+        assert!(
+            text.starts_with("/no/such/place: no such file or folder"),
+            "{text}"
+        );
+    }
+}

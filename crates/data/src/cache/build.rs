@@ -1,0 +1,237 @@
+//! Fills a cache: every picture decoded by all threads, each written to its slot at once.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::{EVIDENCE, FORMAT, INDEX, Index, Indexed, PIXELS};
+use crate::config::DataConfig;
+use crate::error::{BadImage, DataError, Rejected};
+use crate::progress::Progress;
+use crate::source::{Entry, Listing, Picture, Reader, Source};
+
+/// Builds `place` from `source`, completely or not at all. Call it under the cache's lock.
+pub(super) fn build(
+    source: &dyn Source,
+    config: &DataConfig,
+    place: &Path,
+    progress: &dyn Progress,
+) -> Result<(), DataError> {
+    let tmp = place.with_extension("tmp");
+    let storing = |error| DataError::storage(&tmp, "making the pixel cache", error);
+    // Under the lock a leftover is from a process that was killed, or a cache to be made anew.
+    for stale in [&tmp, place] {
+        if stale.exists() {
+            std::fs::remove_dir_all(stale).map_err(storing)?;
+        }
+    }
+    std::fs::create_dir_all(&tmp).map_err(storing)?;
+    let done = fill(source, config, &tmp, progress).and_then(|()| {
+        std::fs::rename(&tmp, place).map_err(storing)?;
+        sync_folder(place.parent().unwrap_or(place)).map_err(storing)
+    });
+    if done.is_err() {
+        // The first error is the one to tell.
+        let _ = std::fs::remove_dir_all(&tmp);
+    }
+    done
+}
+
+fn fill(
+    source: &dyn Source,
+    config: &DataConfig,
+    tmp: &Path,
+    progress: &dyn Progress,
+) -> Result<(), DataError> {
+    let storing = |error| DataError::storage(tmp, "writing the pixel cache", error);
+    let listing = source.listing();
+    let n = listing.entries.len();
+    let plane = u64::from(config.size_px) * u64::from(config.size_px);
+    let channels = if source.drawings() { 4 } else { 3 };
+    let needed = n as u64 * plane * channels;
+    let free = fs4::available_space(tmp).map_err(storing)?;
+    if free < needed {
+        return Err(DataError::NoRoom {
+            path: tmp.into(),
+            needed,
+            free,
+        });
+    }
+    let pixels = sized(&tmp.join(PIXELS), n as u64 * plane * 3).map_err(storing)?;
+    let evidence = if source.drawings() {
+        Some(sized(&tmp.join(EVIDENCE), n as u64 * plane).map_err(storing)?)
+    } else {
+        None
+    };
+    progress.stage(
+        if source.drawings() {
+            "drawing"
+        } else {
+            "decoding"
+        },
+        n as u64,
+    );
+    let decode = |reader: &mut Box<dyn Reader + '_>, i: usize| {
+        let read = read_one(reader.as_mut(), i, &listing.entries[i], config);
+        progress.advance(1);
+        let picture = match read {
+            Ok(picture) => picture,
+            Err(bad) => return Ok(Err(bad)),
+        };
+        write_at(&pixels, &picture.rgb, i as u64 * plane * 3).map_err(storing)?;
+        if let (Some(file), Some(mask)) = (&evidence, &picture.evidence) {
+            write_at(file, mask, i as u64 * plane).map_err(storing)?;
+        }
+        Ok(Ok(picture.hash))
+    };
+    let outcomes: Result<Vec<Result<blake3::Hash, BadImage>>, DataError> = (0..n)
+        .into_par_iter()
+        .map_init(|| source.reader(), decode)
+        .collect();
+    let index = index(listing, outcomes?, source.drawings(), config)?;
+    pixels.sync_all().map_err(storing)?;
+    if let Some(file) = &evidence {
+        file.sync_all().map_err(storing)?;
+    }
+    let file = File::create(tmp.join(INDEX)).map_err(storing)?;
+    serde_json::to_writer(io::BufWriter::new(&file), &index).map_err(|e| storing(e.into()))?;
+    file.sync_all().map_err(storing)
+}
+
+/// A decoder that panics on a strange file costs that picture, not the run.
+fn read_one(
+    reader: &mut dyn Reader,
+    i: usize,
+    entry: &Entry,
+    config: &DataConfig,
+) -> Result<Picture, BadImage> {
+    catch_unwind(AssertUnwindSafe(|| {
+        reader.picture(i, config.size_px, config.filter)
+    }))
+    .unwrap_or_else(|_| Err(BadImage::new(&entry.name, "made its decoder panic")))
+}
+
+fn index(
+    listing: &Listing,
+    outcomes: Vec<Result<blake3::Hash, BadImage>>,
+    drawings: bool,
+    config: &DataConfig,
+) -> Result<Index, DataError> {
+    let (mut samples, mut rejected, mut retry) = (Vec::new(), Vec::new(), false);
+    for (slot, (entry, outcome)) in listing.entries.iter().zip(outcomes).enumerate() {
+        match outcome {
+            Ok(hash) => samples.push(Indexed {
+                name: entry.name.clone(),
+                label: entry.label,
+                part: entry.part,
+                slot: slot as u32,
+                hash: hash.to_hex().to_string(),
+            }),
+            Err(bad) => {
+                retry |= bad.unreadable;
+                rejected.push(Rejected {
+                    name: bad.name,
+                    reason: bad.reason,
+                });
+            }
+        }
+    }
+    check_classes(listing, &samples, &rejected)?;
+    Ok(Index {
+        format: FORMAT,
+        size_px: config.size_px,
+        digest: digest(&listing.classes, &samples),
+        drawings,
+        classes: listing.classes.clone(),
+        samples,
+        rejected,
+        ignored: listing.ignored.clone(),
+        retry,
+    })
+}
+
+/// A class of which nothing could be read is told with all classes beside it, and one reason.
+fn check_classes(
+    listing: &Listing,
+    samples: &[Indexed],
+    rejected: &[Rejected],
+) -> Result<(), DataError> {
+    let mut counts: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+    for entry in &listing.entries {
+        counts.entry(entry.label).or_default().1 += 1;
+    }
+    for sample in samples {
+        counts.entry(sample.label).or_default().0 += 1;
+    }
+    let Some((empty, _)) = counts.iter().find(|(_, (good, _))| *good == 0) else {
+        return Ok(());
+    };
+    let mut table = String::from(" can be read (");
+    for (label, (good, all)) in &counts {
+        table.push_str(&format!(
+            "{} {good} of {all}, ",
+            listing.classes[*label as usize]
+        ));
+    }
+    if let Some(first) = rejected.first() {
+        table.push_str(&format!("the first: {}: {}", first.name, first.reason));
+    }
+    Err(DataError::EmptyClass {
+        place: listing.classes[*empty as usize].clone(),
+        table: table + ")",
+    })
+}
+
+/// Independent of where the pictures lie: class names, then each picture's name, label and hash.
+fn digest(classes: &[String], samples: &[Indexed]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    let mut part = |text: &str| {
+        hasher.update(&(text.len() as u64).to_le_bytes());
+        hasher.update(text.as_bytes());
+    };
+    part(&format!("{} classes", classes.len()));
+    classes.iter().for_each(|class| part(class));
+    for sample in samples {
+        part(&sample.name);
+        part(&sample.label.to_string());
+        part(&sample.hash);
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+/// A file of that length without contents: what is never written takes no room.
+fn sized(path: &Path, bytes: u64) -> io::Result<File> {
+    let file = File::create(path)?;
+    file.set_len(bytes)?;
+    Ok(file)
+}
+
+#[cfg(unix)]
+fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    std::os::unix::fs::FileExt::write_all_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn write_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let n = std::os::windows::fs::FileExt::seek_write(file, bytes, offset)?;
+        if n == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        (bytes, offset) = (&bytes[n..], offset + n as u64);
+    }
+    Ok(())
+}
+
+/// Makes a rename last through a power cut. Windows has no such call and needs none.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()
+    } else {
+        Ok(())
+    }
+}
