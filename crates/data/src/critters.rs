@@ -89,3 +89,150 @@ pub fn as_class(seed: u64, index: u64, size_px: u32, label: u32) -> Critter {
         label,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SEED: u64 = 2026;
+
+    #[test]
+    fn a_picture_is_a_function_of_seed_and_index() {
+        let first = draw(SEED, 5, 48);
+        assert_eq!(first, draw(SEED, 5, 48));
+        assert_eq!(
+            (first.rgb.len(), first.evidence.len()),
+            (48 * 48 * 3, 48 * 48)
+        );
+        assert_ne!(first.rgb, draw(SEED, 7, 48).rgb);
+        assert_ne!(first.rgb, draw(SEED + 1, 5, 48).rgb);
+        assert_eq!(
+            [0, 1, 2, 3].map(|index| draw(SEED, index, 8).label),
+            [0, 1, 0, 1]
+        );
+    }
+
+    /// The mean of each 2 × 2 square of `plane` `[H, W, channels]`.
+    fn halved(plane: &[u8], size: usize, channels: usize) -> Vec<f32> {
+        let at = |y: usize, x: usize, c: usize| f32::from(plane[(y * size + x) * channels + c]);
+        let squares = (0..size / 2).flat_map(|y| (0..size / 2).map(move |x| (2 * y, 2 * x)));
+        let mean = |(y, x): (usize, usize), c: usize| {
+            (at(y, x, c) + at(y, x + 1, c) + at(y + 1, x, c) + at(y + 1, x + 1, c)) / 4.0
+        };
+        squares
+            .flat_map(|yx| (0..channels).map(move |c| mean(yx, c)))
+            .collect()
+    }
+
+    #[test]
+    fn the_scene_is_the_same_at_every_size() {
+        for index in 0..10 {
+            let (small, large) = (draw(SEED, index, 96), draw(SEED, index, 192));
+            let distance = |small: &[u8], large: Vec<f32>| {
+                let sum: f32 = small
+                    .iter()
+                    .zip(large)
+                    .map(|(&a, b)| (f32::from(a) - b).abs())
+                    .sum();
+                sum / small.len() as f32
+            };
+            let pictures = distance(&small.rgb, halved(&large.rgb, 192, 3));
+            let masks = distance(&small.evidence, halved(&large.evidence, 192, 1));
+            assert!(
+                pictures < 1.5,
+                "picture {index}: {pictures} grey levels apart"
+            );
+            assert!(
+                masks < 0.03 * 255.0,
+                "evidence {index}: {masks} of 255 apart"
+            );
+        }
+    }
+
+    /// True where a pixel or one beside it is evidence: outlines are antialiased.
+    fn reach(evidence: &[u8], size: usize) -> Vec<bool> {
+        let near = |at: usize| at.saturating_sub(1)..=(at + 1).min(size - 1);
+        let any = |y, x| near(y).any(|y| near(x).any(|x| evidence[y * size + x] > 0));
+        (0..size * size)
+            .map(|at| any(at / size, at % size))
+            .collect()
+    }
+
+    #[test]
+    fn nothing_but_the_evidence_knows_the_class() {
+        let (mut outside, mut differing) = (0, 0);
+        for index in 0..60 {
+            let (cat, dog) = (as_class(SEED, index, 64, 0), as_class(SEED, index, 64, 1));
+            let (cat_reach, dog_reach) = (reach(&cat.evidence, 64), reach(&dog.evidence, 64));
+            for at in (0..64 * 64).filter(|&at| !cat_reach[at] && !dog_reach[at]) {
+                let pixel = at * 3..at * 3 + 3;
+                let pairs = cat.rgb[pixel.clone()].iter().zip(&dog.rgb[pixel]);
+                let apart = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0);
+                let (x, y) = (at % 64, at / 64);
+                assert!(
+                    apart < 50,
+                    "picture {index}: {apart} grey levels at x {x}, y {y}"
+                );
+                outside += 1;
+                differing += u32::from(apart > 0);
+            }
+        }
+        // What is left shines through slits narrower than a pixel, between blades of grass.
+        let share = f64::from(differing) / f64::from(outside);
+        assert!(
+            share < 0.002,
+            "{differing} of {outside} pixels outside the evidence differ"
+        );
+    }
+
+    #[test]
+    fn cats_and_dogs_have_the_same_surroundings_and_coats() {
+        // Mean of (a colour of the coat, a border pixel) by class; 4 standard errors of 700 draws
+        // of something with a deviation below 0.3.
+        let tolerance = 4.0 * 0.3 * (2.0f32 / 700.0).sqrt();
+        let mut sums = [[0.0f32; 4]; 2];
+        for index in 0..1400 {
+            let coat = Coat::draw(&mut Dice::new(SEED, index, "coat"));
+            let corner = draw(SEED, index, 8).rgb[0];
+            let sum = &mut sums[(index & 1) as usize];
+            let values = [
+                coat.base.0,
+                coat.base.luma(),
+                coat.nose.luma(),
+                f32::from(corner) / 255.0,
+            ];
+            values
+                .into_iter()
+                .zip(sum)
+                .for_each(|(value, sum)| *sum += value / 700.0);
+        }
+        for (cat, dog) in sums[0].into_iter().zip(sums[1]) {
+            assert!(
+                (cat - dog).abs() < tolerance,
+                "{sums:?}, want within {tolerance}"
+            );
+        }
+    }
+
+    #[test]
+    fn nearly_every_picture_keeps_a_clue_one_can_see() {
+        let count = |index| {
+            draw(SEED, index, 64)
+                .evidence
+                .iter()
+                .filter(|&&e| e > 0)
+                .count()
+        };
+        let counts: Vec<usize> = (0..600).map(count).collect();
+        let seen = counts.iter().filter(|&&pixels| pixels >= 16).count();
+        assert!(
+            seen >= 594,
+            "{seen} of 600 pictures show 16 pixels of evidence, want 594"
+        );
+        let mean = counts.iter().sum::<usize>() as f32 / 600.0 / 4096.0;
+        assert!(
+            (0.03..0.15).contains(&mean),
+            "evidence is {mean} of a picture on average"
+        );
+    }
+}

@@ -26,7 +26,7 @@ pub fn paint(canvas: &mut Canvas, dice: &mut Dice) {
         4 => room(canvas, ink, dice),
         _ => {}
     }
-    for _ in 0..dice.whole(4, 13) {
+    for _ in 0..dice.whole(2, 8) {
         clutter(canvas, dice);
     }
 }
@@ -108,7 +108,7 @@ fn room(canvas: &mut Canvas, ink: Colour, dice: &mut Dice) {
 /// One thing somewhere. Half the kinds come in pairs, as ears do.
 fn clutter(canvas: &mut Canvas, dice: &mut Dice) {
     let (x, y) = dice.point(0.05);
-    let size = dice.range(0.05, 0.14);
+    let size = dice.range(0.04, 0.11);
     let turned = Transform::from_rotate(dice.range(-70.0, 70.0));
     canvas.enter(turned.post_scale(size, size).post_translate(x, y));
     let (fill, edge) = (colour::thing(dice), 0.08);

@@ -88,6 +88,8 @@ fn leg(canvas: &mut Canvas, coat: &Coat, colour: Colour, hip: Point, foot: Point
         0.4,
     );
     outlined(canvas, &path, Ink::Solid(colour), coat.outline);
+    // The leg grows out of the body: no outline at the hip.
+    canvas.fill(&oval(hip, 0.29, 0.24), Ink::Solid(colour), Mark::Cover);
     paw(canvas, coat, (foot.0, foot.1 + 0.05), 0.28);
 }
 

@@ -91,14 +91,16 @@ impl Canvas {
         }
     }
 
-    /// Makes a band around a line evidence without painting: whiskers are thinner than a pixel.
+    /// Makes a band around a line evidence without painting: whiskers are thinner than a pixel
+    /// of a small picture.
     pub fn mark_along(&mut self, path: &Path, width: f32) {
         let ink = paint(Ink::Solid(Colour(1.0, 1.0, 1.0)));
         self.evidence
             .stroke_path(path, &ink, &pen(width), self.frame, None);
     }
 
-    /// The picture `[H, W, 3]` and the evidence `[H, W]`, 0 or 255.
+    /// The picture `[H, W, 3]` and the evidence `[H, W]`: 255 where it fills a quarter of a pixel
+    /// or more, else 0.
     pub fn into_planes(self) -> (Vec<u8>, Vec<u8>) {
         let rgb = self
             .picture
@@ -106,7 +108,7 @@ impl Canvas {
             .chunks_exact(4)
             .flat_map(|p| [p[0], p[1], p[2]])
             .collect();
-        let whole = |p: &[u8]| if p[0] >= 128 { 255 } else { 0 };
+        let whole = |p: &[u8]| if p[0] >= 64 { 255 } else { 0 };
         (
             rgb,
             self.evidence.data().chunks_exact(4).map(whole).collect(),

@@ -30,7 +30,7 @@ fn paint_ear(canvas: &mut Canvas, coat: &Coat, ear: &Path) {
 
 /// A cat's ears, to be painted before the head.
 pub fn paint_cat(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice) {
-    let height = dice.range(0.75, 1.05);
+    let height = dice.range(0.9, 1.2);
     // Pricked forward, or laid out sideways.
     let splay_deg = dice.range(-6.0, 22.0);
     for side in [-1.0, 1.0] {
@@ -45,13 +45,13 @@ pub fn paint_cat(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice)
         // Sides a little bulged: the points beside a corner keep it sharp.
         let tip = (0.05, -height);
         let outer = blob(&[
-            (-0.42, 0.2),
+            (-0.46, 0.2),
             (-0.3, -0.3 * height),
             (tip.0 - 0.05, tip.1 + 0.06),
             tip,
             (tip.0 + 0.05, tip.1 + 0.06),
             (0.34, -0.3 * height),
-            (0.42, 0.25),
+            (0.46, 0.25),
         ]);
         paint_ear(canvas, coat, &outer);
         let inner = blob(&[

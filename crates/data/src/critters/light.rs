@@ -8,7 +8,7 @@ const GRAIN_CELLS: usize = 96;
 
 /// Changes `rgb` `[H, W, 3]` in place.
 pub fn shine(rgb: &mut [u8], size_px: u32, dice: &mut Dice) {
-    let exposure = dice.range(0.72, 1.15);
+    let exposure = dice.range(0.82, 1.18);
     let lift = dice.range(-12.0, 22.0);
     let cast = [
         dice.range(0.9, 1.1),
@@ -22,7 +22,7 @@ pub fn shine(rgb: &mut [u8], size_px: u32, dice: &mut Dice) {
     } else {
         dice.range(0.0, 0.3)
     };
-    let strength = dice.range(4.0, 26.0);
+    let strength = dice.range(3.0, 16.0);
     let grain: Vec<f32> = (0..GRAIN_CELLS * GRAIN_CELLS)
         .map(|_| strength * (dice.unit() - 0.5))
         .collect();
@@ -40,7 +40,8 @@ pub fn shine(rgb: &mut [u8], size_px: u32, dice: &mut Dice) {
             for (channel, value) in [r, g, b].into_iter().enumerate() {
                 let value = value + (luma - value) * grey;
                 let lit = value * gain * cast[channel] + lift + speck;
-                pixel[channel] = lit.round().clamp(0.0, 255.0) as u8;
+                // A cast saturates: below 0 is 0, above 255 is 255.
+                pixel[channel] = (lit + 0.5) as u8;
             }
         }
     }

@@ -39,8 +39,8 @@ pub fn paint_cat(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice)
             let middle = (from.0 + side * 0.5 * reach, from.1 + 0.4 * rise);
             let end = (from.0 + side * reach, from.1 + rise + droop);
             let hair = curve(&[from, middle, end]);
-            canvas.stroke(&hair, Ink::Solid(whisker), 0.05, Mark::Keep);
-            canvas.mark_along(&hair, 0.14);
+            canvas.stroke(&hair, Ink::Solid(whisker), 0.075, Mark::Keep);
+            canvas.mark_along(&hair, 0.16);
         }
     }
 }
@@ -51,7 +51,7 @@ pub fn paint_dog(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice)
     let (x, y) = pose.on_face(0.0, 0.5, 1.7);
     // The bridge runs from between the eyes to the tip.
     let root = pose.on_face(0.0, 0.0, 0.8);
-    let width = dice.range(0.42, 0.52);
+    let width = dice.range(0.48, 0.58);
     let muzzle = blob(&[
         (root.0, root.1),
         (x + 0.62 * width, y - 0.2),

@@ -9,10 +9,10 @@ use tiny_skia::Transform;
 pub fn paint(canvas: &mut Canvas, dice: &mut Dice) {
     canvas.enter(Transform::identity());
     match dice.unit() {
-        u if u < 0.16 => bars(canvas, dice),
-        u if u < 0.42 => (0..dice.whole(2, 5)).for_each(|_| leaf(canvas, dice)),
-        u if u < 0.60 => (0..dice.whole(1, 2)).for_each(|_| ball(canvas, dice)),
-        u if u < 0.74 => grass(canvas, dice),
+        u if u < 0.10 => bars(canvas, dice),
+        u if u < 0.30 => (0..dice.whole(2, 5)).for_each(|_| leaf(canvas, dice)),
+        u if u < 0.44 => (0..dice.whole(1, 2)).for_each(|_| ball(canvas, dice)),
+        u if u < 0.54 => grass(canvas, dice),
         _ => {}
     }
 }

@@ -47,38 +47,25 @@ pub struct Pose {
 impl Pose {
     pub fn draw(dice: &mut Dice) -> Pose {
         let stance = match dice.unit() {
-            u if u < 0.24 => Stance::Head,
-            u if u < 0.46 => Stance::Peek,
-            u if u < 0.74 => Stance::Sit,
+            u if u < 0.28 => Stance::Head,
+            u if u < 0.56 => Stance::Peek,
+            u if u < 0.80 => Stance::Sit,
             _ => Stance::Stand,
         };
         let facing = dice.side();
-        let (radius, x, y) = match stance {
-            Stance::Head => (
-                dice.range(0.19, 0.31),
-                dice.range(0.33, 0.67),
-                dice.range(0.36, 0.64),
-            ),
-            Stance::Peek => (
-                dice.range(0.18, 0.28),
-                dice.range(0.32, 0.68),
-                dice.range(0.34, 0.58),
-            ),
-            Stance::Sit => (
-                dice.range(0.15, 0.21),
-                dice.range(0.32, 0.68),
-                dice.range(0.28, 0.42),
-            ),
-            Stance::Stand => (
-                dice.range(0.14, 0.19),
-                dice.range(0.24, 0.4),
-                dice.range(0.34, 0.52),
-            ),
+        // Head radius, and where the head's centre is.
+        let ((small, large), (left, right), (top, bottom)) = match stance {
+            Stance::Head => ((0.23, 0.34), (0.38, 0.62), (0.42, 0.6)),
+            Stance::Peek => ((0.22, 0.32), (0.38, 0.62), (0.42, 0.56)),
+            Stance::Sit => ((0.17, 0.22), (0.38, 0.62), (0.32, 0.42)),
+            Stance::Stand => ((0.16, 0.20), (0.26, 0.38), (0.36, 0.5)),
         };
+        let (radius, y) = (dice.range(small, large), dice.range(top, bottom));
+        let x = dice.range(left, right);
         let x = if facing < 0.0 { 1.0 - x } else { x };
         // A second garment needs a tail to be told by.
         let wardrobe = dice.unit();
-        let both = wardrobe < 0.05 && matches!(stance, Stance::Sit | Stance::Stand);
+        let both = wardrobe < 0.03 && matches!(stance, Stance::Sit | Stance::Stand);
         Pose {
             stance,
             centre: (x, y),
@@ -90,8 +77,8 @@ impl Pose {
             facing,
             head_rx: dice.range(0.98, 1.12),
             head_ry: dice.range(0.86, 0.98),
-            hat: wardrobe < 0.27 || both,
-            scarf: wardrobe > 0.73 || both,
+            hat: wardrobe < 0.18 || both,
+            scarf: wardrobe > 0.82 || both,
         }
     }
 

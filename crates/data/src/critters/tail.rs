@@ -82,6 +82,7 @@ fn paint_dog(canvas: &mut Canvas, coat: &Coat, dice: &mut Dice) {
             (x + bend, -0.8 * lift * reach),
             (x + 0.5 * bend, -1.2 * lift * reach),
         ]);
-        canvas.stroke(&arc, Ink::Solid(coat.outline), 0.07, Mark::Evidence);
+        canvas.stroke(&arc, Ink::Solid(coat.outline), 0.08, Mark::Keep);
+        canvas.mark_along(&arc, 0.16);
     }
 }
