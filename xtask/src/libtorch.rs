@@ -18,12 +18,12 @@ use std::path::{Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::say::say;
-use find::{Found, Places};
+use find::Places;
 
 /// What the user asked of `setup`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wanted {
-    /// The CUDA libraries too (Linux; 2 GB to fetch, 4.7 GB on disk).
+    /// The CUDA libraries too (Linux; 2.5 GB to fetch, 3.8 GB on disk).
     pub cuda: bool,
     /// Never start pip.
     pub offline: bool,
@@ -38,7 +38,7 @@ pub fn set_up(root: &Path, wanted: Wanted) -> Result<(), Failure> {
     };
     let found = match find::find(&places, wanted.cuda)? {
         Some(found) => found,
-        None => Found::fetched(fetch::fetch(root, wanted)?),
+        None => fetch::fetch(root, wanted)?,
     };
     link::link(&places.link, &found.libtorch.folder)?;
     let half = if found.libtorch.cuda {

@@ -9,7 +9,8 @@ use std::process::{Command, Stdio};
 
 use super::Wanted;
 use super::cache::{self, Lock};
-use super::inspect::{Libtorch, inspect};
+use super::find::Found;
+use super::inspect::inspect;
 use super::platform::{self, Platform};
 use super::python::Pip;
 use super::version::{FETCHED, Version};
@@ -17,7 +18,7 @@ use crate::failure::Failure;
 use crate::say::{say, timed};
 
 /// Fetches the wanted set into the cache, unless another setup did so while we waited.
-pub fn fetch(root: &Path, wanted: Wanted) -> Result<Libtorch, Failure> {
+pub fn fetch(root: &Path, wanted: Wanted) -> Result<Found, Failure> {
     let place = cache::copy(wanted.cuda)?;
     if wanted.offline {
         return Err(Failure::usage(format!(
@@ -31,12 +32,15 @@ pub fn fetch(root: &Path, wanted: Wanted) -> Result<Libtorch, Failure> {
     let folder = cache::folder()?;
     let lock = Lock::take(&folder)?;
     if let Ok(libtorch) = inspect(&place) {
-        return Ok(libtorch);
+        return Ok(Found {
+            libtorch,
+            how: "fetched meanwhile into",
+        });
     }
     let partial = lock.fresh_partial(&folder)?;
     enough_room(&folder, size.peak_mb)?;
     say(format!(
-        "libtorch {FETCHED}: fetching {} MB by {} (pip {}) into {}, once",
+        "libtorch {FETCHED}: fetching about {} MB by {} (pip {}) into {}, once",
         size.fetched_mb,
         pip.name(),
         pip.version,
@@ -64,7 +68,12 @@ pub fn fetch(root: &Path, wanted: Wanted) -> Result<Libtorch, Failure> {
         fs::remove_dir_all(done).map_err(|error| Failure::cache(done, &error))?;
     }
     fs::rename(job.site(), done).map_err(|error| Failure::cache(done, &error))?;
-    inspect(&place).map_err(|problem| Failure::step(format!("{}: {problem}", place.display())))
+    let libtorch = inspect(&place)
+        .map_err(|problem| Failure::step(format!("{}: {problem}", place.display())))?;
+    Ok(Found {
+        libtorch,
+        how: "fetched into",
+    })
 }
 
 /// The ways without a network.

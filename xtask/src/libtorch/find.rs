@@ -27,16 +27,6 @@ pub struct Found {
     pub how: &'static str,
 }
 
-impl Found {
-    /// It was not there before.
-    pub fn fetched(libtorch: Libtorch) -> Self {
-        Self {
-            libtorch,
-            how: "fetched into",
-        }
-    }
-}
-
 /// The first place that holds a fitting libtorch; `None` means it must be fetched.
 pub fn find(places: &Places, cuda: bool) -> Result<Option<Found>, Failure> {
     if let Some(folder) = &places.user {
@@ -90,6 +80,9 @@ fn users(folder: &Path, cuda: bool) -> Result<Libtorch, Failure> {
             folder.display()
         ))
     };
+    if folder == Path::new("") {
+        return Err(refuse("is empty".to_owned()));
+    }
     // torch-sys would look below its own folder, where cargo starts it.
     if folder.is_relative() {
         return Err(refuse(
