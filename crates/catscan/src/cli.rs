@@ -1,0 +1,90 @@
+//! The command line: names, not knobs. What changes a result lives in a recipe.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{doctor, evaluate, experiment, explain, list, predict, report, train};
+use crate::refusal;
+
+/// Controlled Architecture Trials, with scans of what each network looks at.
+///
+/// Trains image classifiers that differ in one thing, says with statistics whether the difference
+/// is real, and shows what each network looked at.
+#[derive(Debug, Parser)]
+#[command(name = "catscan", version, arg_required_else_help = true, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done, 2 bad command line or configuration, 3 bad data, 4 bad weights, \
+5 numbers went bad (NaN), 7 storage failed, 130/143 stopped after a checkpoint.
+To check a machine in seconds: catscan experiment smoke";
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer a question: train all arms, compare them, write a report
+    Experiment(experiment::Args),
+    /// Train one network
+    Train(train::Args),
+    /// Score a trained network on pictures
+    Evaluate(evaluate::Args),
+    /// Say what is on some pictures
+    Predict(predict::Args),
+    /// Draw what a trained network looks at on some pictures
+    Explain(explain::Args),
+    /// Write an experiment's report again from its runs
+    Report(report::Args),
+    /// Show the tables: models, pools, sources, experiments, cams, recipes
+    List(list::Args),
+    /// Tell what this machine offers, and what is missing
+    Doctor(doctor::Args),
+}
+
+/// Runs the command line; the process's exit code.
+pub fn main() -> u8 {
+    let result = match Cli::parse().command {
+        Command::Experiment(args) => experiment::run(&args),
+        Command::Train(args) => train::run(&args),
+        Command::Evaluate(args) => evaluate::run(&args),
+        Command::Predict(args) => predict::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {}", message(&error));
+        refusal::exit_code(&error)
+    })
+}
+
+/// The chain of causes, each said once: a transparent error repeats its cause word for word.
+fn message(error: &anyhow::Error) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !parts.last().is_some_and(|last| last.contains(&cause)) {
+            parts.push(cause);
+        }
+    }
+    parts.join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_cause_that_is_already_said_is_not_repeated() {
+        let error = anyhow::anyhow!("data/x: empty").context("reading data/x: empty");
+        assert_eq!(message(&error), "reading data/x: empty");
+        let error = anyhow::anyhow!("data/x: empty").context("evaluate");
+        assert_eq!(message(&error), "evaluate: data/x: empty");
+    }
+}

@@ -1,0 +1,110 @@
+//! One file a command, each with its arguments and a `run` that gives the exit code.
+
+pub mod doctor;
+pub mod evaluate;
+pub mod experiment;
+pub mod explain;
+pub mod list;
+pub mod predict;
+pub mod report;
+pub mod train;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use catscan_data::{DataConfig, Dataset, default_cache_dir};
+use catscan_torch_ext::DeviceSpec;
+use serde::Serialize;
+
+use crate::progress::Stages;
+use crate::refusal::{Refusal, STORAGE};
+
+/// Opens the pictures of a recipe, with a bar while they are read for the first time.
+pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
+    let stages = Stages::new();
+    let dataset = Dataset::open(config, &default_cache_dir(), &stages);
+    stages.clear();
+    Ok(dataset?)
+}
+
+/// `--device` as clap reads it.
+pub fn device(text: &str) -> Result<DeviceSpec, String> {
+    text.parse()
+        .map_err(|error: catscan_torch_ext::DeviceError| error.to_string())
+}
+
+/// Prints a value for other programs.
+///
+/// # Errors
+/// Where standard output is closed.
+pub fn print_json(value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).context("writing JSON")?;
+    println!("{text}");
+    Ok(())
+}
+
+/// Writes a whole file or leaves what was there: a temporary file beside it, then a rename.
+///
+/// # Errors
+/// Where the folder cannot be written; exit code 7.
+pub fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
+    let write = || {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        std::io::Write::write_all(&mut file, contents)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error: std::io::Error| {
+        let size = contents.len();
+        Refusal::new(
+            STORAGE,
+            format!(
+                "{}: {size} bytes could not be written ({error}); make room or name another folder",
+                path.display()
+            ),
+        )
+        .into()
+    })
+}
+
+/// This process's command line, for the records.
+pub fn command_line() -> Vec<String> {
+    let mut words: Vec<String> = std::env::args_os()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    // Where the program lies is the machine's business, not the study's.
+    if let Some(program) = words.first_mut() {
+        *program = "catscan".into();
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_whole_with_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b.json");
+        write_file(&path, b"{}").unwrap();
+        write_file(&path, b"[]").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"[]");
+        assert_eq!(
+            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_folder_that_is_a_file_is_a_storage_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, b"x").unwrap();
+        let error = write_file(&file.join("report.html"), b"x").unwrap_err();
+        assert_eq!(crate::refusal::exit_code(&error), STORAGE);
+    }
+}

@@ -1,0 +1,198 @@
+//! `catscan evaluate`: how good a trained network is, on the pictures it was kept from or on others.
+
+use anyhow::Result;
+use catscan_data::{Dataset, Part};
+use catscan_torch_ext::DeviceSpec;
+use catscan_train::{Evaluation, evaluate, metrics};
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::{device, open_dataset, print_json};
+use crate::experiment::BadImagesPolicy;
+use crate::refusal::{DATA, Refusal};
+use crate::stats::{Interval, wilson};
+use crate::table::Table;
+use crate::weights::{Trained, WeightsArgs};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    /// Other pictures than those it was trained on (see `catscan list sources`)
+    #[arg(long, value_name = "SOURCE")]
+    pub data: Option<String>,
+    /// Which part; by default test, and all of other pictures
+    #[arg(long, value_enum)]
+    pub part: Option<Which>,
+    /// What to do about pictures that cannot be used
+    #[arg(long, value_enum)]
+    pub bad_images: Option<BadImagesPolicy>,
+    /// Pictures at once
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: u32,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto", value_parser = device)]
+    pub device: DeviceSpec,
+    /// Print everything, each picture's probabilities too, as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    Train,
+    Val,
+    Test,
+    All,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Scores<'a> {
+    weights: String,
+    source: &'a str,
+    part: Which,
+    classes: &'a [String],
+    pictures: usize,
+    accuracy: f64,
+    /// Wilson, 95 %.
+    interval: Interval,
+    loss: f64,
+    images_per_s: f64,
+    seconds: f64,
+    /// Rows are true classes, columns predicted ones.
+    confusion: Vec<Vec<u64>>,
+    predictions: Vec<Prediction<'a>>,
+}
+
+#[derive(Serialize)]
+struct Prediction<'a> {
+    name: &'a str,
+    label: u32,
+    probabilities: &'a [f32],
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let device = args.device.resolve()?;
+    let trained = Trained::open(&args.weights, device)?;
+    let mut config = trained.data(args.data.as_deref());
+    if let Some(policy) = args.bad_images {
+        config.bad_images = policy.into();
+    }
+    let dataset = open_dataset(&config)?;
+    trained.check_classes(&config.source, &dataset.classes)?;
+    let default = if args.data.is_some() {
+        Which::All
+    } else {
+        Which::Test
+    };
+    let part = args.part.unwrap_or(default);
+    let indices = indices(&dataset, part);
+    if indices.is_empty() {
+        let message = format!(
+            "{}: this part holds 0 pictures; name another --part",
+            config.source
+        );
+        return Err(Refusal::new(DATA, message).into());
+    }
+    let scored = evaluate(
+        &trained.model,
+        &dataset,
+        &indices,
+        args.batch,
+        device,
+        &mut |_| None,
+    )?;
+    let scores = scores(args, &config.source, part, &dataset, &indices, &scored);
+    match args.json {
+        true => print_json(&scores)?,
+        false => print(&scores),
+    }
+    if !dataset.rejected.is_empty() {
+        eprintln!(
+            "{} pictures could not be used and were left out:",
+            dataset.rejected.len()
+        );
+        dataset
+            .rejected
+            .iter()
+            .for_each(|bad| eprintln!("  {}: {}", bad.name, bad.reason));
+    }
+    Ok(0)
+}
+
+fn indices(dataset: &Dataset, which: Which) -> Vec<u32> {
+    match which {
+        Which::Train => dataset.split.part(Part::Train).to_vec(),
+        Which::Val => dataset.split.part(Part::Val).to_vec(),
+        Which::Test => dataset.split.part(Part::Test).to_vec(),
+        Which::All => (0..dataset.samples.len() as u32).collect(),
+    }
+}
+
+fn scores<'a>(
+    args: &Args,
+    source: &'a str,
+    part: Which,
+    dataset: &'a Dataset,
+    indices: &[u32],
+    scored: &'a Evaluation,
+) -> Scores<'a> {
+    let n = indices.len();
+    Scores {
+        weights: args.weights.weights.display().to_string(),
+        source,
+        part,
+        classes: &dataset.classes,
+        pictures: n,
+        accuracy: scored.accuracy,
+        interval: wilson(scored.accuracy * n as f64, n),
+        loss: scored.loss,
+        images_per_s: scored.images_per_s,
+        seconds: scored.seconds,
+        confusion: metrics::confusion(&scored.probabilities, &scored.labels, dataset.classes.len()),
+        predictions: indices
+            .iter()
+            .zip(&scored.probabilities)
+            .map(|(&index, probabilities)| {
+                let sample = &dataset.samples[index as usize];
+                Prediction {
+                    name: &sample.name,
+                    label: sample.label,
+                    probabilities,
+                }
+            })
+            .collect(),
+    }
+}
+
+fn print(scores: &Scores) {
+    let mut table = Table::new(&[
+        "data",
+        "part",
+        "#pictures",
+        "#accuracy, % (95 % interval)",
+        "#loss",
+        "#images/s",
+    ]);
+    let Interval { low, high } = scores.interval.scale(100.0);
+    table.row([
+        scores.source.to_owned(),
+        format!("{:?}", scores.part).to_lowercase(),
+        scores.pictures.to_string(),
+        format!("{:.2} ({low:.2} to {high:.2})", scores.accuracy * 100.0),
+        format!("{:.4}", scores.loss),
+        format!("{:.1}", scores.images_per_s),
+    ]);
+    println!("{table}");
+    let head: Vec<String> = std::iter::once("true \\ said".to_owned())
+        .chain(scores.classes.iter().map(|class| format!("#{class}")))
+        .collect();
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let mut table = Table::new(&head);
+    for (class, row) in scores.classes.iter().zip(&scores.confusion) {
+        table.row(std::iter::once(class.clone()).chain(row.iter().map(u64::to_string)));
+    }
+    print!("{table}");
+}

@@ -1,0 +1,396 @@
+//! `catscan experiment`: a question, answered. Plans the cells, runs them, weighs them, reports.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use catscan_data::{Dataset, Part};
+use catscan_models::ModelRow;
+use catscan_torch_ext::{DeviceSpec, cpu};
+use catscan_train::Recipe;
+
+use super::train::read_recipe;
+use super::{command_line, device, open_dataset, print_json};
+use crate::compose;
+use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
+use crate::progress::duration;
+use crate::queue::{self, Cell, CellEnd, Settings};
+use crate::refusal::{Refusal, USAGE};
+use crate::signals::Stop;
+use crate::study::{Failure, Request, Study, print};
+use crate::table::Table;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A row of `catscan list experiments`
+    pub name: String,
+    #[arg(long, value_enum, default_value = "quick")]
+    pub profile: Profile,
+    /// Start from this recipe.json instead of the profile's
+    #[arg(long, value_name = "FILE", conflicts_with = "profile")]
+    pub recipe: Option<PathBuf>,
+    /// Arms to compare, the first being the one others are compared with
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    pub arms: Vec<String>,
+    /// How many seeds (3 means 1, 2 and 3), or which (1,4,7; a single one as 4,)
+    #[arg(long, value_name = "N|LIST")]
+    pub seeds: Option<Seeds>,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// Stop each run after this many steps: a trial, named as such in the report
+    #[arg(long, value_name = "N")]
+    pub max_steps: Option<u64>,
+    /// Runs at once; by default one a core, one on a GPU
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub jobs: Option<u64>,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto", value_parser = device)]
+    pub device: DeviceSpec,
+    /// Where experiments keep their runs
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs: PathBuf,
+    /// Remove these runs and begin again
+    #[arg(long)]
+    pub fresh: bool,
+    /// Let cut runs go on with another number of threads or device; noted in their records
+    #[arg(long)]
+    pub allow_inexact_resume: bool,
+    /// Print the study as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write study.json but no report
+    #[arg(long)]
+    pub no_report: bool,
+    /// Show what would run, and stop
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `--seeds`: a number of them, or a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seeds(Vec<u64>);
+
+impl FromStr for Seeds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Seeds, String> {
+        let number = |text: &str| {
+            text.parse::<u64>()
+                .map_err(|_| format!("{text}: not a number"))
+        };
+        let seeds: Vec<u64> = match text.contains(',') {
+            true => text
+                .split(',')
+                .filter(|part| !part.is_empty())
+                .map(number)
+                .collect::<Result<_, _>>()?,
+            false => (1..=number(text)?).collect(),
+        };
+        let twice = seeds
+            .iter()
+            .enumerate()
+            .any(|(i, seed)| seeds[..i].contains(seed));
+        match seeds.is_empty() || twice || seeds.len() > 1000 {
+            true => Err("want 1 to 1000 different seeds, such as 3 or 1,4,7".into()),
+            false => Ok(Seeds(seeds)),
+        }
+    }
+}
+
+/// What the arguments come to.
+struct Plan {
+    experiment: &'static Experiment,
+    arms: Vec<&'static Arm>,
+    seeds: Vec<u64>,
+    base: Recipe,
+    folder: PathBuf,
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let began = Instant::now();
+    let plan = plan(args)?;
+    if args.dry_run {
+        return dry_run(args, &plan);
+    }
+    writable(&plan.folder)?;
+    let device = args.device.resolve()?;
+    let dataset = open_dataset(&plan.base.data)?;
+    eprintln!("{}", in_words(&dataset, &plan.base.data.source));
+    let cells = cells(args, &plan, &dataset)?;
+    let (jobs, threads) = shares(args.jobs, cells.len(), device.is_cuda());
+    let settings = Settings {
+        experiment: plan.experiment.name.into(),
+        jobs,
+        threads,
+        device: args.device.to_string(),
+        max_steps: args.max_steps,
+        allow_inexact_resume: args.allow_inexact_resume,
+    };
+    eprintln!(
+        "{} cells, {jobs} at once, {threads} threads each",
+        cells.len()
+    );
+    let stop = Stop::on_signals().context("handling signals")?;
+    let ends = queue::run(&cells, &settings, &stop)?;
+    let failures = failures(&cells, &ends);
+    for failure in &failures {
+        eprintln!(
+            "{} seed {}: failed with exit code {}:\n{}",
+            failure.arm, failure.seed, failure.exit_code, failure.stderr
+        );
+    }
+    if let Some(signal) = stop.asked() {
+        eprintln!("stopped by {signal}; nothing is lost, the same command goes on from here");
+        return Ok(signal.exit_code());
+    }
+    let code = queue::exit_code(&ends, None);
+    if code != 0 && ends.iter().all(|end| matches!(end, CellEnd::Failed { .. })) {
+        return Ok(code);
+    }
+    let request = request(args, &plan, failures);
+    conclude(args, &plan.folder, request, &dataset)?;
+    eprintln!("experiment took {}", duration(began.elapsed()));
+    Ok(code)
+}
+
+fn plan(args: &Args) -> Result<Plan> {
+    let experiment = experiment::find(&args.name)?;
+    let names: Vec<&str> = match args.arms.is_empty() {
+        true => experiment.default_arms.to_vec(),
+        false => args.arms.iter().map(String::as_str).collect(),
+    };
+    let arms = names
+        .iter()
+        .map(|name| experiment.arm(name))
+        .collect::<Result<Vec<_>, _>>()?;
+    if let Some(twice) = names
+        .iter()
+        .enumerate()
+        .find(|(i, name)| names[..*i].contains(name))
+    {
+        return Err(
+            Refusal::usage(format!("--arms: {} is named twice, want once", twice.1)).into(),
+        );
+    }
+    let planned = (experiment.plan)(args.profile);
+    let base = match &args.recipe {
+        Some(path) => read_recipe(path)?,
+        None => planned.recipe,
+    };
+    let base = args.overrides.apply(base);
+    let seeds = match &args.seeds {
+        Some(Seeds(seeds)) => seeds.clone(),
+        None => (1..=planned.seeds).collect(),
+    };
+    // Refuses what is impossible before anything is opened or made.
+    for arm in &arms {
+        ModelRow::find(&cell_recipe(&base, arm, seeds[0], 2)?.model.name)?;
+    }
+    if args.max_steps == Some(0) {
+        return Err(Refusal::usage("--max-steps: 0, want at least 1").into());
+    }
+    Ok(Plan {
+        experiment,
+        arms,
+        seeds,
+        base,
+        folder: args.runs.join(experiment.name),
+    })
+}
+
+fn dry_run(args: &Args, plan: &Plan) -> Result<u8> {
+    let mut recipes = Vec::new();
+    let mut table = Table::new(&[
+        "arm", "#seed", "model", "data", "#px", "#epochs", "#batch", "folder",
+    ]);
+    for arm in &plan.arms {
+        for &seed in &plan.seeds {
+            let recipe = cell_recipe(&plan.base, arm, seed, 2)?;
+            table.row([
+                arm.name.to_owned(),
+                seed.to_string(),
+                recipe.model.name.clone(),
+                recipe.data.source.clone(),
+                recipe.data.size_px.to_string(),
+                recipe.epochs.to_string(),
+                recipe.batch.to_string(),
+                plan.folder
+                    .join(arm.name)
+                    .join(format!("seed-{seed}"))
+                    .display()
+                    .to_string(),
+            ]);
+            recipes.push(serde_json::json!({ "arm": arm.name, "seed": seed, "recipe": recipe }));
+        }
+    }
+    match args.json {
+        true => print_json(&recipes)?,
+        false => print!("{}\n{table}", plan.experiment.question),
+    }
+    Ok(0)
+}
+
+/// Refuses a folder that cannot be written before anything is decoded or trained.
+fn writable(folder: &Path) -> Result<()> {
+    let try_it = || {
+        fs::create_dir_all(folder)?;
+        tempfile::NamedTempFile::new_in(folder).map(drop)
+    };
+    try_it().map_err(|error| {
+        let message = "cannot be written; name another folder with --runs DIR";
+        Refusal::new(USAGE, format!("{}: {message} ({error})", folder.display())).into()
+    })
+}
+
+fn in_words(dataset: &Dataset, source: &str) -> String {
+    let [train, val, test] = Part::ALL.map(|part| dataset.split.part(part).len());
+    let rejected = match dataset.rejected.len() {
+        0 => String::new(),
+        n => format!(", {n} left out"),
+    };
+    let kind = if dataset.drawings {
+        "drawings"
+    } else {
+        "pictures"
+    };
+    format!(
+        "{source}: {} {kind} of {} ({train} to train, {val} to validate, {test} to test{rejected})",
+        dataset.samples.len(),
+        dataset.classes.join(", ")
+    )
+}
+
+fn cells(args: &Args, plan: &Plan, dataset: &Dataset) -> Result<Vec<Cell>> {
+    let mut cells = Vec::new();
+    // Seed by seed: if the time runs out, whole pairs of arms are done.
+    for &seed in &plan.seeds {
+        for arm in &plan.arms {
+            let recipe = cell_recipe(&plan.base, arm, seed, dataset.classes.len())?;
+            let folder = plan.folder.join(arm.name).join(format!("seed-{seed}"));
+            if args.fresh {
+                remove_run(&folder)?;
+            }
+            let cell = Cell::plan(
+                &plan.folder,
+                arm.name,
+                recipe,
+                &dataset.digest,
+                args.max_steps,
+            )?;
+            cells.push(cell);
+        }
+    }
+    Ok(cells)
+}
+
+/// Removes a run's folder, and nothing that does not look like one.
+fn remove_run(folder: &Path) -> Result<()> {
+    let is_empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if !folder.exists() || is_empty() {
+        return Ok(());
+    }
+    if !folder.join("recipe.json").exists() {
+        let message =
+            "holds no recipe.json, so it is no run; remove it yourself, or name --runs DIR";
+        return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
+    }
+    fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))
+}
+
+/// Cells at once, and threads of each. Two cells of one thread get more done than one of two, so
+/// cores go to cells first. It depends on all cells, not on those left, so that going on with a
+/// cut experiment uses the same threads.
+fn shares(jobs: Option<u64>, cells: usize, on_gpu: bool) -> (usize, usize) {
+    // Before anything changes it, libtorch's own choice is the number of physical cores.
+    let cores = cpu::threads().min(cpu::cores()).max(1);
+    let default = if on_gpu { 1 } else { cores.min(cells) };
+    let jobs = jobs.map_or(default, |jobs| jobs as usize).max(1);
+    (jobs, (cores / jobs).max(1))
+}
+
+fn failures(cells: &[Cell], ends: &[CellEnd]) -> Vec<Failure> {
+    let failure = |(cell, end): (&Cell, &CellEnd)| match end {
+        CellEnd::Failed { code, stderr } => Some(Failure {
+            arm: cell.arm.clone(),
+            seed: cell.seed,
+            exit_code: *code,
+            stderr: stderr.clone(),
+        }),
+        _ => None,
+    };
+    cells.iter().zip(ends).filter_map(failure).collect()
+}
+
+fn request(args: &Args, plan: &Plan, failures: Vec<Failure>) -> Request {
+    Request {
+        experiment: plan.experiment.name.into(),
+        question: plan.experiment.question.into(),
+        metric: plan.experiment.metric.into(),
+        profile: args.recipe.is_none().then_some(args.profile),
+        arms: plan.arms.iter().map(|arm| arm.name.to_owned()).collect(),
+        seeds: plan.seeds.clone(),
+        max_steps: args.max_steps,
+        command: command_line(),
+        failures,
+    }
+}
+
+fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> Result<()> {
+    let (study, runs) = Study::read(folder, request)?;
+    study.write(folder)?;
+    if args.json {
+        print_json(&study)?;
+    } else {
+        println!("\n{}\n", study.request.question);
+        println!("{}", print::arms(&study));
+        study
+            .notices
+            .iter()
+            .for_each(|notice| println!("Note: {notice}"));
+        study.answer.iter().for_each(|answer| println!("{answer}"));
+    }
+    if !args.no_report {
+        let path = compose::write(&study, &runs, dataset, folder)?;
+        eprintln!("report: {}", path.display());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_number_or_a_list() {
+        let seeds = |text: &str| text.parse::<Seeds>().map(|seeds| seeds.0);
+        assert_eq!(seeds("3").unwrap(), [1, 2, 3]);
+        assert_eq!(seeds("4,1,7").unwrap(), [4, 1, 7]);
+        assert_eq!(seeds("4,").unwrap(), [4]);
+        for wrong in ["0", "", ",", "x", "1,1", "-2", "99999"] {
+            assert!(seeds(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn cores_go_to_cells_first() {
+        let cores = cpu::threads().min(cpu::cores()).max(1);
+        assert_eq!(shares(None, 100, false), (cores, 1));
+        assert_eq!(shares(None, 1, false), (1, cores));
+        assert_eq!(shares(None, 100, true).0, 1);
+        assert_eq!(shares(Some(1), 100, false), (1, cores));
+    }
+
+    #[test]
+    fn only_runs_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
+        let error = remove_run(folder.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("holds no recipe.json"),
+            "{error}"
+        );
+        assert!(folder.path().join("thesis.txt").exists());
+    }
+}

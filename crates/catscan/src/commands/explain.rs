@@ -1,0 +1,206 @@
+//! `catscan explain`: class activation maps and feature maps of a trained network on any pictures.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use catscan_data::{RgbImage, resize};
+use catscan_torch_ext::DeviceSpec;
+use catscan_train::metrics::predicted;
+use catscan_viz::cam::{Cams, grad_cam};
+use catscan_viz::feature_maps::{GridLayout, grid};
+use catscan_viz::report::Packed;
+use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
+use serde::Serialize;
+use tch::Tensor;
+
+use super::predict::{open, probabilities, tensor};
+use super::{device, print_json, write_file};
+use crate::names;
+use crate::refusal::{DATA, Refusal};
+use crate::table::Table;
+use crate::weights::{Trained, WeightsArgs};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Pictures
+    #[arg(required = true, value_name = "IMG")]
+    pub pictures: Vec<PathBuf>,
+    #[command(flatten)]
+    pub weights: WeightsArgs,
+    /// Where to look: a tap by its name, `all` for every block; by default the last block
+    #[arg(long, value_name = "TAP|all")]
+    pub at: Option<String>,
+    /// What to look for; by default the class that the network predicts
+    #[arg(long, value_name = "NAME")]
+    pub class: Option<String>,
+    /// Where the drawings go
+    #[arg(long, value_name = "DIR", default_value = "scans")]
+    pub out: PathBuf,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto", value_parser = device)]
+    pub device: DeviceSpec,
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What was drawn for one picture.
+#[derive(Serialize)]
+struct Drawn {
+    picture: String,
+    class: String,
+    probability: f32,
+    activation_maps: String,
+    feature_maps: String,
+    taps: Vec<String>,
+    /// Taps at which nothing speaks for the class.
+    empty_taps: Vec<String>,
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let device = args.device.resolve()?;
+    let trained = Trained::open(&args.weights, device)?;
+    let taps = taps(args.at.as_deref(), &trained)?;
+    let class = args
+        .class
+        .as_deref()
+        .map(|name| class(name, &trained.classes))
+        .transpose()?;
+    // All pictures are read before anything is drawn, so that a slip leaves nothing half made.
+    let mut pictures = Vec::new();
+    for path in &args.pictures {
+        let rgb = open(path)?.map_err(|bad| {
+            Refusal::new(
+                DATA,
+                format!("{}: {}; give another picture", path.display(), bad.reason),
+            )
+        })?;
+        pictures.push((path, rgb));
+    }
+    let mut drawn = Vec::new();
+    for (number, (path, rgb)) in pictures.iter().enumerate() {
+        let x = tensor(rgb, &trained).to_device(device);
+        let shares = probabilities(&trained.model, &x).remove(0);
+        let class = class.unwrap_or(predicted(&shares) as usize);
+        let cams = grad_cam(&trained.model, &x, &[class as i64], &taps)?;
+        let seen = Seen {
+            path,
+            rgb,
+            x: &x,
+            class,
+            probability: shares[class],
+            cams: &cams,
+        };
+        drawn.push(draw(args, &trained, &taps, &seen, number)?);
+    }
+    match args.json {
+        true => print_json(&drawn)?,
+        false => print(&drawn),
+    }
+    Ok(0)
+}
+
+/// One picture and what the network made of it.
+struct Seen<'a> {
+    path: &'a Path,
+    rgb: &'a RgbImage,
+    x: &'a Tensor,
+    class: usize,
+    probability: f32,
+    cams: &'a Cams,
+}
+
+fn taps(at: Option<&str>, trained: &Trained) -> Result<Vec<String>> {
+    let blocks = trained.model.block_names();
+    Ok(match at {
+        None => blocks[blocks.len() - 1..].to_vec(),
+        Some("all") => blocks,
+        Some(name) => {
+            trained.model.taps(&[name])?;
+            vec![name.to_owned()]
+        }
+    })
+}
+
+fn class(name: &str, classes: &[String]) -> Result<usize> {
+    let known: Vec<&str> = classes.iter().map(String::as_str).collect();
+    names::find("class", name, &known)?;
+    Ok(known
+        .iter()
+        .position(|class| *class == name)
+        .expect("just found"))
+}
+
+fn draw(
+    args: &Args,
+    trained: &Trained,
+    taps: &[String],
+    seen: &Seen,
+    number: usize,
+) -> Result<Drawn> {
+    let side = trained.recipe.data.size_px;
+    let pixels = resize::squash(seen.rgb, side, trained.recipe.data.filter);
+    let input = RgbImage::from_raw(side, side, pixels).expect("pixels are [H, W, 3]");
+    let stem = seen.path.file_stem().unwrap_or_default().to_string_lossy();
+    let class = &trained.classes[seen.class];
+    let maps = seen.cams.of_picture(0);
+    let empty = |tap: &usize| !maps[*tap].has_positive();
+    let empty_taps = (0..taps.len())
+        .filter(empty)
+        .map(|tap| taps[tap].clone())
+        .collect();
+    let features = grid(&trained.model, seen.x, &input, &GridLayout::study())?;
+    let row = StripRow {
+        label: vec![
+            format!("P({class}) {:.2}", seen.probability),
+            stem.to_string(),
+        ],
+        picture: input,
+        maps,
+    };
+    let arm = StripArm {
+        name: format!("Grad-CAM for {class}"),
+        rows: vec![row],
+    };
+    let heat = strip(&[arm], taps, ScaleRule::EachMap)?;
+    // Numbered, because two folders may each hold a cat.jpg.
+    let name = |kind: &str| {
+        args.out
+            .join(format!("{:03}-{stem}.{kind}.png", number + 1))
+    };
+    let (cam_path, maps_path) = (name("grad-cam"), name("feature-maps"));
+    write_file(&cam_path, Packed::png(&heat)?.bytes())?;
+    write_file(&maps_path, Packed::png(&features.image)?.bytes())?;
+    Ok(Drawn {
+        picture: seen.path.display().to_string(),
+        class: class.clone(),
+        probability: seen.probability,
+        activation_maps: cam_path.display().to_string(),
+        feature_maps: maps_path.display().to_string(),
+        taps: taps.to_vec(),
+        empty_taps,
+    })
+}
+
+fn print(drawn: &[Drawn]) {
+    let mut table = Table::new(&[
+        "picture",
+        "class",
+        "#probability",
+        "activation maps",
+        "feature maps",
+    ]);
+    for drawn in drawn {
+        table.row([
+            drawn.picture.clone(),
+            drawn.class.clone(),
+            format!("{:.4}", drawn.probability),
+            drawn.activation_maps.clone(),
+            drawn.feature_maps.clone(),
+        ]);
+    }
+    print!("{table}");
+    for drawn in drawn.iter().filter(|drawn| !drawn.empty_taps.is_empty()) {
+        let (class, taps) = (&drawn.class, drawn.empty_taps.join(", "));
+        println!("{}: nothing speaks for {class} at {taps}", drawn.picture);
+    }
+}

@@ -1,0 +1,151 @@
+//! `catscan list`: the tables that names come from.
+
+use anyhow::Result;
+use catscan_data::SOURCES;
+use catscan_models::{MODELS, POOLS};
+use catscan_viz::cam::CAMS;
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+
+use super::print_json;
+use crate::experiment::EXPERIMENTS;
+use crate::recipes::RECIPES;
+use crate::table::Table;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Which table; all of them by default
+    #[arg(value_enum)]
+    pub what: Option<What>,
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    Models,
+    Pools,
+    Sources,
+    Experiments,
+    Cams,
+    Recipes,
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let all = What::value_variants();
+    let wanted = args.what.as_ref().map_or(all, std::slice::from_ref);
+    if args.json {
+        let tables: Map<String, Value> = wanted
+            .iter()
+            .map(|what| (what.name(), what.json()))
+            .collect();
+        print_json(&tables)?;
+        return Ok(0);
+    }
+    for (i, what) in wanted.iter().enumerate() {
+        if wanted.len() > 1 {
+            println!("{}{}\n", if i > 0 { "\n" } else { "" }, what.name());
+        }
+        print!("{}", what.table());
+    }
+    Ok(0)
+}
+
+impl What {
+    fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+
+    /// Column titles, then a line a row.
+    fn lines(self) -> (Vec<&'static str>, Vec<Vec<String>>) {
+        let paper = vec!["name", "about", "paper"];
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+        match self {
+            What::Models => (
+                paper,
+                MODELS
+                    .iter()
+                    .map(|row| texts(&[row.name, row.about, row.paper]))
+                    .collect(),
+            ),
+            What::Pools => (
+                paper,
+                POOLS
+                    .iter()
+                    .map(|row| texts(&[row.name, row.about, row.paper]))
+                    .collect(),
+            ),
+            What::Cams => (
+                paper,
+                CAMS.iter()
+                    .map(|row| texts(&[row.name, row.about, row.paper]))
+                    .collect(),
+            ),
+            What::Sources => {
+                let row = |row: &catscan_data::SourceRow| texts(&[row.name, row.usage, row.about]);
+                (
+                    vec!["name", "usage", "about"],
+                    SOURCES.iter().map(row).collect(),
+                )
+            }
+            What::Experiments => {
+                let row = |row: &crate::experiment::Experiment| {
+                    let arms: Vec<&str> = row.arms.iter().map(|arm| arm.name).collect();
+                    texts(&[
+                        row.name,
+                        row.question,
+                        &row.default_arms.join(", "),
+                        &arms.join(", "),
+                    ])
+                };
+                let head = vec!["name", "question", "arms", "all arms"];
+                (head, EXPERIMENTS.iter().map(row).collect())
+            }
+            What::Recipes => {
+                let row = |row: &crate::recipes::RecipeRow| texts(&[row.name, row.about]);
+                (vec!["name", "about"], RECIPES.iter().map(row).collect())
+            }
+        }
+    }
+
+    fn table(self) -> Table {
+        let (head, rows) = self.lines();
+        let mut table = Table::new(&head);
+        rows.into_iter().for_each(|row| table.row(row));
+        table
+    }
+
+    fn json(self) -> Value {
+        // A recipe's numbers are what one wants of it.
+        if self == What::Recipes {
+            let row = |row: &crate::recipes::RecipeRow| json!({ "name": row.name, "about": row.about, "recipe": (row.make)() });
+            return RECIPES.iter().map(row).collect();
+        }
+        let (head, rows) = self.lines();
+        let object = |row: Vec<String>| -> Value {
+            head.iter()
+                .zip(row)
+                .map(|(key, cell)| ((*key).to_owned(), Value::from(cell)))
+                .collect::<Map<_, _>>()
+                .into()
+        };
+        rows.into_iter().map(object).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_table_is_empty_and_no_row_lacks_a_cell() {
+        for what in What::value_variants() {
+            let (head, rows) = what.lines();
+            assert!(!rows.is_empty(), "{}", what.name());
+            for row in rows {
+                assert_eq!(row.len(), head.len());
+                assert!(row.iter().all(|cell| !cell.is_empty()), "{row:?}");
+            }
+        }
+    }
+}

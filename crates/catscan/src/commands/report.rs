@@ -1,0 +1,124 @@
+//! `catscan report`: writes an experiment's report again from its runs, without training.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use catscan_train::RunRecord;
+
+use super::{open_dataset, print_json};
+use crate::compose;
+use crate::experiment::EXPERIMENTS;
+use crate::refusal::Refusal;
+use crate::study::{Request, Study, print};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// An experiment's folder, such as runs/pooling-compare
+    pub folder: PathBuf,
+    /// Print the study as JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let folder = &args.folder;
+    if !folder.is_dir() {
+        let message = "no such folder; want an experiment's folder, such as runs/pooling-compare";
+        return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
+    }
+    let request = match fs::read_to_string(folder.join("study.json")) {
+        Ok(text) => stored_request(&text).with_context(|| {
+            format!(
+                "{}: cannot be understood",
+                folder.join("study.json").display()
+            )
+        })?,
+        Err(_) => guessed_request(folder)?,
+    };
+    let (study, runs) = Study::read(folder, request)?;
+    study.write(folder)?;
+    let dataset = open_dataset(&runs[0].record.recipe.data)?;
+    let path = compose::write(&study, &runs, &dataset, folder)?;
+    match args.json {
+        true => print_json(&study)?,
+        false => {
+            println!("{}", print::arms(&study));
+            study.answer.iter().for_each(|answer| println!("{answer}"));
+        }
+    }
+    eprintln!("report: {}", path.display());
+    Ok(0)
+}
+
+/// What was asked when the study was written. The rest of the file is made anew.
+fn stored_request(text: &str) -> Result<Request> {
+    #[derive(serde::Deserialize)]
+    struct Stored {
+        request: Request,
+    }
+    Ok(serde_json::from_str::<Stored>(text)?.request)
+}
+
+/// For an experiment that was cut before its study was written: the runs that are there.
+fn guessed_request(folder: &Path) -> Result<Request> {
+    let name = folder
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    let row = EXPERIMENTS
+        .iter()
+        .find(|row| Some(row.name) == name.as_deref());
+    let (mut arms, mut seeds, mut command) = (Vec::new(), Vec::new(), Vec::new());
+    for arm in folders(folder)? {
+        for run in folders(&folder.join(&arm))? {
+            let path = folder.join(&arm).join(&run);
+            let Some(seed) = run
+                .strip_prefix("seed-")
+                .and_then(|seed| seed.parse::<u64>().ok())
+            else {
+                continue;
+            };
+            if !path.join("recipe.json").exists() {
+                continue;
+            }
+            command = RunRecord::read(&path)?.environment.command;
+            arms.push(arm.clone());
+            seeds.push(seed);
+        }
+    }
+    if arms.is_empty() {
+        let message = "holds no runs; want an experiment's folder, such as runs/pooling-compare";
+        return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
+    }
+    // In the table's order, so that the first arm is the one others are compared with.
+    let place = |arm: &String| row.and_then(|row| row.arms.iter().position(|a| a.name == arm));
+    arms.sort_by_key(|arm| (place(arm).unwrap_or(usize::MAX), arm.clone()));
+    arms.dedup();
+    seeds.sort_unstable();
+    seeds.dedup();
+    Ok(Request {
+        experiment: name.unwrap_or_else(|| "experiment".into()),
+        question: row
+            .map_or("Which arm is better?", |row| row.question)
+            .into(),
+        metric: row.map_or("test accuracy", |row| row.metric).into(),
+        profile: None,
+        arms,
+        seeds,
+        max_steps: None,
+        command,
+        failures: Vec::new(),
+    })
+}
+
+fn folders(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
+        let entry = entry?;
+        if entry.path().is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,198 @@
+//! `catscan train`: one network, one run's folder. The queue starts its cells by this command too.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context, Result};
+use catscan_torch_ext::{DeviceSpec, cpu};
+use catscan_train::{Event, Job, Outcome, Recipe, Signal, Watch, train};
+
+use super::{command_line, device, open_dataset};
+use crate::experiment::{self, Overrides, Profile};
+use crate::progress::{Board, Line};
+use crate::queue::protocol;
+use crate::recipes;
+use crate::refusal::Refusal;
+use crate::signals::Stop;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// A recipe.json; else give --experiment and --arm
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "seed"])]
+    pub recipe: Option<PathBuf>,
+    /// A row of `catscan list experiments`
+    #[arg(long, value_name = "NAME")]
+    pub experiment: Option<String>,
+    /// One of the experiment's arms
+    #[arg(long, value_name = "NAME", requires = "experiment")]
+    pub arm: Option<String>,
+    #[arg(long, value_enum)]
+    pub profile: Option<Profile>,
+    /// Of initial weights, order and augmentation
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    #[command(flatten)]
+    pub overrides: Overrides,
+    /// The run's folder; gone on with where it holds a run that was cut
+    #[arg(long, value_name = "DIR", default_value = "runs/train")]
+    pub out: PathBuf,
+    /// Stop after this many steps in all, and say so in the record
+    #[arg(long, value_name = "N")]
+    pub max_steps: Option<u64>,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto", value_parser = device)]
+    pub device: DeviceSpec,
+    /// CPU threads
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Print what happens as JSON lines
+    #[arg(long)]
+    pub events: bool,
+    /// Go on with another number of threads or device than before; noted in the record
+    #[arg(long)]
+    pub allow_inexact_resume: bool,
+    /// A queue started this: the recipe is the first line of standard input
+    #[arg(long, hide = true, conflicts_with = "recipe")]
+    pub queued: bool,
+}
+
+pub fn run(args: &Args) -> Result<u8> {
+    let (experiment, arm) = names(args);
+    let recipe = match args.queued {
+        true => protocol::read_recipe(&mut io::stdin().lock())?,
+        false => recipe(args)?,
+    };
+    if let Some(threads) = args.threads {
+        cpu::set_threads(threads);
+    }
+    let device = args.device.resolve()?;
+    let dataset = open_dataset(&recipe.data)?;
+    let recipe = match args.queued {
+        true => recipe,
+        false => recipes::for_classes(recipe, dataset.classes.len()),
+    };
+    recipe.validate()?;
+    let stop = Stop::on_signals().context("handling signals")?;
+    if args.queued {
+        let stop = stop.clone();
+        thread::spawn(move || protocol::follow(io::stdin(), &stop));
+    }
+    let job = Job {
+        recipe: &recipe,
+        dataset: &dataset,
+        device,
+        folder: &args.out,
+        max_steps: args.max_steps,
+        save_every_steps: None,
+        allow_inexact_resume: args.allow_inexact_resume,
+        experiment,
+        arm: arm.clone(),
+        command: command_line(),
+    };
+    let outcome = if args.events || args.queued {
+        train(&job, &mut Reporter { stop })?
+    } else {
+        let board = Board::new(1);
+        let mut shown = Shown {
+            line: board.line(&arm),
+            stop,
+        };
+        let outcome = train(&job, &mut shown)?;
+        shown.line.end(&ending(outcome, &args.out));
+        outcome
+    };
+    Ok(match outcome {
+        Outcome::Finished | Outcome::AlreadyDone => 0,
+        Outcome::Interrupted(signal) => signal.exit_code(),
+    })
+}
+
+/// What the records call this run.
+fn names(args: &Args) -> (String, String) {
+    let name = |name: &Option<String>, other: &str| name.clone().unwrap_or_else(|| other.into());
+    (name(&args.experiment, "train"), name(&args.arm, "run"))
+}
+
+fn ending(outcome: Outcome, folder: &Path) -> String {
+    let folder = folder.display();
+    match outcome {
+        Outcome::Finished => format!("finished, see {folder}"),
+        Outcome::AlreadyDone => format!("finished before, see {folder}"),
+        Outcome::Interrupted(signal) => {
+            format!("stopped by {signal}, checkpoint saved in {folder}; the same command goes on")
+        }
+    }
+}
+
+/// The recipe that the arguments name. Its number of outputs is set when the data is open.
+fn recipe(args: &Args) -> Result<Recipe> {
+    if let Some(path) = &args.recipe {
+        return Ok(args.overrides.apply(read_recipe(path)?));
+    }
+    let (Some(experiment), Some(arm)) = (&args.experiment, &args.arm) else {
+        let message = "train: got no recipe, want --recipe FILE or --experiment NAME --arm NAME";
+        return Err(Refusal::usage(message).into());
+    };
+    let experiment = experiment::find(experiment)?;
+    let arm = experiment.arm(arm)?;
+    let base = (experiment.plan)(args.profile.unwrap_or(Profile::Quick)).recipe;
+    let recipe = (arm.change)(args.overrides.apply(base));
+    let recipe = Recipe {
+        seed: args.seed.unwrap_or(recipe.seed),
+        ..recipe
+    };
+    recipe.validate()?;
+    Ok(recipe)
+}
+
+/// Reads and validates a recipe's file.
+///
+/// # Errors
+/// Where there is no such file or it is no possible recipe; exit code 2.
+pub fn read_recipe(path: &Path) -> Result<Recipe> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Refusal::usage(format!(
+            "{}: cannot be read ({error}); name a recipe.json, such as a run's folder holds",
+            path.display()
+        ))
+    })?;
+    Recipe::from_json(&text).with_context(|| path.display().to_string())
+}
+
+/// Prints events as JSON lines.
+struct Reporter {
+    stop: Stop,
+}
+
+impl Watch for Reporter {
+    fn on_event(&mut self, event: &Event) {
+        let mut line = serde_json::to_string(event).expect("an event is plain data");
+        line.push('\n');
+        // A reader that is gone must not end a training between two checkpoints.
+        let mut stdout = io::stdout().lock();
+        let _ = stdout
+            .write_all(line.as_bytes())
+            .and_then(|()| stdout.flush());
+    }
+
+    fn should_stop(&mut self) -> Option<Signal> {
+        self.stop.asked()
+    }
+}
+
+/// Draws a bar, or writes a log.
+struct Shown {
+    line: Line,
+    stop: Stop,
+}
+
+impl Watch for Shown {
+    fn on_event(&mut self, event: &Event) {
+        self.line.on_event(event);
+    }
+
+    fn should_stop(&mut self) -> Option<Signal> {
+        self.stop.asked()
+    }
+}

@@ -1,0 +1,113 @@
+//! The report: a study as one page. Numbers first, then pictures, then how to have them again.
+//!
+//! - [`numbers`]: tables and charts from the runs' records;
+//! - [`pick`]: which test pictures are shown, by a rule and not by taste;
+//! - [`scans`]: feature maps and class activation maps, the same pictures and taps for every arm;
+//! - [`evidence`]: for drawings, how much of a map lies on what tells the classes apart;
+//! - [`origin`]: rejected pictures, command, environment, recipes.
+
+pub mod evidence;
+pub mod numbers;
+pub mod origin;
+pub mod pick;
+pub mod scans;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use catscan_data::Dataset;
+use catscan_viz::report::{Block, Page, Section, Table, render};
+use tch::Device;
+
+use crate::commands::write_file;
+use crate::refusal::{DATA, Refusal};
+use crate::study::{Run, Study};
+use crate::weights::Trained;
+
+/// Draws everything and writes `report.html` into the experiment's folder.
+///
+/// # Errors
+/// Where the data is no longer that of the runs, weights cannot be read, or the folder written.
+pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> Result<PathBuf> {
+    if dataset.digest != study.split.data_digest {
+        let message = format!(
+            "{}: has changed since the runs (digest {}, was {}); put the pictures back as they were",
+            study.source, dataset.digest, study.split.data_digest
+        );
+        return Err(Refusal::new(DATA, message).into());
+    }
+    eprintln!("drawing the report");
+    let shown = first_runs(study, runs)?;
+    let mut sections = vec![
+        numbers::result(study)?,
+        numbers::curves(study, runs)?,
+        numbers::confusion(study, runs)?,
+        numbers::predictions(study, &shown)?,
+        scans::feature_maps(&shown, dataset)?,
+        scans::activation_maps(study, &shown, dataset)?,
+    ];
+    sections.extend(evidence::evidence(study, runs, dataset)?);
+    sections.push(numbers::split(study)?);
+    sections.push(origin::origin(study, &shown)?);
+    let page = Page {
+        title: format!("{}: a catscan study", study.request.experiment),
+        question: study.request.question.clone(),
+        answer: study.answer.clone(),
+        notices: study.notices.clone(),
+        sections,
+        footer: format!(
+            "Written by catscan {}. The numbers are in study.json, beside this file.",
+            env!("CARGO_PKG_VERSION")
+        ),
+    };
+    let path = folder.join("report.html");
+    write_file(&path, render(&page)?.as_bytes())?;
+    Ok(path)
+}
+
+/// An arm's first finished run, opened to be looked into.
+pub struct Shown<'a> {
+    pub run: &'a Run,
+    pub trained: Trained,
+}
+
+fn first_runs<'a>(study: &Study, runs: &'a [Run]) -> Result<Vec<Shown<'a>>> {
+    let first = |arm: &str| runs.iter().find(|run| run.arm == arm);
+    study
+        .arms
+        .iter()
+        .filter_map(|arm| first(&arm.arm))
+        .map(open)
+        .collect()
+}
+
+fn open(run: &Run) -> Result<Shown<'_>> {
+    let folder = &run.record.folder;
+    let trained = Trained::open_run(folder, Device::Cpu)
+        .with_context(|| format!("{} cannot be looked into", folder.display()))?;
+    Ok(Shown { run, trained })
+}
+
+/// A section of the page.
+fn section(id: &str, title: &str, blocks: Vec<Block>) -> Section {
+    Section {
+        id: id.into(),
+        title: title.into(),
+        blocks,
+    }
+}
+
+/// A terminal's table as a page's.
+fn table(table: crate::table::Table, caption: &str) -> Block {
+    let crate::table::Table {
+        head,
+        rows,
+        numeric,
+    } = table;
+    Block::Table(Table {
+        caption: caption.into(),
+        head,
+        rows,
+        numeric,
+    })
+}

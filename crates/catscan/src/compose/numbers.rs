@@ -1,0 +1,175 @@
+//! The sections of numbers: result, training curves, confusion, predictions, split.
+
+use anyhow::Result;
+use catscan_train::metrics;
+use catscan_viz::chart::{self, ArmCurves, ArmScores, EpochPoint, PartCounts, Prediction};
+use catscan_viz::report::{Block, Section};
+
+use super::{Shown, section, table};
+use crate::study::{Run, Study, print};
+
+/// What came out: arms, seeds, comparisons, runs.
+pub fn result(study: &Study) -> Result<Section> {
+    let percent = |arm: &crate::study::ArmSummary| ArmScores {
+        name: arm.arm.clone(),
+        values: study
+            .cells
+            .iter()
+            .filter(|cell| cell.arm == arm.arm)
+            .map(|cell| cell.accuracy * 100.0)
+            .collect(),
+        interval: arm
+            .accuracy
+            .interval
+            .map(|range| (range.low * 100.0, range.high * 100.0)),
+    };
+    let scores: Vec<ArmScores> = study.arms.iter().map(percent).collect();
+    let svg = chart::seed_points("Test accuracy by seed", "test accuracy (%)", &scores)?;
+    let n: u64 = study.split.counts.test.iter().sum();
+    let arms = format!(
+        "Each arm over its seeds, scored once on the same {n} test pictures. The difference is \
+         against the first arm, paired by seed."
+    );
+    Ok(section(
+        "result",
+        "Result",
+        vec![
+            table(print::arms(study), &arms),
+            Block::Chart {
+                caption: "One point a seed; the bar is the mean's 95 % interval over seeds, none \
+                          with a single seed. Points of two arms that overlap show no difference."
+                    .into(),
+                panels: vec![svg],
+            },
+            table(
+                print::comparisons(study),
+                "Differences of test accuracy. The interval over seeds (Student's t) asks what \
+                 other seeds would give, the interval over pictures (bootstrap, 10,000 resamples) \
+                 what other test pictures would. A difference is claimed only where both exclude \
+                 zero. McNemar's exact test counts, seed by seed, the pictures that only the first \
+                 or only the second of the two arms got right (in brackets, first arm : second).",
+            ),
+            table(print::cells(study), "Every run."),
+        ],
+    ))
+}
+
+/// Loss and accuracy by epoch.
+pub fn curves(study: &Study, runs: &[Run]) -> Result<Section> {
+    let series = |run: &Run| -> Vec<EpochPoint> { run.record.epochs.iter().map(point).collect() };
+    let arms: Vec<ArmCurves> = study
+        .arms
+        .iter()
+        .map(|arm| ArmCurves {
+            name: arm.arm.clone(),
+            seeds: runs
+                .iter()
+                .filter(|run| run.arm == arm.arm)
+                .map(series)
+                .collect(),
+        })
+        .collect();
+    let panels = chart::curves(&arms)?;
+    let caption = "Training and validation, mean over seeds; the band spans the lowest and the \
+                   highest seed. Training values are those met while learning: augmented pictures, \
+                   weights that still changed. Look for the gap between training and validation.";
+    let chart = Block::Chart {
+        caption: caption.into(),
+        panels: vec![panels.loss, panels.accuracy],
+    };
+    Ok(section("curves", "Training curves", vec![chart]))
+}
+
+fn point(epoch: &catscan_train::EpochRecord) -> EpochPoint {
+    EpochPoint {
+        epoch: epoch.epoch,
+        train_loss: epoch.train_loss,
+        train_accuracy: epoch.train_accuracy,
+        val_loss: epoch.val_loss,
+        val_accuracy: epoch.val_accuracy,
+    }
+}
+
+/// Who is taken for whom: all seeds of an arm together.
+pub fn confusion(study: &Study, runs: &[Run]) -> Result<Section> {
+    let classes = &study.split.classes;
+    let mut panels = Vec::new();
+    for arm in &study.arms {
+        let mut sum = vec![vec![0; classes.len()]; classes.len()];
+        for run in runs.iter().filter(|run| run.arm == arm.arm) {
+            let pictures = &run.test.pictures;
+            let labels: Vec<u32> = pictures.iter().map(|picture| picture.label).collect();
+            let said: Vec<Vec<f32>> = pictures
+                .iter()
+                .map(|picture| picture.probabilities.clone())
+                .collect();
+            let counts = metrics::confusion(&said, &labels, classes.len());
+            for (sums, counts) in sum.iter_mut().zip(counts) {
+                sums.iter_mut()
+                    .zip(counts)
+                    .for_each(|(sum, count)| *sum += count);
+            }
+        }
+        panels.push(chart::confusion(&arm.arm, classes, &sum)?);
+    }
+    let caption = "Test pictures by true class (rows) and predicted class (columns), all seeds of \
+                   an arm added up. Look whether an arm errs on one side.";
+    let chart = Block::Chart {
+        caption: caption.into(),
+        panels,
+    };
+    Ok(section("confusion", "Confusion", vec![chart]))
+}
+
+/// How sure each arm's first seed is, picture by picture.
+pub fn predictions(study: &Study, shown: &[Shown]) -> Result<Section> {
+    let mut panels = Vec::new();
+    for Shown { run, .. } in shown {
+        let prediction = |picture: &catscan_train::TestPicture| Prediction {
+            label: picture.label,
+            probabilities: picture.probabilities.clone(),
+        };
+        let pictures: Vec<Prediction> = run.test.pictures.iter().map(prediction).collect();
+        let title = format!("{} seed {}", run.arm, run.seed);
+        panels.push(chart::prediction_scatter(
+            &title,
+            &study.split.classes,
+            &pictures,
+        )?);
+    }
+    let caption = "Every test picture by its true class and the probability it was given. Points \
+                   far on the wrong side are errors the network is sure of.";
+    let chart = Block::Chart {
+        caption: caption.into(),
+        panels,
+    };
+    Ok(section("predictions", "Predictions", vec![chart]))
+}
+
+/// How many pictures of each class each part holds.
+pub fn split(study: &Study) -> Result<Section> {
+    let counts = &study.split.counts;
+    let part = |name: &str, counts: &[u64]| PartCounts {
+        part: name.into(),
+        counts: counts.to_vec(),
+    };
+    let parts = [
+        part("train", &counts.train),
+        part("validation", &counts.val),
+        part("test", &counts.test),
+    ];
+    let svg = chart::split_bars("Pictures by part and class", &study.split.classes, &parts)?;
+    let caption = format!(
+        "The split of {}: drawn once by its own seed, the same for every arm and seed. Its digest \
+         is {}.",
+        study.source, study.split.data_digest
+    );
+    Ok(section(
+        "split",
+        "Data",
+        vec![Block::Chart {
+            caption,
+            panels: vec![svg],
+        }],
+    ))
+}

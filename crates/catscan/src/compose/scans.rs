@@ -1,0 +1,170 @@
+//! The scans: what the convolutions hold and what the networks look at, on the same pictures, at
+//! the same taps and by the same scale for every arm. (The published study drew its two arms at
+//! different layers with different thresholds, so its pictures could not be compared.)
+
+use anyhow::{Context, Result};
+use catscan_data::{Dataset, RgbImage};
+use catscan_train::metrics::predicted;
+use catscan_viz::cam::{Cams, grad_cam};
+use catscan_viz::feature_maps::{GridLayout, grid};
+use catscan_viz::report::{Block, Packed, Section};
+use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
+use tch::Device;
+
+use super::pick::{Picked, right_and_wrong};
+use super::{Shown, section};
+use crate::commands::write_file;
+use crate::study::Study;
+
+/// Where a map looks; how strongly is not comparable between networks, see [`ScaleRule`].
+const SCALE: ScaleRule = ScaleRule::EachMap;
+
+/// All convolutions' outputs for one picture, an arm at a time; also kept in each run's `scans/`.
+pub fn feature_maps(shown: &[Shown], dataset: &Dataset) -> Result<Section> {
+    let picked = right_and_wrong(shown, dataset);
+    // The study showed a dog; the last class's right picture is one.
+    let picture = picked
+        .iter()
+        .take(2)
+        .next_back()
+        .context("the test part holds no pictures")?;
+    let x = dataset.batch(&[picture.index], Device::Cpu);
+    let mut blocks = vec![Block::Paragraph(format!(
+        "The same test picture ({}) through each arm's first seed.",
+        picture.name
+    ))];
+    for Shown { run, trained } in shown {
+        let maps = grid(
+            &trained.model,
+            &x,
+            &input(dataset, picture.index),
+            &GridLayout::study(),
+        )?;
+        let picture = Packed::png(&maps.image)?;
+        write_file(
+            &run.record.folder.join("scans/feature-maps.png"),
+            picture.bytes(),
+        )?;
+        blocks.push(Block::Picture {
+            caption: format!("{} seed {}. {}", run.arm, run.seed, maps.caption),
+            alt: format!(
+                "Grid of {} feature maps of arm {}",
+                maps.tiles.len(),
+                run.arm
+            ),
+            picture,
+        });
+    }
+    Ok(section(
+        "feature-maps",
+        "Feature maps of all convolutions",
+        blocks,
+    ))
+}
+
+/// Grad-CAM at the last block, and at every block, for right and wrong pictures.
+pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Result<Section> {
+    let picked = right_and_wrong(shown, dataset);
+    if picked.is_empty() {
+        let nothing = Block::Paragraph("The test part holds no picture to look at.".into());
+        return Ok(section("cams", "What the networks look at", vec![nothing]));
+    }
+    let taps = shown[0].trained.model.block_names();
+    let last = taps.len() - 1;
+    let mut arms = Vec::new();
+    for shown in shown {
+        let cams = maps(shown, &picked, &taps, dataset)?;
+        arms.push(arm(study, shown, &picked, &cams, dataset));
+    }
+    let at_last: Vec<StripArm> = arms.iter().map(|arm| only(arm, last)).collect();
+    let scale = SCALE.in_words();
+    let rule = "Pictures by rule, not by taste: for two classes, one that every arm got right and \
+                one that every arm (else some arm) got wrong, the one of median probability. Maps \
+                are Grad-CAM (Selvaraju et al. 2017) for the class that the arm predicted, \
+                negative parts cut off.";
+    let heat_last = strip(&at_last, &taps[last..], SCALE)?;
+    let heat_all = strip(&arms, &taps, SCALE)?;
+    let blocks = vec![
+        Block::Paragraph(rule.into()),
+        Block::Picture {
+            caption: format!(
+                "At the last block ({}), {scale}. Look whether the heat lies on the animal, and \
+                 whether the arms look at the same parts of it.",
+                taps[last]
+            ),
+            alt: "Grad-CAM of every arm at the last block".into(),
+            picture: Packed::jpeg(&heat_last)?,
+        },
+        Block::Picture {
+            caption: format!(
+                "From the stem to the last block, the same taps for every arm, {scale}. Early \
+                 blocks follow edges, late ones regions; look where the class appears."
+            ),
+            alt: "Grad-CAM of every arm at every block".into(),
+            picture: Packed::jpeg(&heat_all)?,
+        },
+    ];
+    Ok(section("cams", "What the networks look at", blocks))
+}
+
+fn maps(shown: &Shown, picked: &[Picked], taps: &[String], dataset: &Dataset) -> Result<Cams> {
+    let indices: Vec<u32> = picked.iter().map(|picked| picked.index).collect();
+    let said = |picked: &Picked| {
+        i64::from(predicted(
+            &shown.run.test.pictures[picked.place].probabilities,
+        ))
+    };
+    let classes: Vec<i64> = picked.iter().map(said).collect();
+    let x = dataset.batch(&indices, Device::Cpu);
+    Ok(grad_cam(&shown.trained.model, &x, &classes, taps)?)
+}
+
+fn arm(
+    study: &Study,
+    shown: &Shown,
+    picked: &[Picked],
+    cams: &Cams,
+    dataset: &Dataset,
+) -> StripArm {
+    let classes = &study.split.classes;
+    let row = |(n, picked): (usize, &Picked)| {
+        let shares = &shown.run.test.pictures[picked.place].probabilities;
+        let said = predicted(shares);
+        let verdict = if said == picked.label {
+            "right"
+        } else {
+            "wrong"
+        };
+        StripRow {
+            label: vec![
+                format!("{verdict} {}", classes[picked.label as usize]),
+                format!("P({}) {:.2}", classes[said as usize], shares[said as usize]),
+                picked.name.clone(),
+            ],
+            picture: input(dataset, picked.index),
+            maps: cams.of_picture(n),
+        }
+    };
+    StripArm {
+        name: format!("{} seed {}", shown.run.arm, shown.run.seed),
+        rows: picked.iter().enumerate().map(row).collect(),
+    }
+}
+
+/// The same rows with one tap's maps.
+fn only(arm: &StripArm, tap: usize) -> StripArm {
+    let row = |row: &StripRow| StripRow {
+        maps: vec![row.maps[tap].clone()],
+        ..row.clone()
+    };
+    StripArm {
+        name: arm.name.clone(),
+        rows: arm.rows.iter().map(row).collect(),
+    }
+}
+
+/// A sample as a person sees it.
+pub fn input(dataset: &Dataset, index: u32) -> RgbImage {
+    let side = dataset.size_px;
+    RgbImage::from_raw(side, side, dataset.pixels(index).to_vec()).expect("pixels are [H, W, 3]")
+}

@@ -1,0 +1,323 @@
+//! What a long command shows: bars on a terminal, plain lines in a log. All of it on standard
+//! error, so that tables and JSON on standard output stay clean.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use catscan_train::Event;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+const CELL_BAR: &str = "{prefix:<14!} {bar:20} {msg}";
+const TOTAL_BAR: &str = "{prefix:<14!} {bar:20} {msg}";
+const STAGE_BAR: &str = "{prefix:<14!} {bar:20} {pos}/{len} {msg}";
+
+/// All lines of one command, and the total under them.
+pub struct Board {
+    bars: Option<MultiProgress>,
+    total: Option<ProgressBar>,
+    cells: usize,
+    ended: usize,
+    /// Cells skipped before anything ran say nothing about the time left.
+    ended_before: usize,
+    /// How far each running cell is, 0 to 1.
+    moving: Vec<(usize, f64)>,
+    began: Instant,
+}
+
+impl Board {
+    pub fn new(cells: usize) -> Board {
+        let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
+        let total = bars.as_ref().filter(|_| cells > 1).map(|bars| {
+            let bar = bars.add(ProgressBar::new(1000));
+            bar.set_style(style(TOTAL_BAR));
+            bar.set_prefix("all");
+            bar
+        });
+        let began = Instant::now();
+        Board {
+            bars,
+            total,
+            cells,
+            ended: 0,
+            ended_before: 0,
+            moving: Vec::new(),
+            began,
+        }
+    }
+
+    /// A line that stays.
+    pub fn say(&self, text: &str) {
+        say(self.bars.as_ref(), text);
+    }
+
+    /// A line for a cell that begins.
+    pub fn line(&self, label: &str) -> Line {
+        let bar = self.bars.as_ref().map(|bars| {
+            let bar = ProgressBar::new(1);
+            bar.set_style(style(CELL_BAR));
+            bar.set_prefix(label.to_owned());
+            let bar = match &self.total {
+                Some(total) => bars.insert_before(total, bar),
+                None => bars.add(bar),
+            };
+            bar.set_message("starting");
+            bar
+        });
+        Line {
+            label: label.to_owned(),
+            bars: self.bars.clone(),
+            bar,
+        }
+    }
+
+    /// A cell has done this share of its steps.
+    pub fn cell_moved(&mut self, index: usize, share: f64) {
+        match self.moving.iter_mut().find(|(moving, _)| *moving == index) {
+            Some((_, before)) => *before = share,
+            None => self.moving.push((index, share)),
+        }
+        self.draw_total();
+    }
+
+    /// A cell has ended, or needed no run.
+    pub fn cell_ended(&mut self) {
+        self.ended += 1;
+        if self.moving.is_empty() {
+            self.ended_before += 1;
+        }
+        self.draw_total();
+    }
+
+    fn draw_total(&self) {
+        let Some(bar) = &self.total else { return };
+        let open: f64 = self.moving.iter().map(|(_, share)| share).sum::<f64>();
+        let to_run = (self.cells - self.ended_before).max(1) as f64;
+        let share = (open / to_run).min(1.0);
+        bar.set_position((1000.0 * share) as u64);
+        let left = match share > 0.02 {
+            true => duration(self.began.elapsed().mul_f64((1.0 - share) / share)) + " left",
+            false => String::new(),
+        };
+        bar.set_message(format!(
+            "{} of {} cells done  {left}",
+            self.ended, self.cells
+        ));
+    }
+
+    /// Takes all bars away.
+    pub fn clear(&self) {
+        if let Some(bars) = &self.bars {
+            // Only a closed terminal can refuse, and then nobody reads.
+            let _ = bars.clear();
+        }
+    }
+}
+
+/// The line of one cell.
+pub struct Line {
+    label: String,
+    bars: Option<MultiProgress>,
+    bar: Option<ProgressBar>,
+}
+
+impl Line {
+    /// Draws what happened; in a log, only what is worth a line.
+    pub fn on_event(&self, event: &Event) {
+        if let Some(bar) = &self.bar {
+            draw(bar, event);
+        }
+        if let Some(text) = in_words(event, self.bar.is_some()) {
+            self.say(&text);
+        }
+    }
+
+    /// A line that stays, under the cell's name.
+    pub fn say(&self, text: &str) {
+        say(self.bars.as_ref(), &format!("{}: {text}", self.label));
+    }
+
+    /// The cell has ended; its bar goes, one line stays.
+    pub fn end(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        self.say(text);
+    }
+}
+
+fn say(bars: Option<&MultiProgress>, text: &str) {
+    match bars {
+        Some(bars) => bars.suspend(|| eprintln!("{text}")),
+        None => eprintln!("{text}"),
+    }
+}
+
+fn draw(bar: &ProgressBar, event: &Event) {
+    match event {
+        Event::Started {
+            steps_target,
+            resumed_from,
+            ..
+        } => {
+            bar.set_length(*steps_target);
+            bar.set_position(resumed_from.unwrap_or(0));
+        }
+        Event::Step {
+            epoch,
+            epochs,
+            step,
+            loss,
+            accuracy,
+            images_per_s,
+            remaining_s,
+            ..
+        } => {
+            bar.set_position(*step);
+            bar.set_message(format!(
+                "epoch {epoch}/{epochs}  loss {loss:.3}  accuracy {:.1} %  {images_per_s:.0} \
+                 images/s  {} left",
+                accuracy * 100.0,
+                duration(Duration::from_secs_f64(remaining_s.clamp(0.0, 1e7))),
+            ));
+        }
+        Event::Evaluating { part, done, total } => {
+            bar.set_message(format!("{part} {done}/{total}"));
+        }
+        _ => {}
+    }
+}
+
+/// What stays in the log: on a terminal only what a bar cannot show.
+fn in_words(event: &Event, has_bar: bool) -> Option<String> {
+    match event {
+        Event::Warning { text } => Some(format!("warning: {text}")),
+        Event::Tested {
+            pictures,
+            loss,
+            accuracy,
+            images_per_s,
+        } => Some(format!(
+            "test accuracy {:.2} %, loss {loss:.4} on {pictures} pictures ({images_per_s:.0} images/s)",
+            accuracy * 100.0
+        )),
+        Event::Started {
+            resumed_from: Some(step),
+            steps_total,
+            ..
+        } => Some(format!("goes on from step {step} of {steps_total}")),
+        Event::Started {
+            parameters,
+            steps_target,
+            epochs,
+            ..
+        } if !has_bar => Some(format!(
+            "{parameters} parameters, {steps_target} steps in {epochs} epochs"
+        )),
+        Event::Epoch(epoch) if !has_bar => Some(format!(
+            "epoch {}: loss {:.4}, accuracy {:.2} %, validation loss {:.4}, accuracy {:.2} %, \
+             {:.0} images/s",
+            epoch.epoch,
+            epoch.train_loss,
+            epoch.train_accuracy * 100.0,
+            epoch.val_loss,
+            epoch.val_accuracy * 100.0,
+            epoch.images_per_s
+        )),
+        _ => None,
+    }
+}
+
+/// A bar for each stage of reading the data.
+pub struct Stages(Mutex<Option<ProgressBar>>);
+
+impl Stages {
+    pub fn new() -> Stages {
+        Stages(Mutex::new(None))
+    }
+
+    /// Takes the last bar away.
+    pub fn clear(&self) {
+        if let Some(bar) = self.0.lock().expect("drawing does not panic").take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        Stages::new()
+    }
+}
+
+impl catscan_data::Progress for Stages {
+    fn stage(&self, what: &str, total: u64) {
+        self.clear();
+        if !std::io::stderr().is_terminal() {
+            eprintln!("data: {what}");
+            return;
+        }
+        let bar = ProgressBar::new(total);
+        bar.set_style(style(STAGE_BAR));
+        bar.set_prefix("data");
+        bar.set_message(what.to_owned());
+        *self.0.lock().expect("drawing does not panic") = Some(bar);
+    }
+
+    fn advance(&self, n: u64) {
+        if let Some(bar) = &*self.0.lock().expect("drawing does not panic") {
+            bar.inc(n);
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).expect("the templates above are valid")
+}
+
+/// Whole seconds, minutes or hours, as one would say them.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match seconds {
+        s if s < 10.0 => format!("{s:.1} s"),
+        s if s < 100.0 => format!("{s:.0} s"),
+        s if s < 6000.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_read_as_said() {
+        let say = |seconds| duration(Duration::from_secs_f64(seconds));
+        assert_eq!(
+            [say(3.21), say(59.0), say(605.0), say(9000.0)],
+            ["3.2 s", "59 s", "10 min", "2.5 h"]
+        );
+    }
+
+    #[test]
+    fn a_log_has_a_line_an_epoch_and_no_line_a_step() {
+        let step = Event::Step {
+            epoch: 1,
+            epochs: 2,
+            step: 3,
+            steps_total: 9,
+            loss: 0.5,
+            accuracy: 0.75,
+            images_per_s: 40.0,
+            remaining_s: 12.0,
+        };
+        assert_eq!(in_words(&step, false), None);
+        let warning = Event::Warning {
+            text: "step-3 is damaged".into(),
+        };
+        assert_eq!(
+            in_words(&warning, true).unwrap(),
+            "warning: step-3 is damaged"
+        );
+    }
+}

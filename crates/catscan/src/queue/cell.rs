@@ -1,0 +1,135 @@
+//! A cell: one arm under one seed, the folder of its run, and how far it got.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use catscan_train::{Recipe, RunRecord, Signal, TrainError};
+
+use crate::differences::{Difference, differences};
+
+/// One training of an experiment.
+#[derive(Clone, Debug)]
+pub struct Cell {
+    pub arm: String,
+    pub seed: u64,
+    pub recipe: Recipe,
+    pub folder: PathBuf,
+    pub state: State,
+    /// Threads of an earlier, cut run: going on with them gives the bits of an uncut one.
+    pub threads_before: Option<usize>,
+}
+
+/// How far a cell got before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    New,
+    Cut,
+    Finished,
+}
+
+/// How a cell ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CellEnd {
+    Done,
+    /// It was finished before.
+    Skipped,
+    Stopped(Signal),
+    Failed {
+        code: u8,
+        stderr: String,
+    },
+    /// The queue stopped before its turn came.
+    NotStarted,
+}
+
+impl CellEnd {
+    pub fn in_words(&self) -> String {
+        match self {
+            CellEnd::Done => "finished".into(),
+            CellEnd::Skipped => "finished before".into(),
+            CellEnd::Stopped(signal) => format!("stopped by {signal}, checkpoint saved"),
+            CellEnd::Failed { code, .. } => format!("failed with exit code {code}"),
+            CellEnd::NotStarted => "not started".into(),
+        }
+    }
+}
+
+impl Cell {
+    /// Looks into `runs_folder/arm/seed-n` and plans what is left to do there.
+    ///
+    /// # Errors
+    /// Where the folder holds a run of another recipe, or a run that cannot be read.
+    pub fn plan(
+        experiment_folder: &Path,
+        arm: &str,
+        recipe: Recipe,
+        data_digest: &str,
+        max_steps: Option<u64>,
+    ) -> Result<Cell> {
+        let seed = recipe.seed;
+        let folder = experiment_folder.join(arm).join(format!("seed-{seed}"));
+        let mut cell = Cell {
+            arm: arm.to_owned(),
+            seed,
+            folder,
+            state: State::New,
+            threads_before: None,
+            recipe,
+        };
+        // Without a checkpoint there is nothing to go on from, whatever else is there.
+        if !cell.folder.join("checkpoints").exists() {
+            return Ok(cell);
+        }
+        let run = RunRecord::read(&cell.folder)?;
+        if run.recipe_hash != cell.recipe.hash() {
+            return Err(other_recipe(&cell, &run).into());
+        }
+        let finished = run.test.as_ref().is_some_and(|test| {
+            let wanted = max_steps.map_or(test.steps_total, |steps| steps.min(test.steps_total));
+            test.data_digest == data_digest && test.steps >= wanted
+        });
+        cell.state = if finished {
+            State::Finished
+        } else {
+            State::Cut
+        };
+        cell.threads_before = Some(run.environment.threads as usize);
+        Ok(cell)
+    }
+
+    pub fn label(&self) -> String {
+        format!("{} seed {}", self.arm, self.seed)
+    }
+}
+
+/// Names the first field in which the folder's recipe and ours differ.
+fn other_recipe(cell: &Cell, run: &RunRecord) -> TrainError {
+    let Difference {
+        field,
+        first,
+        second,
+    } = differences(&run.recipe, &cell.recipe)
+        .into_iter()
+        .next()
+        .unwrap_or_default();
+    TrainError::OtherRun {
+        folder: cell.folder.clone(),
+        field,
+        there: first,
+        here: second,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_without_a_run_is_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let recipe = crate::recipes::smoke();
+        let cell = Cell::plan(folder.path(), "avg", recipe, "digest", None).unwrap();
+        assert_eq!((cell.state, cell.seed), (State::New, 1));
+        assert!(cell.folder.ends_with("avg/seed-1"));
+    }
+}

@@ -1,0 +1,286 @@
+//! Recipes: every number of a training in one place, each derived from another with `..`.
+//!
+//! Three answer to the profiles: [`original`] is the published study to the letter, [`quick`] fits
+//! two CPU cores and a few minutes, [`full`] is today's good practice for a GPU. [`smoke`] only
+//! shows that a machine works. All begin as the average arm; an experiment's arms change them.
+//!
+//! `outputs` is set again when the data's classes are known ([`for_classes`]).
+
+use catscan_data::{Augment, BadImages, DataConfig, Filter, Normalize, Shear, SplitRule};
+use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
+use catscan_train::schedule::Anneal;
+use catscan_train::sgd::Semantics;
+use catscan_train::{Recipe, Schedule, Sgd};
+
+/// Where a command needs no experiment, a recipe may be had by name; `catscan list recipes`.
+pub struct RecipeRow {
+    pub name: &'static str,
+    pub about: &'static str,
+    pub make: fn() -> Recipe,
+}
+
+pub static RECIPES: &[RecipeRow] = &[
+    RecipeRow {
+        name: "quick",
+        about: "64 px, bf16, one-cycle, a few epochs: minutes on two CPU cores",
+        make: quick,
+    },
+    RecipeRow {
+        name: "original",
+        about: "the published Keras study to the letter: 224 px, fp32, 250 epochs of 80 steps",
+        make: original,
+    },
+    RecipeRow {
+        name: "full",
+        about: "224 px, bf16, cosine with warm-up, weight decay, normalised: for a GPU",
+        make: full,
+    },
+    RecipeRow {
+        name: "smoke",
+        about: "a tiny net for seconds: does it run here?",
+        make: smoke,
+    },
+];
+
+/// Mean and deviation of ImageNet's pictures, as torchvision's models expect them.
+const IMAGENET: Normalize = Normalize {
+    mean: [0.485, 0.456, 0.406],
+    std: [0.229, 0.224, 0.225],
+};
+
+/// The published pooling study (Keras, Colab): every value as its notebooks have it.
+///
+/// Nearest resizing to 224 px, values /255 without normalisation, Glorot kernels and Keras' batch
+/// norm, SGD 0.001 with momentum 0.9, 250 epochs of 80 steps of 20 pictures, 20 validation steps,
+/// `rotation_range=40, shear_range=0.2, zoom_range=0.2, horizontal_flip=True`. tf.keras reads
+/// the shear as degrees. What the study did not fix (seeds, split) is fixed here.
+pub fn original() -> Recipe {
+    Recipe {
+        model: ModelConfig {
+            name: "densenet121".into(),
+            pooling: Pooling::densenet(Pool::Avg, Pool::Avg),
+            convention: Convention::Keras,
+            in_channels: 3,
+            outputs: 1,
+            precision: Precision::Fp32,
+        },
+        data: DataConfig {
+            source: "critters".into(),
+            size_px: 224,
+            filter: Filter::Nearest,
+            split: SplitRule {
+                ratio: [17, 4, 4],
+                seed: 1,
+            },
+            bad_images: BadImages::Fail,
+            normalize: None,
+        },
+        augment: Some(Augment {
+            rotation_deg: 40.0,
+            shear: Shear::Degrees(0.2),
+            zoom: 0.2,
+            horizontal_flip: true,
+        }),
+        optimizer: Sgd {
+            lr: 0.001,
+            momentum: 0.9,
+            nesterov: false,
+            weight_decay: 0.0,
+            semantics: Semantics::Keras,
+        },
+        schedule: Schedule::Constant,
+        batch: 20,
+        epochs: 250,
+        steps_per_epoch: Some(80),
+        validation_steps: Some(20),
+        seed: 1,
+    }
+}
+
+/// Today's good practice at the study's size: bf16, torchvision's initial weights, whole passes,
+/// warm-up and cosine, weight decay, milder geometry, values normalised. Meant for a GPU.
+pub fn full() -> Recipe {
+    let base = original();
+    Recipe {
+        model: ModelConfig {
+            convention: Convention::Torchvision,
+            precision: Precision::Bf16,
+            ..base.model
+        },
+        data: DataConfig {
+            filter: Filter::Bilinear,
+            normalize: Some(IMAGENET),
+            ..base.data
+        },
+        augment: Some(Augment {
+            rotation_deg: 15.0,
+            shear: Shear::Degrees(0.0),
+            zoom: 0.2,
+            horizontal_flip: true,
+        }),
+        optimizer: Sgd {
+            lr: 0.05,
+            momentum: 0.9,
+            nesterov: true,
+            weight_decay: 5e-4,
+            semantics: Semantics::Pytorch,
+        },
+        schedule: Schedule::Cosine {
+            warmup_steps: 500,
+            end_fraction: 0.0,
+        },
+        batch: 64,
+        epochs: 60,
+        steps_per_epoch: None,
+        validation_steps: None,
+        ..base
+    }
+}
+
+/// The first look: minutes on two CPU cores. Everything small, the schedule steep.
+pub fn quick() -> Recipe {
+    let base = full();
+    Recipe {
+        data: DataConfig {
+            size_px: 64,
+            ..base.data
+        },
+        augment: Some(Augment {
+            rotation_deg: 10.0,
+            shear: Shear::Degrees(0.0),
+            zoom: 0.1,
+            horizontal_flip: true,
+        }),
+        optimizer: Sgd {
+            lr: 0.03,
+            ..base.optimizer
+        },
+        schedule: Schedule::OneCycle {
+            rise_fraction: 0.3,
+            start_divisor: 10.0,
+            end_divisor: 100.0,
+            anneal: Anneal::Cosine,
+        },
+        batch: 25,
+        epochs: 6,
+        ..base
+    }
+}
+
+/// Does training, resuming and reporting work on this machine? Its accuracy means nothing.
+pub fn smoke() -> Recipe {
+    let base = quick();
+    Recipe {
+        model: ModelConfig {
+            name: "densenet-mini".into(),
+            ..base.model
+        },
+        data: DataConfig {
+            source: "critters:125".into(),
+            size_px: 32,
+            ..base.data
+        },
+        batch: 20,
+        epochs: 1,
+        ..base
+    }
+}
+
+/// The recipe for data of this many classes: one logit tells two classes apart, else one each.
+pub fn for_classes(recipe: Recipe, classes: usize) -> Recipe {
+    let outputs = if classes == 2 { 1 } else { classes as i64 };
+    Recipe {
+        model: ModelConfig {
+            outputs,
+            ..recipe.model
+        },
+        ..recipe
+    }
+}
+
+/// Reads what an arm's name says of a DenseNet's pooling: `avg`, `max`,
+/// `transition-max_head-avg`. None where it says something else.
+pub fn pooling(name: &str) -> Option<Pooling> {
+    let pool = |word: &str| match word {
+        "avg" => Some(Pool::Avg),
+        "max" => Some(Pool::Max),
+        _ => None,
+    };
+    if let Some(both) = pool(name) {
+        return Some(Pooling::densenet(both, both));
+    }
+    let (transition, head) = name.split_once('_')?;
+    let transition = pool(transition.strip_prefix("transition-")?)?;
+    Some(Pooling::densenet(
+        transition,
+        pool(head.strip_prefix("head-")?)?,
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_recipe_is_possible_and_survives_json() {
+        for row in RECIPES {
+            let recipe = (row.make)();
+            recipe
+                .validate()
+                .unwrap_or_else(|error| panic!("{}: {error}", row.name));
+            assert_eq!(
+                Recipe::from_json(&recipe.to_json_pretty()).unwrap(),
+                recipe,
+                "{}",
+                row.name
+            );
+        }
+    }
+
+    #[test]
+    fn original_is_the_published_study() {
+        let recipe = original();
+        assert_eq!(
+            (recipe.data.size_px, recipe.data.filter),
+            (224, Filter::Nearest)
+        );
+        assert_eq!((recipe.batch, recipe.epochs), (20, 250));
+        assert_eq!(
+            (recipe.steps_per_epoch, recipe.validation_steps),
+            (Some(80), Some(20))
+        );
+        assert_eq!(
+            (recipe.optimizer.lr, recipe.optimizer.momentum),
+            (0.001, 0.9)
+        );
+        assert_eq!(recipe.optimizer.weight_decay, 0.0);
+        assert!(!recipe.optimizer.nesterov && recipe.data.normalize.is_none());
+        assert_eq!(recipe.model.precision, Precision::Fp32);
+        assert_eq!(recipe.data.split.ratio, [17, 4, 4]);
+    }
+
+    #[test]
+    fn pooling_is_read_from_a_name() {
+        assert_eq!(
+            pooling("max"),
+            Some(Pooling::densenet(Pool::Max, Pool::Max))
+        );
+        let mixed = Pooling::densenet(Pool::Max, Pool::Avg);
+        assert_eq!(pooling("transition-max_head-avg"), Some(mixed));
+        for wrong in [
+            "",
+            "maxx",
+            "max_avg",
+            "transition-max",
+            "head-max_transition-avg",
+        ] {
+            assert_eq!(pooling(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn two_classes_need_one_logit() {
+        assert_eq!(for_classes(quick(), 2).model.outputs, 1);
+        assert_eq!(for_classes(quick(), 7).model.outputs, 7);
+    }
+}

@@ -1,0 +1,45 @@
+//! How sure a study can be: intervals over seeds and over pictures, and the answer in words.
+//!
+//! Two things vary when an experiment is repeated: the **seed** (initial weights, order, draws) and
+//! the **test pictures**. Each has its own interval here, and a difference is claimed only where
+//! both exclude zero ([`compare`]). Arms share seeds and pictures, so everything is paired.
+//!
+//! Values are checked against scipy (`scripts/golden/stats.py`).
+
+pub mod bootstrap;
+pub mod compare;
+pub mod interval;
+pub mod mcnemar;
+
+pub use bootstrap::bootstrap_mean;
+pub use compare::{ArmResult, Claim, Comparison, SeedResult, compare};
+pub use interval::{Estimate, Interval, mean_t, wilson};
+pub use mcnemar::{McNemar, mcnemar};
+
+/// The share of intervals that hold the true value when a study is repeated many times.
+pub const LEVEL: f64 = 0.95;
+
+/// Reads what scipy says; shared by the tests of the files below.
+#[cfg(test)]
+mod golden {
+    use serde_json::Value;
+
+    pub fn golden() -> Value {
+        serde_json::from_str(include_str!("../tests/golden/stats.json")).unwrap()
+    }
+
+    pub fn number(value: &Value) -> f64 {
+        value.as_f64().unwrap()
+    }
+
+    pub fn numbers(value: &Value) -> Vec<f64> {
+        value.as_array().unwrap().iter().map(number).collect()
+    }
+
+    pub fn close(ours: f64, scipys: f64, tolerance: f64) {
+        assert!(
+            (ours - scipys).abs() <= tolerance,
+            "ours {ours}, scipy's {scipys}"
+        );
+    }
+}

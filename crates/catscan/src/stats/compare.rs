@@ -1,0 +1,258 @@
+//! Two arms against each other: the paired difference, its two intervals, and the answer in words.
+//!
+//! The rule, fixed before any run: a difference is claimed only where the interval over seeds *and*
+//! the interval over test pictures exclude zero. One seed cannot be judged across seeds, and says
+//! so. Accuracies are shares inside and percentage points in words.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Estimate, Interval, McNemar, bootstrap_mean, mcnemar, mean_t};
+
+/// Seed of the resampling: fixed, so that a study's numbers can be had again.
+const BOOTSTRAP_SEED: u64 = 1979;
+
+/// What one arm answered on the test pictures, for each seed that finished.
+#[derive(Clone, Debug)]
+pub struct ArmResult {
+    pub arm: String,
+    pub seeds: Vec<SeedResult>,
+}
+
+/// One finished run: which test pictures it got right (in the split's order), and its mean loss.
+#[derive(Clone, Debug)]
+pub struct SeedResult {
+    pub seed: u64,
+    pub right: Vec<bool>,
+    pub loss: f64,
+}
+
+impl SeedResult {
+    pub fn accuracy(&self) -> f64 {
+        self.right.iter().filter(|right| **right).count() as f64 / self.right.len() as f64
+    }
+}
+
+/// What may be said about two arms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Claim {
+    /// Both intervals lie above zero: the second arm is better.
+    SecondBetter,
+    /// Both intervals lie below zero: the first arm is better.
+    FirstBetter,
+    NoDifferenceShown,
+    /// One seed: what another seed would give is not known.
+    OneSeed,
+}
+
+/// Second arm minus first arm, over the seeds that both finished.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Comparison {
+    pub first: String,
+    pub second: String,
+    pub seeds: usize,
+    pub pictures: usize,
+    /// Difference of test accuracy, paired by seed; its interval is over seeds.
+    pub accuracy: Estimate,
+    /// Interval of the same difference over test pictures.
+    pub over_pictures: Interval,
+    /// Difference of test loss, paired by seed.
+    pub loss: Estimate,
+    pub mcnemar: Vec<McNemar>,
+    pub claim: Claim,
+    pub words: String,
+}
+
+/// Compares two arms; none where no seed finished in both.
+pub fn compare(first: &ArmResult, second: &ArmResult) -> Option<Comparison> {
+    let pairs: Vec<(&SeedResult, &SeedResult)> = first
+        .seeds
+        .iter()
+        .filter_map(|a| Some((a, second.seeds.iter().find(|b| b.seed == a.seed)?)))
+        .collect();
+    let pictures = pairs.first()?.0.right.len();
+    let by_seed: Vec<f64> = pairs
+        .iter()
+        .map(|(a, b)| b.accuracy() - a.accuracy())
+        .collect();
+    let losses: Vec<f64> = pairs.iter().map(|(a, b)| b.loss - a.loss).collect();
+    let accuracy = mean_t(&by_seed);
+    let over_pictures = bootstrap_mean(&by_picture(&pairs), BOOTSTRAP_SEED);
+    let claim = claim(&accuracy, &over_pictures);
+    let mut comparison = Comparison {
+        first: first.arm.clone(),
+        second: second.arm.clone(),
+        seeds: pairs.len(),
+        pictures,
+        accuracy,
+        over_pictures,
+        loss: mean_t(&losses),
+        mcnemar: pairs
+            .iter()
+            .map(|(a, b)| mcnemar(a.seed, &a.right, &b.right))
+            .collect(),
+        claim,
+        words: String::new(),
+    };
+    comparison.words = words(&comparison);
+    Some(comparison)
+}
+
+/// Each picture's difference of correctness, averaged over the seeds: its mean is the difference.
+fn by_picture(pairs: &[(&SeedResult, &SeedResult)]) -> Vec<f64> {
+    let share = |right: bool| f64::from(u8::from(right));
+    (0..pairs[0].0.right.len())
+        .map(|i| {
+            let sum: f64 = pairs
+                .iter()
+                .map(|(a, b)| share(b.right[i]) - share(a.right[i]))
+                .sum();
+            sum / pairs.len() as f64
+        })
+        .collect()
+}
+
+fn claim(accuracy: &Estimate, over_pictures: &Interval) -> Claim {
+    match accuracy.interval {
+        None => Claim::OneSeed,
+        Some(seeds) if seeds.low > 0.0 && over_pictures.low > 0.0 => Claim::SecondBetter,
+        Some(seeds) if seeds.high < 0.0 && over_pictures.high < 0.0 => Claim::FirstBetter,
+        Some(_) => Claim::NoDifferenceShown,
+    }
+}
+
+fn words(c: &Comparison) -> String {
+    let (first, second) = (&c.first, &c.second);
+    let pictures = format!(
+        "{} over {} test pictures",
+        range(c.over_pictures, c.claim == Claim::FirstBetter),
+        c.pictures
+    );
+    let seeds = c.accuracy.interval.map(|interval| {
+        let range = range(interval, c.claim == Claim::FirstBetter);
+        format!("95 % interval {range} points over n = {} seeds", c.seeds)
+    });
+    let points = c.accuracy.mean * 100.0;
+    match (c.claim, seeds) {
+        (Claim::SecondBetter, Some(seeds)) => {
+            format!("{second} is {points:.1} points better than {first} ({seeds}, {pictures}).")
+        }
+        (Claim::FirstBetter, Some(seeds)) => {
+            format!(
+                "{first} is {:.1} points better than {second} ({seeds}, {pictures}).",
+                -points
+            )
+        }
+        (_, Some(seeds)) => format!(
+            "no difference shown: {second} − {first} = {points:+.1} points, {seeds}, {pictures}."
+        ),
+        (_, None) => format!(
+            "one seed cannot be judged across seeds: {second} − {first} = {points:+.1} points \
+             (95 % interval {pictures}, n = 1 seed); run it with --seeds 3 or more."
+        ),
+    }
+}
+
+/// An interval in points; `turned` where the sentence names the first arm as the better one.
+fn range(interval: Interval, turned: bool) -> String {
+    if turned {
+        return format!(
+            "{:.1} to {:.1}",
+            -interval.high * 100.0,
+            -interval.low * 100.0
+        );
+    }
+    format!(
+        "{:+.1} to {:+.1}",
+        interval.low * 100.0,
+        interval.high * 100.0
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An arm that gets the first `right` of 400 pictures right, one number a seed.
+    fn arm(name: &str, right: &[usize]) -> ArmResult {
+        let seed = |(index, &right): (usize, &usize)| SeedResult {
+            seed: index as u64 + 1,
+            right: (0..400).map(|i| i < right).collect(),
+            loss: 1.0 - right as f64 / 400.0,
+        };
+        ArmResult {
+            arm: name.into(),
+            seeds: right.iter().enumerate().map(seed).collect(),
+        }
+    }
+
+    #[test]
+    fn a_steady_gain_is_claimed_both_ways_round() {
+        let (low, high) = (arm("avg", &[340, 342, 338]), arm("max", &[356, 358, 355]));
+        let gain = compare(&low, &high).unwrap();
+        assert_eq!(gain.claim, Claim::SecondBetter);
+        assert!(
+            gain.words
+                .starts_with("max is 4.1 points better than avg (95 %"),
+            "{}",
+            gain.words
+        );
+        let loss = compare(&high, &low).unwrap();
+        assert_eq!(loss.claim, Claim::FirstBetter);
+        assert!(
+            loss.words
+                .starts_with("max is 4.1 points better than avg (95 %"),
+            "{}",
+            loss.words
+        );
+        assert!(loss.loss.mean > 0.0);
+    }
+
+    #[test]
+    fn seeds_that_disagree_show_nothing() {
+        let result = compare(&arm("avg", &[340, 350]), &arm("max", &[352, 346])).unwrap();
+        assert_eq!(result.claim, Claim::NoDifferenceShown);
+        assert!(
+            result
+                .words
+                .starts_with("no difference shown: max − avg = +1.0 points, 95 %"),
+            "{}",
+            result.words
+        );
+        assert!(result.words.contains("n = 2 seeds") && result.words.contains("400 test pictures"));
+    }
+
+    #[test]
+    fn pictures_alone_are_not_enough() {
+        // Steady over seeds, but by a single picture of 400: other pictures could turn it round.
+        let result = compare(&arm("avg", &[340, 342, 338]), &arm("max", &[341, 343, 339])).unwrap();
+        assert!(result.accuracy.interval.unwrap().excludes_zero());
+        assert!(!result.over_pictures.excludes_zero());
+        assert_eq!(result.claim, Claim::NoDifferenceShown);
+    }
+
+    #[test]
+    fn one_seed_is_said_to_be_one() {
+        let result = compare(&arm("avg", &[300]), &arm("max", &[390])).unwrap();
+        assert_eq!(result.claim, Claim::OneSeed);
+        assert!(
+            result.words.contains("cannot be judged across seeds"),
+            "{}",
+            result.words
+        );
+    }
+
+    #[test]
+    fn only_seeds_of_both_arms_are_compared() {
+        let mut second = arm("max", &[356, 358, 355]);
+        second.seeds.remove(0);
+        assert_eq!(
+            compare(&arm("avg", &[340, 342, 338]), &second)
+                .unwrap()
+                .seeds,
+            2
+        );
+        second.seeds.clear();
+        assert!(compare(&arm("avg", &[340]), &second).is_none());
+    }
+}

@@ -1,0 +1,370 @@
+//! A study: the runs of an experiment read back from their folders, weighed, and put into words.
+//!
+//! It is made from the folders alone, so a report can be written again at any time. Runs of one
+//! study must have seen the same pictures; those that were bounded, cut or failed are named.
+
+pub mod print;
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use catscan_models::Model;
+use catscan_train::{Environment, RunRecord, SplitSummary, TestRecord, metrics};
+use serde::{Deserialize, Serialize};
+use tch::Device;
+
+use crate::commands::write_file;
+use crate::experiment::Profile;
+use crate::refusal::{DATA, Refusal};
+use crate::stats::{
+    ArmResult, Comparison, Estimate, Interval, SeedResult, compare, mean_t, wilson,
+};
+
+/// What was asked for: enough to find the runs and to write the report again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Request {
+    pub experiment: String,
+    pub question: String,
+    pub metric: String,
+    pub profile: Option<Profile>,
+    /// The first arm is the one others are compared with.
+    pub arms: Vec<String>,
+    pub seeds: Vec<u64>,
+    pub max_steps: Option<u64>,
+    pub command: Vec<String>,
+    pub failures: Vec<Failure>,
+}
+
+/// A cell that failed, in its own words.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failure {
+    pub arm: String,
+    pub seed: u64,
+    pub exit_code: u8,
+    pub stderr: String,
+}
+
+/// `study.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Study {
+    pub request: Request,
+    /// The answer in words, one sentence a comparison.
+    pub answer: Vec<String>,
+    /// What must be known before the answer is believed.
+    pub notices: Vec<String>,
+    pub drawings: bool,
+    pub source: String,
+    pub split: SplitSummary,
+    pub arms: Vec<ArmSummary>,
+    pub comparisons: Vec<Comparison>,
+    pub cells: Vec<CellSummary>,
+    pub environment: Environment,
+}
+
+/// One arm over its finished seeds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ArmSummary {
+    pub arm: String,
+    pub accuracy: Estimate,
+    /// Of the mean accuracy over the test pictures (Wilson).
+    pub accuracy_over_pictures: Interval,
+    pub loss: Estimate,
+    pub parameters: u64,
+    /// Training pictures a second, mean over epochs and seeds.
+    pub images_per_s: f64,
+    /// Wall-clock of one training, mean over seeds.
+    pub seconds: f64,
+}
+
+/// One (arm, seed).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CellSummary {
+    pub arm: String,
+    pub seed: u64,
+    pub epochs: u32,
+    pub steps: u64,
+    pub steps_total: u64,
+    pub accuracy: f64,
+    pub loss: f64,
+    pub seconds: f64,
+    pub threads: u32,
+    pub device: String,
+}
+
+/// A finished run.
+pub struct Run {
+    pub arm: String,
+    pub seed: u64,
+    pub record: RunRecord,
+    pub test: TestRecord,
+}
+
+impl Study {
+    /// Reads the runs that `request` names under an experiment's folder, and weighs them.
+    ///
+    /// # Errors
+    /// Where no run is finished, or runs saw different pictures.
+    pub fn read(folder: &Path, request: Request) -> Result<(Study, Vec<Run>)> {
+        let (runs, missing) = read_runs(folder, &request)?;
+        let Some(first) = runs.first() else {
+            let message = "no run in it is finished; run the experiment again, it goes on";
+            return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
+        };
+        same_pictures(first, &runs)?;
+        let results: Vec<ArmResult> = request.arms.iter().map(|arm| result(arm, &runs)).collect();
+        let results: Vec<ArmResult> = results
+            .into_iter()
+            .filter(|result| !result.seeds.is_empty())
+            .collect();
+        let comparisons: Vec<Comparison> = results[1..]
+            .iter()
+            .filter_map(|other| compare(&results[0], other))
+            .collect();
+        let drawings = first.record.recipe.data.source.starts_with("critters");
+        let arms = results
+            .iter()
+            .map(|result| summary(result, &runs))
+            .collect::<Result<_>>()?;
+        let study = Study {
+            answer: answer(&results, &comparisons),
+            notices: notices(&request, &runs, &missing, first, drawings),
+            drawings,
+            source: first.record.recipe.data.source.clone(),
+            split: first.record.split.clone(),
+            arms,
+            comparisons,
+            cells: runs.iter().map(cell).collect(),
+            environment: first.record.environment.clone(),
+            request,
+        };
+        Ok((study, runs))
+    }
+
+    /// Writes `study.json` into the experiment's folder.
+    ///
+    /// # Errors
+    /// Where the folder cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<()> {
+        let text = serde_json::to_string_pretty(self).context("writing study.json")?;
+        write_file(&folder.join("study.json"), text.as_bytes())
+    }
+}
+
+/// Finished runs in the order of arms and seeds, and the names of the others.
+fn read_runs(folder: &Path, request: &Request) -> Result<(Vec<Run>, Vec<String>)> {
+    let (mut runs, mut missing) = (Vec::new(), Vec::new());
+    for arm in &request.arms {
+        for &seed in &request.seeds {
+            let run_folder = folder.join(arm).join(format!("seed-{seed}"));
+            // A run that never came to a checkpoint may lack half its records; nothing is lost.
+            let record = match run_folder.join("checkpoints").exists() {
+                true => Some(RunRecord::read(&run_folder)?),
+                false => None,
+            };
+            match record.and_then(|record| Some((record.test.clone()?, record))) {
+                Some((test, record)) => runs.push(Run {
+                    arm: arm.clone(),
+                    seed,
+                    record,
+                    test,
+                }),
+                None => missing.push(format!("{arm} seed {seed}")),
+            }
+        }
+    }
+    Ok((runs, missing))
+}
+
+/// Paired comparisons need the same test pictures in the same order.
+fn same_pictures(first: &Run, runs: &[Run]) -> Result<()> {
+    let names = |run: &Run| -> Vec<(String, u32)> {
+        run.test
+            .pictures
+            .iter()
+            .map(|picture| (picture.name.clone(), picture.label))
+            .collect()
+    };
+    let want = names(first);
+    for run in runs {
+        if run.test.data_digest != first.test.data_digest || names(run) != want {
+            let message = format!(
+                "{}: tested on other pictures (data {}) than {} (data {}); \
+                 arms can only be compared on the same ones, use one folder for each data set",
+                run.record.folder.display(),
+                run.test.data_digest,
+                first.record.folder.display(),
+                first.test.data_digest,
+            );
+            return Err(Refusal::new(DATA, message).into());
+        }
+    }
+    Ok(())
+}
+
+fn result(arm: &str, runs: &[Run]) -> ArmResult {
+    let seed = |run: &Run| SeedResult {
+        seed: run.seed,
+        right: run
+            .test
+            .pictures
+            .iter()
+            .map(|picture| metrics::predicted(&picture.probabilities) == picture.label)
+            .collect(),
+        loss: run.test.loss,
+    };
+    let seeds = runs.iter().filter(|run| run.arm == arm).map(seed).collect();
+    ArmResult {
+        arm: arm.to_owned(),
+        seeds,
+    }
+}
+
+fn summary(result: &ArmResult, runs: &[Run]) -> Result<ArmSummary> {
+    let runs: Vec<&Run> = runs.iter().filter(|run| run.arm == result.arm).collect();
+    let accuracy = mean_t(
+        &result
+            .seeds
+            .iter()
+            .map(SeedResult::accuracy)
+            .collect::<Vec<_>>(),
+    );
+    let pictures = result.seeds[0].right.len();
+    let epochs = || runs.iter().flat_map(|run| &run.record.epochs);
+    let speeds: Vec<f64> = epochs().map(|epoch| epoch.images_per_s).collect();
+    let seconds: Vec<f64> = runs.iter().map(|run| run.record.train_seconds).collect();
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let model = Model::build(&runs[0].record.recipe.model, 0, Device::Cpu)?;
+    Ok(ArmSummary {
+        arm: result.arm.clone(),
+        accuracy,
+        accuracy_over_pictures: wilson(accuracy.mean * pictures as f64, pictures),
+        loss: mean_t(
+            &result
+                .seeds
+                .iter()
+                .map(|seed| seed.loss)
+                .collect::<Vec<_>>(),
+        ),
+        parameters: model.weights().count_parameters() as u64,
+        images_per_s: mean(&speeds),
+        seconds: mean(&seconds),
+    })
+}
+
+fn cell(run: &Run) -> CellSummary {
+    CellSummary {
+        arm: run.arm.clone(),
+        seed: run.seed,
+        epochs: run.record.epochs.last().map_or(0, |epoch| epoch.epoch),
+        steps: run.test.steps,
+        steps_total: run.test.steps_total,
+        accuracy: run.test.accuracy,
+        loss: run.test.loss,
+        seconds: run.record.train_seconds,
+        threads: run.record.environment.threads,
+        device: run.record.environment.device.clone(),
+    }
+}
+
+fn answer(results: &[ArmResult], comparisons: &[Comparison]) -> Vec<String> {
+    if comparisons.is_empty() {
+        let arm = &results[0].arm;
+        return vec![format!(
+            "Only {arm} has finished runs, so there is nothing to compare."
+        )];
+    }
+    comparisons
+        .iter()
+        .map(|comparison| first_upper(&comparison.words))
+        .collect()
+}
+
+fn first_upper(text: &str) -> String {
+    // An arm's name is not a word to be capitalised.
+    match text.strip_prefix("no ").or(text.strip_prefix("one ")) {
+        Some(_) => text[..1].to_uppercase() + &text[1..],
+        None => text.to_owned(),
+    }
+}
+
+/// What must be known before the answer is believed; drawings come first.
+fn notices(
+    request: &Request,
+    runs: &[Run],
+    missing: &[String],
+    first: &Run,
+    drawings: bool,
+) -> Vec<String> {
+    let mut notices = Vec::new();
+    if drawings {
+        let text = "These pictures are drawings (critters), not photographs: the answer is about \
+                    drawn cats and dogs.";
+        notices.push(text.to_owned());
+    }
+    if request.experiment == "smoke" {
+        notices.push("A check of the machine: its accuracies mean nothing.".to_owned());
+    }
+    if let Some(run) = runs.iter().find(|run| run.test.bounded) {
+        let (done, total) = (run.test.steps, run.test.steps_total);
+        notices.push(format!(
+            "A bounded trial: stopped after {done} of {total} steps (--max-steps). \
+             It shows that the experiment runs, not its answer."
+        ));
+    }
+    if !missing.is_empty() {
+        let (cells, names) = (runs.len() + missing.len(), missing.join(", "));
+        let count = missing.len();
+        notices.push(format!(
+            "Unfinished: {count} of {cells} runs are missing ({names}); all numbers are without them."
+        ));
+    }
+    for failure in &request.failures {
+        let last = failure.stderr.lines().last().unwrap_or("it said nothing");
+        notices.push(format!(
+            "{} seed {} failed with exit code {}: {last}",
+            failure.arm, failure.seed, failure.exit_code
+        ));
+    }
+    let rejected = first.record.split.rejected.len();
+    if rejected > 0 {
+        notices.push(format!(
+            "{rejected} pictures could not be used and were left out; they are listed below."
+        ));
+    }
+    notices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sentences_begin_with_a_capital_but_arms_keep_their_name() {
+        assert_eq!(first_upper("no difference shown"), "No difference shown");
+        assert_eq!(first_upper("max is better"), "max is better");
+    }
+
+    #[test]
+    fn a_folder_without_finished_runs_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let request = Request {
+            experiment: "smoke".into(),
+            question: "?".into(),
+            metric: "test accuracy".into(),
+            profile: None,
+            arms: vec!["avg".into()],
+            seeds: vec![1],
+            max_steps: None,
+            command: vec![],
+            failures: vec![],
+        };
+        let error = Study::read(folder.path(), request).err().unwrap();
+        assert_eq!(crate::refusal::exit_code(&error), crate::refusal::USAGE);
+        assert!(
+            error.to_string().contains("no run in it is finished"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,169 @@
+//! The study as tables: the same numbers on the terminal and in the report.
+
+use std::time::Duration;
+
+use crate::progress::duration;
+use crate::stats::{Estimate, Interval};
+use crate::study::Study;
+use crate::table::Table;
+
+/// One line an arm: what it reached, against the first arm, and what it cost.
+pub fn arms(study: &Study) -> Table {
+    let mut table = Table::new(&[
+        "arm",
+        "#test accuracy, % (95 % interval over seeds)",
+        "#test loss",
+        "#difference, points",
+        "#parameters",
+        "#images/s",
+        "#time a run",
+    ]);
+    for arm in &study.arms {
+        let against = study
+            .comparisons
+            .iter()
+            .find(|comparison| comparison.second == arm.arm);
+        table.row([
+            arm.arm.clone(),
+            estimate(&arm.accuracy, 100.0, 2),
+            estimate(&arm.loss, 1.0, 4),
+            against.map_or("–".into(), |comparison| signed(&comparison.accuracy)),
+            thousands(arm.parameters),
+            format!("{:.1}", arm.images_per_s),
+            duration(Duration::from_secs_f64(arm.seconds)),
+        ]);
+    }
+    table
+}
+
+/// One line a run.
+pub fn cells(study: &Study) -> Table {
+    let mut table = Table::new(&[
+        "arm",
+        "#seed",
+        "#test accuracy, %",
+        "#test loss",
+        "#epochs",
+        "#steps",
+        "#time",
+        "#threads",
+        "device",
+    ]);
+    for cell in &study.cells {
+        let steps = match cell.steps == cell.steps_total {
+            true => cell.steps.to_string(),
+            false => format!("{} of {}", cell.steps, cell.steps_total),
+        };
+        table.row([
+            cell.arm.clone(),
+            cell.seed.to_string(),
+            format!("{:.2}", cell.accuracy * 100.0),
+            format!("{:.4}", cell.loss),
+            cell.epochs.to_string(),
+            steps,
+            duration(Duration::from_secs_f64(cell.seconds)),
+            cell.threads.to_string(),
+            cell.device.clone(),
+        ]);
+    }
+    table
+}
+
+/// One line a comparison: the difference, both intervals, and McNemar's test for each seed.
+pub fn comparisons(study: &Study) -> Table {
+    let mut table = Table::new(&[
+        "comparison",
+        "#seeds",
+        "#difference, points",
+        "#95 % interval over seeds",
+        "#95 % interval over pictures",
+        "#difference of loss",
+        "McNemar, p by seed",
+    ]);
+    for comparison in &study.comparisons {
+        let p = |test: &crate::stats::McNemar| {
+            format!(
+                "{}: {:.3} ({}:{})",
+                test.seed, test.p, test.only_first, test.only_second
+            )
+        };
+        table.row([
+            format!("{} − {}", comparison.second, comparison.first),
+            comparison.seeds.to_string(),
+            format!("{:+.2}", comparison.accuracy.mean * 100.0),
+            comparison
+                .accuracy
+                .interval
+                .map_or("one seed".into(), |range| signed_range(&range)),
+            signed_range(&comparison.over_pictures),
+            format!("{:+.4}", comparison.loss.mean),
+            comparison
+                .mcnemar
+                .iter()
+                .map(p)
+                .collect::<Vec<_>>()
+                .join(", "),
+        ]);
+    }
+    table
+}
+
+/// A mean with its interval in brackets; one seed says so.
+fn estimate(estimate: &Estimate, factor: f64, digits: usize) -> String {
+    let mean = estimate.mean * factor;
+    match estimate.interval.map(|interval| interval.scale(factor)) {
+        Some(Interval { low, high }) => {
+            format!("{mean:.digits$} ({low:.digits$} to {high:.digits$})")
+        }
+        None => format!("{mean:.digits$} (one seed)"),
+    }
+}
+
+fn signed(estimate: &Estimate) -> String {
+    let mean = estimate.mean * 100.0;
+    match &estimate.interval {
+        Some(interval) => format!("{mean:+.2} ({})", signed_range(interval)),
+        None => format!("{mean:+.2} (one seed)"),
+    }
+}
+
+fn signed_range(interval: &Interval) -> String {
+    format!(
+        "{:+.2} to {:+.2}",
+        interval.low * 100.0,
+        interval.high * 100.0
+    )
+}
+
+/// `7038529` as `7,038,529`.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stats::mean_t;
+
+    #[test]
+    fn numbers_read_as_written_by_hand() {
+        assert_eq!(
+            [thousands(7), thousands(1000), thousands(7_038_529)],
+            ["7", "1,000", "7,038,529"]
+        );
+        assert_eq!(estimate(&mean_t(&[0.5]), 100.0, 1), "50.0 (one seed)");
+        assert_eq!(
+            estimate(&mean_t(&[0.5, 0.5]), 100.0, 1),
+            "50.0 (50.0 to 50.0)"
+        );
+        assert_eq!(signed(&mean_t(&[0.02, 0.02])), "+2.00 (+2.00 to +2.00)");
+    }
+}

@@ -1,0 +1,152 @@
+//! `--weights`: a run's folder, or a safetensors file with a recipe beside it or named by options.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use catscan_data::DataConfig;
+use catscan_models::{Convention, Model, ModelConfig, ModelRow, Precision};
+use catscan_train::{Recipe, RunRecord};
+use tch::Device;
+
+use crate::commands::train::read_recipe;
+use crate::recipes;
+use crate::refusal::Refusal;
+
+#[derive(Debug, clap::Args)]
+pub struct WeightsArgs {
+    /// A run's folder, or a safetensors file
+    #[arg(long, value_name = "RUN|FILE")]
+    pub weights: PathBuf,
+    /// The recipe of a safetensors file; by default recipe.json beside it, if there is one
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// The model of a safetensors file without a recipe, a row of `catscan list models`
+    #[arg(long, value_name = "NAME", conflicts_with = "recipe")]
+    pub model: Option<String>,
+    /// Its pooling, named as the arms of pooling-compare are
+    #[arg(long, value_name = "NAME", default_value = "avg")]
+    pub pooling: String,
+    /// Its logits: 1 for two classes, else one a class
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    pub outputs: i64,
+}
+
+/// A trained network, and what it was trained on.
+pub struct Trained {
+    pub model: Model,
+    pub recipe: Recipe,
+    pub classes: Vec<String>,
+}
+
+impl Trained {
+    /// Opens what the arguments name.
+    ///
+    /// # Errors
+    /// Where there is nothing, or the weights do not fit the model.
+    pub fn open(args: &WeightsArgs, device: Device) -> Result<Trained> {
+        if !args.weights.exists() {
+            let message = "no such file or folder; want a run's folder or a safetensors file";
+            return Err(Refusal::usage(format!("{}: {message}", args.weights.display())).into());
+        }
+        if args.weights.is_dir() {
+            return Trained::open_run(&args.weights, device);
+        }
+        let recipe = file_recipe(args)?;
+        let classes = (0..recipe.model.outputs.max(2))
+            .map(|class| class.to_string())
+            .collect();
+        Trained::load(recipe, classes, &args.weights, device)
+    }
+
+    /// Opens a run's newest weights.
+    ///
+    /// # Errors
+    /// Where the folder holds no run, or no complete checkpoint.
+    pub fn open_run(folder: &Path, device: Device) -> Result<Trained> {
+        let run = RunRecord::read(folder)?;
+        let weights = run.weights_path()?;
+        Trained::load(run.recipe, run.split.classes, &weights, device)
+    }
+
+    fn load(recipe: Recipe, classes: Vec<String>, file: &Path, device: Device) -> Result<Trained> {
+        let model = Model::build(&recipe.model, recipe.seed, device)?;
+        model.weights().load(file)?;
+        Ok(Trained {
+            model,
+            recipe,
+            classes,
+        })
+    }
+
+    /// The data to score: what it was trained on, or other pictures read in the same way.
+    pub fn data(&self, source: Option<&str>) -> DataConfig {
+        let data = self.recipe.data.clone();
+        DataConfig {
+            source: source.map_or(data.source, str::to_owned),
+            ..data
+        }
+    }
+
+    /// Refuses pictures of other classes than those the network knows, in whatever case.
+    ///
+    /// # Errors
+    /// Where the classes differ; exit code 3.
+    pub fn check_classes(&self, source: &str, classes: &[String]) -> Result<()> {
+        let lower = |names: &[String]| -> Vec<String> {
+            names.iter().map(|name| name.to_lowercase()).collect()
+        };
+        // A bare file does not tell its classes' names, only how many there are.
+        let bare = self
+            .classes
+            .iter()
+            .enumerate()
+            .all(|(i, name)| *name == i.to_string());
+        let agree = match bare {
+            true => classes.len() == self.classes.len(),
+            false => lower(classes) == lower(&self.classes),
+        };
+        if agree {
+            return Ok(());
+        }
+        let (got, want) = (classes.join(", "), self.classes.join(", "));
+        let message = format!(
+            "{source}: has {} classes ({got}), the network knows {} ({want}); \
+             give pictures of the same classes",
+            classes.len(),
+            self.classes.len()
+        );
+        Err(Refusal::new(crate::refusal::DATA, message).into())
+    }
+}
+
+fn file_recipe(args: &WeightsArgs) -> Result<Recipe> {
+    if let Some(path) = &args.recipe {
+        return read_recipe(path);
+    }
+    let beside = args.weights.with_file_name("recipe.json");
+    if args.model.is_none() && beside.exists() {
+        return read_recipe(&beside).context("the recipe beside the weights");
+    }
+    let Some(model) = &args.model else {
+        let message = "no recipe.json beside it; say what it is with --recipe FILE or --model NAME";
+        return Err(Refusal::usage(format!("{}: {message}", args.weights.display())).into());
+    };
+    let pooling = recipes::pooling(&args.pooling).ok_or_else(|| {
+        let known = "avg, max, transition-max_head-avg, transition-avg_head-max";
+        Refusal::usage(format!(
+            "pooling {}: no such pooling; there are: {known}",
+            args.pooling
+        ))
+    })?;
+    // Weights from elsewhere are most often torchvision's: its batch norm, size and normalisation.
+    let base = recipes::full();
+    let model = ModelConfig {
+        name: ModelRow::find(model)?.name.to_owned(),
+        pooling,
+        convention: Convention::Torchvision,
+        outputs: args.outputs,
+        precision: Precision::Fp32,
+        ..base.model
+    };
+    Ok(Recipe { model, ..base })
+}
