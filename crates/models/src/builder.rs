@@ -1,7 +1,7 @@
 //! The builder: hands a network its parameters one by one, and so writes down their order, their
 //! names and the taps the network will show.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::config::{Convention, Mode, ModelConfig};
 use crate::init::{Values, initial};
@@ -25,7 +25,6 @@ pub struct Builder {
     seed: u64,
     device: Device,
     convention: Convention,
-    kind: Kind,
     weights: Vec<Weight>,
     taps: Vec<(String, TapKind)>,
 }
@@ -38,6 +37,7 @@ pub struct NamedPool {
 }
 
 impl NamedPool {
+    /// Pools and shows the result.
     pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
         let y = self.layer.forward(x, mode);
         taps.show(&self.name, &y);
@@ -46,25 +46,21 @@ impl NamedPool {
 }
 
 impl Builder {
+    /// A builder of nothing yet.
     pub fn new(config: &ModelConfig, seed: u64, device: Device) -> Builder {
-        let (convention, kind) = (config.convention, config.precision.kind());
+        let convention = config.convention;
         Builder {
             seed,
             device,
             convention,
-            kind,
             weights: Vec::new(),
             taps: Vec::new(),
         }
     }
 
+    /// Whose habits the layers follow.
     pub fn convention(&self) -> Convention {
         self.convention
-    }
-
-    /// The kind the layers between the input and the head compute in.
-    pub fn kind(&self) -> Kind {
-        self.kind
     }
 
     /// A trainable tensor with its initial values.

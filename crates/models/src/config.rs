@@ -2,6 +2,7 @@
 //! result. A recipe holds a [`ModelConfig`], and a run writes it down.
 
 use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor};
 
 use crate::pool::Pool;
 
@@ -9,7 +10,9 @@ use crate::pool::Pool;
 /// ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
+    /// The batch's statistics.
     Train,
+    /// The running statistics.
     Eval,
 }
 
@@ -19,12 +22,15 @@ pub enum Mode {
 pub struct ModelConfig {
     /// A row of [`crate::MODELS`].
     pub name: String,
+    /// Its poolings, by site.
     pub pooling: Pooling,
+    /// Initial weights and batch norms.
     pub convention: Convention,
     /// Channels of a picture: 3 for colour, 1 for grey.
     pub in_channels: i64,
     /// Logits a picture gets: 1 for two classes (binary cross-entropy), K otherwise.
     pub outputs: i64,
+    /// The kind of number it computes in.
     pub precision: Precision,
 }
 
@@ -88,16 +94,26 @@ impl Convention {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
+    /// 32-bit throughout.
     Fp32,
+    /// 16-bit with the exponent of 32-bit: half the memory, and fast where the CPU has AMX.
     Bf16,
 }
 
 impl Precision {
-    /// The tensor kind the layers between the input and the head compute in.
-    pub fn kind(self) -> tch::Kind {
+    /// The picture in the kind the convolutions compute in: each layer follows its input's.
+    pub fn enter(self, x: &Tensor) -> Tensor {
         match self {
-            Precision::Fp32 => tch::Kind::Float,
-            Precision::Bf16 => tch::Kind::BFloat16,
+            Precision::Fp32 => x.shallow_clone(),
+            Precision::Bf16 => x.to_kind(Kind::BFloat16),
+        }
+    }
+
+    /// The last maps in the head's kind: they are small, and the logits must not be rounded.
+    pub fn leave(self, x: &Tensor) -> Tensor {
+        match self {
+            Precision::Fp32 => x.shallow_clone(),
+            Precision::Bf16 => x.to_kind(Kind::Float),
         }
     }
 }

@@ -16,14 +16,14 @@
 //! of pieces at every layer. The values are equal and there are O(n) instead of O(n²) small
 //! operations in backward.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::builder::{Builder, NamedPool, TapKind};
-use crate::config::{Mode, ModelConfig};
+use crate::config::{Mode, ModelConfig, Precision};
 use crate::error::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Linear};
 use crate::model::Network;
-use crate::pool::Extent;
+use crate::pool::{Extent, Pool};
 use crate::taps::Taps;
 
 /// What distinguishes one DenseNet from another, in the paper's words.
@@ -86,7 +86,7 @@ pub const DENSENET_MINI: DenseNetConfig = DenseNetConfig {
 
 /// A DenseNet.
 #[derive(Debug)]
-pub struct DenseNet {
+pub(crate) struct DenseNet {
     conv0: Conv2d,
     norm0: BatchNorm2d,
     pool0: NamedPool,
@@ -95,7 +95,7 @@ pub struct DenseNet {
     last_norm: BatchNorm2d,
     head_pool: NamedPool,
     classifier: Linear,
-    kind: Kind,
+    precision: Precision,
 }
 
 #[derive(Debug)]
@@ -129,30 +129,21 @@ impl DenseNet {
         config: &ModelConfig,
         builder: &mut Builder,
     ) -> Result<DenseNet, ModelError> {
-        let (wanted, got) = (shape.blocks.len() - 1, config.pooling.transitions.len());
-        if got != wanted {
-            return Err(ModelError::Config {
-                model: config.name.clone(),
-                key: "pooling.transitions",
-                value: format!("{got} poolings"),
-                want: format!("{wanted}, one a transition"),
-            });
-        }
+        check_transitions(shape, config)?;
+        let mut channels = shape.stem_features;
         let conv0 = Conv2d::new(
             builder,
             "features.conv0".into(),
             ConvShape {
-                in_channels: config.in_channels,
-                out_channels: shape.stem_features,
                 size: 7,
                 stride: 2,
                 padding: 3,
+                ..pointwise(config.in_channels, channels)
             },
         );
-        let norm0 = BatchNorm2d::new(builder, "features.norm0".into(), shape.stem_features);
+        let norm0 = BatchNorm2d::new(builder, "features.norm0".into(), channels);
         let pool0 = builder.pool("features.pool0".into(), config.pooling.stem, Extent::STEM);
 
-        let mut channels = shape.stem_features;
         let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
         for (i, &layers) in shape.blocks.iter().enumerate() {
             let name = format!("features.denseblock{}", i + 1);
@@ -161,10 +152,7 @@ impl DenseNet {
             if let Some(&pool) = config.pooling.transitions.get(i) {
                 let name = format!("features.transition{}", i + 1);
                 let kept = (shape.compression * channels as f64).floor() as i64;
-                let norm = BatchNorm2d::new(builder, format!("{name}.norm"), channels);
-                let conv = Conv2d::new(builder, format!("{name}.conv"), pointwise(channels, kept));
-                let pool = builder.pool(format!("{name}.pool"), pool, Extent::TRANSITION);
-                transitions.push(Transition { norm, conv, pool });
+                transitions.push(Transition::new(builder, &name, channels, kept, pool));
                 channels = kept;
             }
         }
@@ -173,7 +161,7 @@ impl DenseNet {
         // torchvision pools here by a function, which has no module path; this is timm's.
         let head_pool = builder.pool("global_pool".into(), config.pooling.head, Extent::Global);
         let classifier = Linear::new(builder, "classifier".into(), channels, config.outputs);
-        let kind = builder.kind();
+        let precision = config.precision;
         Ok(DenseNet {
             conv0,
             norm0,
@@ -183,14 +171,28 @@ impl DenseNet {
             last_norm,
             head_pool,
             classifier,
-            kind,
+            precision,
         })
     }
 }
 
+/// There is one transition between two blocks, and each wants its pooling.
+fn check_transitions(shape: &DenseNetConfig, config: &ModelConfig) -> Result<(), ModelError> {
+    let (wanted, got) = (shape.blocks.len() - 1, config.pooling.transitions.len());
+    if got == wanted {
+        return Ok(());
+    }
+    Err(ModelError::Config {
+        model: config.name.clone(),
+        key: "pooling.transitions",
+        value: format!("{got} poolings"),
+        want: format!("{wanted}, one a transition"),
+    })
+}
+
 impl Network for DenseNet {
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.conv0.forward(&x.to_kind(self.kind), taps);
+        let x = self.conv0.forward(&self.precision.enter(x), taps);
         let x = self.norm0.forward_relu(&x, mode, taps);
         let mut x = self.pool0.forward(&x, mode, taps);
         for (i, block) in self.blocks.iter().enumerate() {
@@ -200,8 +202,9 @@ impl Network for DenseNet {
             }
         }
         let x = self.last_norm.forward_relu(&x, mode, taps);
-        // The head is 32-bit in every precision: its maps are small and its logits must be exact.
-        let x = self.head_pool.forward(&x.to_kind(Kind::Float), mode, taps); // [N, C]
+        let x = self
+            .head_pool
+            .forward(&self.precision.leave(&x), mode, taps); // [N, C]
         self.classifier.forward(&x, taps)
     }
 
@@ -252,11 +255,9 @@ impl DenseLayer {
     fn new(builder: &mut Builder, name: &str, channels: i64, shape: &DenseNetConfig) -> DenseLayer {
         let wide = shape.bottleneck * shape.growth;
         let three = ConvShape {
-            in_channels: wide,
-            out_channels: shape.growth,
             size: 3,
-            stride: 1,
             padding: 1,
+            ..pointwise(wide, shape.growth)
         };
         DenseLayer {
             norm1: BatchNorm2d::new(builder, format!("{name}.norm1"), channels),
@@ -276,6 +277,14 @@ impl DenseLayer {
 }
 
 impl Transition {
+    fn new(builder: &mut Builder, name: &str, channels: i64, kept: i64, pool: Pool) -> Transition {
+        Transition {
+            norm: BatchNorm2d::new(builder, format!("{name}.norm"), channels),
+            conv: Conv2d::new(builder, format!("{name}.conv"), pointwise(channels, kept)),
+            pool: builder.pool(format!("{name}.pool"), pool, Extent::TRANSITION),
+        }
+    }
+
     /// `[N, C, H, W] -> [N, ⌊θ C⌋, H / 2, W / 2]`.
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
         let x = self.norm.forward_relu(x, mode, taps);
@@ -284,7 +293,7 @@ impl Transition {
     }
 }
 
-/// A 1×1 convolution.
+/// A 1×1 convolution, and what other sizes derive from.
 fn pointwise(in_channels: i64, out_channels: i64) -> ConvShape {
     ConvShape {
         in_channels,

@@ -1,5 +1,10 @@
 //! Everything that can go wrong here, each with where, what (both numbers) and what to do next.
 
+#![allow(
+    missing_docs,
+    reason = "each variant's message says what it and its fields are"
+)]
+
 use std::path::PathBuf;
 
 /// The errors of this crate. [`ModelError::exit_code`] says how a program should end on one.

@@ -84,3 +84,88 @@ fn uniform(rng: ChaCha8Rng, count: usize, bound: f64) -> Vec<f32> {
         .map(|draw: f64| draw as f32)
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tch::Kind;
+
+    const CONV: [i64; 4] = [64, 32, 3, 3];
+
+    fn draw(seed: u64, name: &str, values: Values, convention: Convention) -> Tensor {
+        let dims: &[i64] = if values == Values::Linear {
+            &[50, 400]
+        } else {
+            &CONV
+        };
+        initial(seed, name, dims, values, convention)
+    }
+
+    /// Mean, standard deviation and largest magnitude.
+    fn moments(tensor: &Tensor) -> [f64; 3] {
+        let statistics = [
+            tensor.mean(Kind::Float),
+            tensor.std(false),
+            tensor.abs().max(),
+        ];
+        statistics.map(|value| value.double_value(&[]))
+    }
+
+    #[test]
+    fn each_convention_has_its_spread() {
+        let he = (2.0 / 288f64).sqrt();
+        let [mean, deviation, most] =
+            moments(&draw(1, "a", Values::Convolution, Convention::Torchvision));
+        // 18,432 draws: the deviation's own error is 0.5 %.
+        assert!(
+            mean.abs() < 0.03 * he && (deviation / he - 1.0).abs() < 0.02,
+            "{mean} {deviation}"
+        );
+        assert!(most > 3.0 * he, "a normal has tails, largest is {most}");
+        for (values, convention, bound) in [
+            (Values::Linear, Convention::Torchvision, 1.0 / 20.0),
+            (Values::Linear, Convention::Keras, (6.0 / 450f64).sqrt()),
+            (
+                Values::Convolution,
+                Convention::Keras,
+                (6.0 / 864f64).sqrt(),
+            ),
+        ] {
+            let [mean, deviation, most] = moments(&draw(1, "a", values, convention));
+            assert!(
+                mean.abs() < 0.03 * bound,
+                "{values:?} {convention:?}: mean {mean}"
+            );
+            let uniform = bound / 3f64.sqrt();
+            assert!(
+                (deviation / uniform - 1.0).abs() < 0.02,
+                "{values:?}: {deviation}"
+            );
+            assert!(
+                most <= bound && most > 0.99 * bound,
+                "{values:?}: {most} of {bound}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_tensor_depends_on_its_seed_and_name_alone() {
+        let draw = |seed, name| draw(seed, name, Values::Convolution, Convention::Torchvision);
+        assert_eq!(draw(1, "a"), draw(1, "a"));
+        assert_ne!(draw(1, "a"), draw(1, "b"));
+        assert_ne!(draw(1, "a"), draw(2, "a"));
+    }
+
+    #[test]
+    fn the_stream_never_changes() {
+        // Pinned, because a change would silently change every experiment's starting point.
+        let tensor = draw(
+            0,
+            "features.conv0.weight",
+            Values::Convolution,
+            Convention::Torchvision,
+        );
+        let first = tensor.double_value(&[0, 0, 0, 0]);
+        assert!((first - 0.006_546_838).abs() < 1e-8, "{first}");
+    }
+}

@@ -5,20 +5,42 @@
 //!
 //! 1. [`config`]: what a model is, as plain data: a row's name, pooling by site, conventions.
 //! 2. [`table`]: MODELS, the registry; [`pool`]: POOLS and the pooling layers.
-//! 3. [`init`]: an initial tensor as a pure function of (seed, parameter name).
-//! 4. [`layers`]: convolution, batch norm and linear, with nothing left to a library's default.
-//! 5. [`densenet`]: Dense networks, from those layers.
+//! 3. `init`: an initial tensor as a pure function of (seed, parameter name); `builder`: hands a
+//!    network its tensors and writes down their order and names.
+//! 4. `layers`: convolution, batch norm and linear, with nothing left to a library's default.
+//! 5. [`densenet`]: dense networks, from those layers.
 //! 6. [`model`]: the public entrance: build, check the input, forward.
 //! 7. [`taps`]: the named activations a forward shows; [`weights`]: named tensors, load and save.
 //!
 //! The letters used for axes: `N` pictures of a batch, `C` channels, `H W` space, `K` outputs.
+//!
+//! ```
+//! use catscan_models::{Convention, Mode, Model, ModelConfig, Pool, Pooling, Precision, Taps};
+//! use tch::{Device, Kind, Tensor};
+//!
+//! let config = ModelConfig {
+//!     name: "densenet-mini".into(),
+//!     pooling: Pooling::densenet(Pool::Avg, Pool::Max),
+//!     convention: Convention::Torchvision,
+//!     in_channels: 3,
+//!     outputs: 1,
+//!     precision: Precision::Fp32,
+//! };
+//! let model = Model::build(&config, 0, Device::Cpu)?;
+//! let mut taps = model.taps(&["features.denseblock4"])?;
+//! let pictures = Tensor::zeros([2, 3, 64, 64], (Kind::Float, Device::Cpu));
+//! let logits = model.forward(&pictures, Mode::Eval, &mut taps);
+//! assert_eq!(logits.size(), [2, 1]);
+//! assert_eq!(taps.get("features.denseblock4").unwrap().size(), [2, 32, 2, 2]);
+//! # Ok::<(), catscan_models::ModelError>(())
+//! ```
 
-pub mod builder;
+mod builder;
 pub mod config;
 pub mod densenet;
 pub mod error;
-pub mod init;
-pub mod layers;
+mod init;
+mod layers;
 pub mod model;
 mod nearest;
 pub mod pool;

@@ -22,7 +22,7 @@ pub struct Model {
 }
 
 /// What a family of networks must offer to be a model.
-pub trait Network: Debug + Send {
+pub(crate) trait Network: Debug + Send {
     /// `[N, C, H, W] -> [N, K]`, both 32-bit; the input has been checked.
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor;
 
@@ -134,10 +134,12 @@ impl Model {
             .expect("some size is large enough")
     }
 
+    /// What it was built from.
     pub fn config(&self) -> &ModelConfig {
         &self.config
     }
 
+    /// Its tensors by name.
     pub fn weights(&self) -> &Weights {
         &self.weights
     }

@@ -20,7 +20,9 @@ pub mod max;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pool {
+    /// [`average`]
     Avg,
+    /// [`max`]
     Max,
 }
 
@@ -45,9 +47,13 @@ pub static POOLS: &[PoolRow] = &[
 /// A row of [`POOLS`].
 #[derive(Debug)]
 pub struct PoolRow {
+    /// Its value in a configuration.
     pub pool: Pool,
+    /// Its name in a recipe and on the command line.
     pub name: &'static str,
+    /// What it is, in a line.
     pub about: &'static str,
+    /// Where it comes from.
     pub paper: &'static str,
     /// Makes the layer for a site.
     pub build: fn(Extent) -> Box<dyn PoolLayer>,
@@ -87,8 +93,11 @@ impl FromStr for Pool {
 pub enum Extent {
     /// Square windows; a size that does not divide loses its last rows and columns (floor).
     Window {
+        /// Height and width of a window.
         size: i64,
+        /// Pixels from one window to the next.
         stride: i64,
+        /// Pixels added on each side.
         padding: i64,
     },
     /// The whole map.

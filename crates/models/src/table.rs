@@ -50,15 +50,20 @@ pub static MODELS: &[ModelRow] = &[
 /// A row of [`MODELS`].
 #[derive(Debug)]
 pub struct ModelRow {
+    /// Its name in a recipe and on the command line.
     pub name: &'static str,
+    /// What it is, in a line.
     pub about: &'static str,
+    /// Where it comes from.
     pub paper: &'static str,
+    /// Its shape.
     pub family: Family,
 }
 
 /// The shape of a network as data, by family.
 #[derive(Debug, Clone)]
 pub enum Family {
+    /// [`crate::densenet`]
     DenseNet(DenseNetConfig),
 }
 

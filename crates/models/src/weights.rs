@@ -2,7 +2,7 @@
 //! statistics. Names, shapes and order are those of torchvision's `state_dict`, without its
 //! `num_batches_tracked`.
 //!
-//! Saving and loading: [`mod@file`] reads safetensors and nothing else, [`mod@save`] writes them so
+//! Saving and loading: [`mod@file`] reads safetensors and nothing else, `save` writes them so
 //! that a file is either complete or absent.
 
 use std::path::Path;
@@ -12,7 +12,7 @@ use tch::Tensor;
 use crate::error::ModelError;
 
 pub mod file;
-pub mod save;
+mod save;
 
 /// Whether the optimiser changes a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,8 +26,11 @@ pub enum Role {
 /// A named tensor of a model, always 32-bit.
 #[derive(Debug)]
 pub struct Weight {
+    /// torchvision's name for it.
     pub name: String,
+    /// Whether it is trained.
     pub role: Role,
+    /// The very tensor a layer uses.
     pub tensor: Tensor,
 }
 

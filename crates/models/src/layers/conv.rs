@@ -4,21 +4,20 @@
 //! `[N, C, H, W] -> [N, C', H', W']` with `H' = (H + 2·padding - size) / stride + 1`, rounded down.
 //! Strides are kept: channels_last in, channels_last out.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, TapKind};
 use crate::init::Values;
 use crate::taps::Taps;
 
-/// A convolution; its weight `[C', C, size, size]` is 32-bit whatever it computes in.
+/// A convolution. It computes in the kind of its input; its weight `[C', C, size, size]` stays
+/// 32-bit and is converted at every use.
 #[derive(Debug)]
 pub struct Conv2d {
     pub name: String,
     pub weight: Tensor,
     pub stride: i64,
     pub padding: i64,
-    /// The kind it computes in: that of its input.
-    pub kind: Kind,
 }
 
 /// The numbers that make a convolution.
@@ -42,19 +41,18 @@ impl Conv2d {
         } = shape;
         let dims = [out_channels, in_channels, size, size];
         let weight = builder.parameter(format!("{name}.weight"), &dims, Values::Convolution);
-        builder.tap(&name, crate::builder::TapKind::Conv);
+        builder.tap(&name, TapKind::Conv);
         Conv2d {
             name,
             weight,
             stride,
             padding,
-            kind: builder.kind(),
         }
     }
 
     pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
         // `to_kind` of the same kind is the same tensor, so fp32 pays nothing here.
-        let weight = self.weight.to_kind(self.kind);
+        let weight = self.weight.to_kind(x.kind());
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         let y = x.conv2d(&weight, None::<&Tensor>, stride, padding, [1, 1], 1);
         taps.show(&self.name, &y);

@@ -15,6 +15,7 @@ use crate::pool::{Extent, PoolLayer};
 /// The mean of each window, or of the whole map.
 #[derive(Debug)]
 pub struct AveragePool {
+    /// What it pools over.
     pub extent: Extent,
 }
 

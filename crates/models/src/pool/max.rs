@@ -16,6 +16,7 @@ use crate::pool::{Extent, PoolLayer};
 /// The largest value of each window, or of the whole map.
 #[derive(Debug)]
 pub struct MaxPool {
+    /// What it pools over.
     pub extent: Extent,
 }
 

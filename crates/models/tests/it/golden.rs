@@ -1,0 +1,195 @@
+//! Parity with torchvision's DenseNet: outputs, loss, the gradient of every parameter and the
+//! running statistics after one training forward. The goldens come from
+//! `scripts/golden/densenet.py`, which computes in 64-bit; weights and pictures are a closed formula
+//! in both languages.
+
+use catscan_models::{Mode, Model, Pool, Taps};
+use serde_json::Value;
+use tch::{Kind, Tensor};
+
+use super::support::{build, closed_form, config, loss, pictures};
+
+/// The largest relative error allowed in 64-bit, of a norm or of an entry against the root mean
+/// square of its tensor. The goldens are 64-bit answers written with seven digits; our own rounding
+/// (1e-16 an operation) stays far below that. So the parity is proven in 64-bit, which the layers
+/// follow when weights and pictures have it; a wrong eps, padding or pooling is off by 1e-2.
+const TOLERANCE: f64 = 1e-6;
+
+/// The same in 32-bit for logits and loss, where rounding grows through 121 layers. Gradients are
+/// not compared there: an activation within rounding of 0 flips its ReLU, and a single one changes
+/// an entry by percents. torchvision's own 32-bit gradients differ from its 64-bit ones as much.
+const TOLERANCE_32_BIT: f64 = 1e-3;
+
+#[test]
+fn mini_avg_equals_torchvision() {
+    check(
+        "mini-avg",
+        "densenet-mini",
+        Pool::Avg,
+        include_str!("../golden/densenet-mini-avg.json"),
+    );
+}
+
+#[test]
+fn mini_max_equals_torchvision() {
+    check(
+        "mini-max",
+        "densenet-mini",
+        Pool::Max,
+        include_str!("../golden/densenet-mini-max.json"),
+    );
+}
+
+#[test]
+fn densenet121_avg_equals_torchvision() {
+    check(
+        "121-avg",
+        "densenet121",
+        Pool::Avg,
+        include_str!("../golden/densenet-121-avg.json"),
+    );
+}
+
+#[test]
+fn densenet121_max_equals_torchvision() {
+    check(
+        "121-max",
+        "densenet121",
+        Pool::Max,
+        include_str!("../golden/densenet-121-max.json"),
+    );
+}
+
+fn check(label: &str, name: &str, pool: Pool, golden: &str) {
+    let golden: Value = serde_json::from_str(golden).unwrap();
+    let single = run(Kind::Float, name, pool, &golden);
+    let double = run(Kind::Double, name, pool, &golden);
+    for (kind, run, tolerance) in [
+        ("32-bit", &single, TOLERANCE_32_BIT),
+        ("64-bit", &double, TOLERANCE),
+    ] {
+        println!(
+            "{label} {kind}: worst relative error {:.1e} at {}",
+            run.error, run.place
+        );
+        assert!(
+            run.error < tolerance,
+            "{label} {kind}: {:.1e} at {}",
+            run.error,
+            run.place
+        );
+    }
+}
+
+/// The worst error of a model that computes in `kind`.
+fn run(kind: Kind, name: &str, pool: Pool, golden: &Value) -> Worst {
+    let shape: [i64; 4] = serde_json::from_value(golden["input"].clone()).unwrap();
+    let model = build(&config(name, pool, golden["outputs"].as_i64().unwrap()));
+    fill(&model, kind);
+    let x = pictures(shape).to_kind(kind);
+    let mut worst = Worst::default();
+
+    let logits = tch::no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off()));
+    worst.compare_all("eval logits", &logits, &golden["eval_logits"]);
+    let logits = model.forward(&x, Mode::Train, &mut Taps::off());
+    worst.compare_all("train logits", &logits, &golden["train_logits"]);
+    let loss = loss(&logits);
+    worst.compare("loss", loss.double_value(&[]), number(&golden["loss"]), 1.0);
+    if kind == Kind::Double {
+        loss.backward();
+        compare_gradients(&model, golden, &mut worst);
+        for row in golden["running"].as_array().unwrap() {
+            let name = row[0].as_str().unwrap();
+            let tensor = model
+                .weights()
+                .get(name)
+                .unwrap_or_else(|| panic!("no {name}"));
+            worst.compare_sampled(name, tensor, &row[1], &row[2]);
+        }
+    }
+    worst
+}
+
+/// Every parameter's gradient; also that parameters have torchvision's names, shapes and order.
+fn compare_gradients(model: &Model, golden: &Value, worst: &mut Worst) {
+    let gradients = golden["gradients"].as_array().unwrap();
+    assert_eq!(model.weights().parameters().count(), gradients.len());
+    for (weight, row) in model.weights().parameters().zip(gradients) {
+        assert_eq!(weight.name, row[0].as_str().unwrap(), "order of parameters");
+        let shape: Vec<i64> = serde_json::from_value(row[1].clone()).unwrap();
+        assert_eq!(weight.tensor.size(), shape, "{}", weight.name);
+        worst.compare_sampled(&weight.name, &weight.tensor.grad(), &row[2], &row[3]);
+    }
+}
+
+/// Gives every tensor its closed-form values, as `value` in the script does, in `kind`.
+fn fill(model: &Model, kind: Kind) {
+    for weight in model.weights().iter() {
+        let (name, size) = (&weight.name, weight.tensor.size());
+        let scaled = |v: f64| match size.as_slice() {
+            [_, c, h, w] => v * (6.0 / (c * h * w) as f64).sqrt(),
+            [_, c] => v * (3.0 / *c as f64).sqrt(),
+            _ if name.ends_with("weight") || name.ends_with("running_var") => 1.0 + 0.25 * v,
+            _ => 0.25 * v,
+        };
+        let values = closed_form(name, weight.tensor.numel());
+        let values: Vec<f32> = values.into_iter().map(|v| scaled(v) as f32).collect();
+        let values = Tensor::from_slice(&values)
+            .view(size.as_slice())
+            .to_kind(kind);
+        weight.tensor.shallow_clone().set_data(&values);
+    }
+}
+
+/// The largest relative error so far.
+#[derive(Default)]
+struct Worst {
+    error: f64,
+    place: String,
+}
+
+impl Worst {
+    fn compare(&mut self, place: &str, got: f64, want: f64, scale: f64) {
+        let error = (got - want).abs() / scale;
+        assert!(error.is_finite(), "{place}: got {got}, want {want}");
+        if error >= self.error {
+            (self.error, self.place) = (error, format!("{place} (got {got}, want {want})"));
+        }
+    }
+
+    /// Every entry, against the largest one.
+    fn compare_all(&mut self, place: &str, got: &Tensor, want: &Value) {
+        let want: Vec<f64> = serde_json::from_value(want.clone()).unwrap();
+        let got: Vec<f64> = (&got.flatten(0, -1).to_kind(Kind::Double))
+            .try_into()
+            .unwrap();
+        assert_eq!(got.len(), want.len(), "{place}");
+        let scale = want.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
+        for (got, want) in got.iter().zip(&want) {
+            self.compare(place, *got, *want, scale);
+        }
+    }
+
+    /// The norm, and entries evenly spread from the first to the last against the tensor's root
+    /// mean square.
+    fn compare_sampled(&mut self, place: &str, got: &Tensor, norm: &Value, samples: &Value) {
+        let flat = got.flatten(0, -1).to_kind(Kind::Double);
+        self.compare(
+            place,
+            flat.norm().double_value(&[]),
+            number(norm),
+            number(norm),
+        );
+        let samples: Vec<f64> = serde_json::from_value(samples.clone()).unwrap();
+        let (last, steps) = (flat.numel() - 1, (samples.len() - 1).max(1));
+        let root_mean_square = number(norm) / (flat.numel() as f64).sqrt();
+        for (i, want) in samples.iter().enumerate() {
+            let entry = flat.double_value(&[(last * i / steps) as i64]);
+            self.compare(place, entry, *want, root_mean_square.max(want.abs()));
+        }
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap()
+}

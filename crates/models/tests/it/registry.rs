@@ -1,0 +1,267 @@
+//! Every row of MODELS with every row of POOLS: shapes, gradients, determinism, counts, odd inputs.
+
+use catscan_models::{Convention, MODELS, Mode, Model, ModelConfig, POOLS, Pool, Pooling, Taps};
+use tch::{Device, Kind, Tensor};
+
+use super::support::{build, config, loss, pictures};
+
+/// Rows that are trained for a few steps here; the others only take one.
+const QUICK: &str = "densenet-mini";
+
+#[test]
+fn every_model_with_every_pooling_trains_one_step() {
+    for row in MODELS {
+        for pool in POOLS {
+            let model = build(&config(row.name, pool.pool, 3));
+            let label = format!("{} with {}", row.name, pool.name);
+            let x = pictures([2, 3, 32, 32]);
+            let logits = model.forward(&x, Mode::Train, &mut Taps::off());
+            assert_eq!(
+                (logits.size(), logits.kind()),
+                (vec![2, 3], Kind::Float),
+                "{label}"
+            );
+            let loss = loss(&logits);
+            assert!(loss.double_value(&[]).is_finite(), "{label}");
+            loss.backward();
+            for weight in model.weights().parameters() {
+                assert!(weight.tensor.is_leaf() && weight.tensor.requires_grad());
+                let gradient = weight.tensor.grad();
+                assert!(
+                    gradient.defined(),
+                    "{label}: no gradient for {}",
+                    weight.name
+                );
+                assert!(
+                    gradient.isfinite().all().int64_value(&[]) == 1,
+                    "{label} {}",
+                    weight.name
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_model_evaluates_the_same_twice_and_alone() {
+    for row in MODELS {
+        for pool in POOLS {
+            let model = build(&config(row.name, pool.pool, 1));
+            let x = pictures([3, 3, 32, 32]);
+            let eval = |x: &Tensor| tch::no_grad(|| model.forward(x, Mode::Eval, &mut Taps::off()));
+            let logits = eval(&x);
+            assert_eq!(logits, eval(&x), "{}", row.name);
+            // In evaluation no picture sees another; the sums may be ordered differently.
+            let alone = eval(&x.narrow(0, 1, 1));
+            let difference = (alone - logits.narrow(0, 1, 1)).abs().double_value(&[0, 0]);
+            assert!(
+                difference < 1e-3,
+                "{} with {}: {difference}",
+                row.name,
+                pool.name
+            );
+        }
+    }
+}
+
+#[test]
+fn parameters_are_those_of_the_paper_and_of_torchvision() {
+    let count = |name, outputs| {
+        let weights = build(&config(name, Pool::Avg, outputs));
+        (
+            weights.weights().count_parameters(),
+            weights.weights().count_all(),
+        )
+    };
+    // The study's network, as Keras counts it: trainable, and with running statistics.
+    assert_eq!(count("densenet121", 1), (6_954_881, 7_038_529));
+    assert_eq!(count("densenet121", 1000).0, 7_978_856);
+    assert_eq!(count("densenet161", 1000).0, 28_681_000);
+    assert_eq!(count("densenet169", 1000).0, 14_149_480);
+    assert_eq!(count("densenet201", 1000).0, 20_013_928);
+}
+
+#[test]
+fn densenet121_has_the_120_convolutions_of_the_study() {
+    let model = build(&config("densenet121", Pool::Avg, 1));
+    let names = model.conv_names();
+    assert_eq!(names.len(), 120);
+    assert_eq!(names[0], "features.conv0");
+    assert_eq!(names[119], "features.denseblock4.denselayer16.conv2");
+}
+
+#[test]
+fn overfits_eight_pictures() {
+    for pool in POOLS {
+        let model = build(&config(QUICK, pool.pool, 1));
+        let x = pictures([8, 3, 32, 32]);
+        let mut value = f64::NAN;
+        for _ in 0..60 {
+            let loss = loss(&model.forward(&x, Mode::Train, &mut Taps::off()));
+            value = loss.double_value(&[]);
+            loss.backward();
+            tch::no_grad(|| {
+                for weight in model.weights().parameters() {
+                    let mut gradient = weight.tensor.grad();
+                    let _ = weight.tensor.shallow_clone().subtract_(&(&gradient * 0.1));
+                    let _ = gradient.zero_();
+                }
+            });
+        }
+        assert!(
+            value < 0.05,
+            "{}: loss is still {value} after 60 steps",
+            pool.name
+        );
+    }
+}
+
+#[test]
+fn odd_sizes_grey_pictures_and_batches_of_one_work() {
+    let grey = ModelConfig {
+        in_channels: 1,
+        ..config(QUICK, Pool::Max, 4)
+    };
+    let model = build(&grey);
+    for shape in [
+        [1, 1, 64, 64],
+        [1, 1, 33, 71],
+        [2, 1, 29, 29],
+        [5, 1, 100, 31],
+    ] {
+        for mode in [Mode::Train, Mode::Eval] {
+            let logits = model.forward(&pictures(shape), mode, &mut Taps::off());
+            assert_eq!(logits.size(), [shape[0], 4], "{shape:?}");
+            assert!(logits.isfinite().all().int64_value(&[]) == 1, "{shape:?}");
+        }
+    }
+}
+
+#[test]
+fn a_wrong_input_is_refused_before_the_first_operation() {
+    let model = build(&config(QUICK, Pool::Avg, 1));
+    assert_eq!(model.smallest_px(), 29); // torchvision's min_size of every DenseNet
+    let message = |shape: &[i64], mode| {
+        let error = model.check_input(shape, mode).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.to_string()
+    };
+    let small = message(&[8, 3, 28, 40], Mode::Eval);
+    assert!(small.contains("28×40 px, want at least 29×29"), "{small}");
+    let channels = message(&[8, 1, 64, 64], Mode::Eval);
+    assert!(
+        channels.contains("[8, 1, 64, 64], want [N, 3, H, W]"),
+        "{channels}"
+    );
+    let axes = message(&[3, 64, 64], Mode::Eval);
+    assert!(axes.contains("[3, 64, 64], want [N, 3, H, W]"), "{axes}");
+    // One picture whose last map is one pixel has no variance.
+    let values = message(&[1, 3, 32, 32], Mode::Train);
+    assert!(values.contains("1 value(s) a channel"), "{values}");
+    assert!(model.check_input(&[1, 3, 32, 32], Mode::Eval).is_ok());
+    assert!(model.check_input(&[1, 3, 64, 64], Mode::Train).is_ok());
+}
+
+#[test]
+fn an_impossible_configuration_is_refused_by_name_and_number() {
+    let refuse = |config: ModelConfig| {
+        let error = Model::build(&config, 0, Device::Cpu).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        error.to_string()
+    };
+    let good = config(QUICK, Pool::Avg, 1);
+    let unknown = refuse(ModelConfig {
+        name: "densenet-mimi".into(),
+        ..good.clone()
+    });
+    assert!(unknown.contains("nearest is densenet-mini"), "{unknown}");
+    let outputs = refuse(ModelConfig {
+        outputs: 0,
+        ..good.clone()
+    });
+    assert!(
+        outputs.contains("outputs is 0, want at least 1"),
+        "{outputs}"
+    );
+    let transitions = Pooling {
+        transitions: vec![Pool::Avg; 2],
+        ..good.pooling.clone()
+    };
+    let transitions = refuse(ModelConfig {
+        pooling: transitions,
+        ..good
+    });
+    assert!(
+        transitions.contains("is 2 poolings, want 3"),
+        "{transitions}"
+    );
+}
+
+#[test]
+fn arms_share_initial_weights_and_seeds_do_not() {
+    let avg = build(&config(QUICK, Pool::Avg, 1));
+    let max = build(&config(QUICK, Pool::Max, 1));
+    let other = Model::build(&config(QUICK, Pool::Avg, 1), 8, Device::Cpu).unwrap();
+    let keras = ModelConfig {
+        convention: Convention::Keras,
+        ..config(QUICK, Pool::Avg, 1)
+    };
+    let keras = build(&keras);
+    for (i, weight) in avg.weights().iter().enumerate() {
+        let twin = |model: &Model| {
+            model
+                .weights()
+                .iter()
+                .nth(i)
+                .unwrap()
+                .tensor
+                .shallow_clone()
+        };
+        assert_eq!(weight.tensor, twin(&max), "{}", weight.name);
+        let drawn = weight.tensor.dim() > 1;
+        assert_eq!(weight.tensor != twin(&other), drawn, "{}", weight.name);
+        assert_eq!(weight.tensor != twin(&keras), drawn, "{}", weight.name);
+    }
+}
+
+#[test]
+fn pooling_is_a_value_at_each_site() {
+    let base = config(QUICK, Pool::Avg, 1);
+    let x = pictures([2, 3, 64, 64]);
+    let logit = |pooling: Pooling| {
+        let model = build(&ModelConfig {
+            pooling,
+            ..base.clone()
+        });
+        model
+            .forward(&x, Mode::Train, &mut Taps::off())
+            .double_value(&[0, 0])
+    };
+    let avg = Pooling {
+        stem: Pool::Avg,
+        ..base.pooling.clone()
+    };
+    let mut logits = vec![logit(avg.clone())];
+    logits.push(logit(Pooling {
+        stem: Pool::Max,
+        ..avg.clone()
+    }));
+    logits.push(logit(Pooling {
+        head: Pool::Max,
+        ..avg.clone()
+    }));
+    for i in 0..3 {
+        let mut transitions = avg.transitions.clone();
+        transitions[i] = Pool::Max;
+        logits.push(logit(Pooling {
+            transitions,
+            ..avg.clone()
+        }));
+    }
+    for (i, a) in logits.iter().enumerate() {
+        assert!(
+            logits[..i].iter().all(|b| (a - b).abs() > 1e-6),
+            "two sites are one: {logits:?}"
+        );
+    }
+}

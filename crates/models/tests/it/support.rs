@@ -1,0 +1,68 @@
+//! What several of the tests need: configurations, pictures, a loss.
+
+use catscan_models::{Convention, Model, ModelConfig, Pool, Pooling, Precision};
+use tch::{Device, Kind, Reduction, Tensor};
+
+/// A model with `pool` in its transitions and its head.
+pub fn config(name: &str, pool: Pool, outputs: i64) -> ModelConfig {
+    ModelConfig {
+        name: name.to_string(),
+        pooling: Pooling::densenet(pool, pool),
+        convention: Convention::Torchvision,
+        in_channels: 3,
+        outputs,
+        precision: Precision::Fp32,
+    }
+}
+
+pub fn build(config: &ModelConfig) -> Model {
+    Model::build(config, 7, Device::Cpu).unwrap()
+}
+
+/// `count` numbers in [-1, 1) that depend on `name` alone: splitmix64 started at the FNV-1a hash
+/// of the name. The same formula is in scripts/golden/densenet.py.
+pub fn closed_form(name: &str, count: usize) -> Vec<f64> {
+    let start = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    });
+    let number = |i: u64| {
+        let z = start.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-52) - 1.0
+    };
+    (0..count as u64).map(number).collect()
+}
+
+/// Pictures of numbers in [0, 1): `[N, C, H, W]`, contiguous.
+pub fn pictures(shape: [i64; 4]) -> Tensor {
+    let numbers = closed_form("input", shape.iter().product::<i64>() as usize);
+    let numbers: Vec<f32> = numbers.iter().map(|v| (v * 0.5 + 0.5) as f32).collect();
+    Tensor::from_slice(&numbers).view(shape)
+}
+
+/// The same pictures with channels_last strides.
+pub fn channels_last(x: &Tensor) -> Tensor {
+    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+}
+
+/// Whether the strides of `[N, C, H, W]` are those of channels_last.
+pub fn is_channels_last(x: &Tensor) -> bool {
+    let (size, stride) = (x.size(), x.stride());
+    let (c, h, w) = (size[1], size[2], size[3]);
+    let channel_is_dense = c == 1 || stride[1] == 1;
+    channel_is_dense && (w == 1 || stride[3] == c) && (h == 1 || stride[2] == c * w)
+}
+
+/// The loss of logits `[N, K]` for the labels 0, 1, 2 … repeated: binary for one logit.
+pub fn loss(logits: &Tensor) -> Tensor {
+    let (pictures, outputs) = logits.size2().unwrap();
+    let labels = Tensor::arange(pictures, (Kind::Int64, Device::Cpu)).remainder(outputs.max(2));
+    if outputs == 1 {
+        let labels = labels.to_kind(logits.kind()).view([pictures, 1]);
+        let none = None::<Tensor>;
+        logits.binary_cross_entropy_with_logits(&labels, none.as_ref(), None, Reduction::Mean)
+    } else {
+        logits.cross_entropy_for_logits(&labels)
+    }
+}
