@@ -1,15 +1,19 @@
-//! Charts as SVG, by plotters. Every chart is transparent, takes its text colour from the page and
-//! is read in colour, in grey and aloud (shape or dash beside every colour; a title for a screen
-//! reader). Each chart has a file of its own; this one holds what they are made from.
+//! Charts as SVG, by plotters. A chart is transparent, takes its text colour from the page, and is
+//! read in colour, in grey and aloud: a dash or a shape stands beside every colour, and each chart
+//! carries its title for a screen reader. Panels are small (about 460 units wide) so that two stand
+//! side by side on a screen and one fills a telephone.
+//!
+//! One file a chart; `frame` holds what they share.
 
 mod confusion;
 mod curves;
+mod frame;
 mod prediction_scatter;
 mod seed_points;
 mod split_bars;
 
 pub use confusion::confusion;
-pub use curves::{ArmCurves, EpochPoint, curves};
-pub use prediction_scatter::{ArmPredictions, Prediction, prediction_scatter};
+pub use curves::{ArmCurves, CurvePanels, EpochPoint, curves};
+pub use prediction_scatter::{Prediction, prediction_scatter};
 pub use seed_points::{ArmScores, seed_points};
 pub use split_bars::{PartCounts, split_bars};

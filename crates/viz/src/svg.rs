@@ -1,11 +1,111 @@
-//! An SVG picture that is safe to put into a page as it is.
-/// SVG markup made by this crate: its text is escaped, it holds no script, no style and no links.
+//! An SVG picture that is safe to put into a page as it is, and how plotters' markup becomes one.
+//!
+//! Plotters can neither dash a line nor leave a colour to the page. So the charts draw with two
+//! stand-ins, [`INK`] and [`DASHED`], and [`Svg::finish`] puts the real attributes in their places.
+//! Attributes only, never `style="…"`: the report's Content-Security-Policy forbids inline styles.
+
+use plotters::style::RGBColor;
+
+/// Stands for the page's text colour (`currentColor`): dark on a light page, light on a dark one.
+pub(crate) const INK: RGBColor = RGBColor(1, 2, 3);
+/// A stroke width that stands for a dashed line.
+pub(crate) const DASHED: u32 = 97;
+/// Plotters knows whole pixels only. Charts are drawn this many times too large and shown smaller,
+/// so that curves do not look like stairs.
+pub(crate) const FINE: u32 = 4;
+
+/// SVG markup made by this crate: its text is escaped; it holds no script, no style and no link.
 /// Only this crate can make one, which is why the report may print it unescaped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Svg(String);
+
+impl serde::Serialize for Svg {
+    /// The markup, for the report's template.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
 impl Svg {
     /// The markup, as a file of its own would hold it.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Turns plotters' `raw` markup of `size` (fine pixels) into a picture that scales, speaks
+    /// (`label` is read aloud, and is its title) and takes its ink from the page. `extra` is markup
+    /// of this crate's own, drawn on top.
+    pub(crate) fn finish(raw: &str, size: (u32, u32), label: &str, extra: &str) -> Svg {
+        let start = raw.find('>').map_or(0, |at| at + 1);
+        let body = raw[start..]
+            .trim_end()
+            .trim_end_matches("</svg>")
+            .replace("\"#010203\"", "\"currentColor\"")
+            .replace(
+                &format!("stroke-width=\"{DASHED}\""),
+                &format!(
+                    "stroke-width=\"{}\" stroke-dasharray=\"{} {}\"",
+                    2 * FINE,
+                    6 * FINE,
+                    4 * FINE
+                ),
+            )
+            // A full opacity is the default; half of a chart's bytes would say so.
+            .replace(" opacity=\"1\"", "");
+        let label = escape(label);
+        let (width, height) = size;
+        Svg(format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
+             width=\"{}\" height=\"{}\" role=\"img\" aria-label=\"{label}\">\n\
+             <title>{label}</title>\n{}\n{extra}</svg>\n",
+            width / FINE,
+            height / FINE,
+            body.trim()
+        ))
+    }
+}
+
+/// Text made harmless inside markup and quoted attributes. Control characters, which XML forbids,
+/// become spaces.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_finished_picture_scales_and_takes_the_pages_ink() {
+        let raw = "<svg width=\"40\" height=\"20\" viewBox=\"0 0 40 20\">\n\
+                   <line opacity=\"1\" stroke=\"#010203\" stroke-width=\"97\"/>\n</svg>\n";
+        let svg = Svg::finish(raw, (40, 20), "a \"b\" <c>", "<path d=\"M0 0\"/>");
+        let text = svg.as_str();
+        assert!(text.contains("viewBox=\"0 0 40 20\" width=\"10\" height=\"5\""));
+        assert!(text.contains("stroke=\"currentColor\""));
+        assert!(text.contains("stroke-dasharray") && !text.contains("\"97\""));
+        assert!(text.contains("<title>a &quot;b&quot; &lt;c&gt;</title>"));
+        assert_eq!(text.matches("</svg>").count(), 1);
+        assert!(text.contains("<path d=\"M0 0\"/></svg>"));
+        assert!(!text.contains("style="));
+    }
+
+    #[test]
+    fn escaping_leaves_nothing_that_could_open_a_tag_or_close_a_quote() {
+        let hostile = "\"><img src=x onerror=alert(1)>'&\u{0}";
+        let safe = escape(hostile);
+        assert!(!safe.contains(['<', '>', '"', '\'', '\u{0}']));
     }
 }

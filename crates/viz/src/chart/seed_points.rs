@@ -1,14 +1,152 @@
-//! One point per seed.
-use crate::{Svg, VizError};
-/// An arm's score for each seed, with the mean's interval where there is one.
+//! Each seed's score as a point, the mean and its 95 % interval beside them, one row per arm.
+//! With two or three seeds a bar would hide how little is known; points do not.
+
+use super::frame::{self, Area, Drawn, at, hung, text};
+use crate::svg::{INK, Svg};
+use crate::{VizError, palette};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+/// An arm's score for each seed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ArmScores {
+    /// As the axis prints it.
     pub name: String,
-    /// One value per seed.
+    /// One value per seed, in the unit of the axis.
     pub values: Vec<f64>,
-    /// The mean's 95 % interval, low to high.
+    /// The mean's 95 % interval, low to high; none with a single seed.
     pub interval: Option<(f64, f64)>,
 }
-pub fn seed_points(_title: &str, _axis: &str, _arms: &[ArmScores]) -> Result<Svg, VizError> {
-    todo!()
+
+/// Draws the scores on an axis named `axis`, such as `test accuracy (%)`.
+///
+/// # Errors
+/// When no arm has a finite score.
+pub fn seed_points(title: &str, axis: &str, arms: &[ArmScores]) -> Result<Svg, VizError> {
+    let ends = arms
+        .iter()
+        .filter_map(|arm| arm.interval)
+        .flat_map(|(low, high)| [low, high]);
+    let shown: Vec<f64> = (arms.iter().flat_map(|arm| arm.values.iter().copied()))
+        .chain(ends)
+        .filter(|v| v.is_finite())
+        .collect();
+    if shown.is_empty() {
+        return Err(VizError::Chart {
+            chart: title.to_owned(),
+            problem: format!("{} arms hold 0 scores between them", arms.len()),
+            next: "finish at least one run first",
+        });
+    }
+    let mut label = format!("{title}, {axis}.");
+    for arm in arms {
+        label += &format!(" {}: {}.", arm.name, said(arm));
+    }
+    let height = 84 + 46 * arms.len() as u32;
+    frame::draw(title, &label, (620, height), |area| {
+        draw_rows(area, title, axis, arms, &shown)?;
+        Ok(String::new())
+    })
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The arm's numbers in words, for those who hear the chart.
+fn said(arm: &ArmScores) -> String {
+    let interval = match arm.interval {
+        Some((low, high)) => format!(", 95 % interval {low:.2} to {high:.2}"),
+        None => ", no interval".to_owned(),
+    };
+    format!(
+        "mean {:.2}{interval}, n = {}",
+        mean(&arm.values),
+        arm.values.len()
+    )
+}
+
+fn draw_rows(area: &Area, title: &str, axis: &str, arms: &[ArmScores], shown: &[f64]) -> Drawn<()> {
+    let head = frame::head(area, title, &[], &[])?;
+    let low = shown.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = shown.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let (low, high, step) = frame::axis(low, high);
+    let rows = arms.len() as f64;
+    let names_px = arms
+        .iter()
+        .map(|arm| arm.name.chars().count().min(24))
+        .max()
+        .unwrap_or(0);
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(at(head))
+        .margin_right(at(24))
+        .margin_left(at(16 + 7 * names_px as u32))
+        .x_label_area_size(at(40))
+        .build_cartesian_2d((low..high).step(step), rows..0.0)?;
+    let decimals = frame::decimals(step);
+    chart
+        .configure_mesh()
+        .disable_y_mesh()
+        .disable_y_axis()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(INK.mix(0.18).stroke_width(frame::fine(1)))
+        .axis_style(INK.mix(0.6).stroke_width(frame::fine(1)))
+        .set_all_tick_mark_size(at(4))
+        .label_style(text(frame::TEXT_PX))
+        .x_label_formatter(&|v| format!("{v:.decimals$}"))
+        .x_desc(axis)
+        .draw()?;
+    for (i, arm) in arms.iter().enumerate() {
+        let (row, colour) = (i as f64 + 0.5, palette::arm(i));
+        let (left, y) = chart.backend_coord(&(low, row));
+        let style = hung(frame::TEXT_PX, HPos::Right, VPos::Center);
+        area.draw_text(&frame::short(&arm.name, 24), &style, (left - at(10), y))?;
+        if let Some((from, to)) = arm.interval {
+            let bar = colour.mix(0.45).stroke_width(frame::fine(6));
+            chart.draw_series([PathElement::new(vec![(from, row), (to, row)], bar)])?;
+        }
+        if arm.values.is_empty() {
+            continue;
+        }
+        let (x, y) = chart.backend_coord(&(mean(&arm.values), row));
+        let tick = vec![(x, y - at(12)), (x, y + at(12))];
+        area.draw(&PathElement::new(tick, INK.stroke_width(frame::fine(2))))?;
+        for value in arm.values.iter().filter(|v| v.is_finite()) {
+            chart.draw_series([Circle::new((*value, row), at(5), colour.filled())])?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_seed_is_a_point_and_the_words_hold_the_numbers() {
+        let arms = [
+            ArmScores {
+                name: "avg".into(),
+                values: vec![86.0, 88.0],
+                interval: Some((74.3, 99.7)),
+            },
+            ArmScores {
+                name: "max".into(),
+                values: vec![91.0],
+                interval: None,
+            },
+        ];
+        let svg = seed_points("Test accuracy", "test accuracy (%)", &arms).unwrap();
+        assert_eq!(svg.as_str().matches("<circle").count(), 3);
+        assert!(
+            svg.as_str()
+                .contains("avg: mean 87.00, 95 % interval 74.30 to 99.70, n = 2")
+        );
+        assert!(svg.as_str().contains("max: mean 91.00, no interval, n = 1"));
+    }
+
+    #[test]
+    fn no_scores_are_refused() {
+        assert!(seed_points("t", "a", &[]).is_err());
+    }
 }

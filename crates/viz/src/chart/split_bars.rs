@@ -1,12 +1,128 @@
-//! Split bars.
-use crate::{Svg, VizError};
-/// How many pictures of each class a part holds.
+//! How many pictures of each class stand in train, validation and test: one bar each, with its
+//! count, so that an uneven split is seen before any result is read.
+
+use super::frame::{self, Area, Drawn, at, hung, text};
+use crate::svg::{INK, Svg};
+use crate::{VizError, palette};
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, VPos};
+
+/// How many pictures of each class a part of the split holds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PartCounts {
+    /// `train`, `val` or `test`, as the axis prints it.
     pub part: String,
     /// One count per class, in the order of the classes.
     pub counts: Vec<u64>,
 }
-pub fn split_bars(_title: &str, _classes: &[String], _parts: &[PartCounts]) -> Result<Svg, VizError> {
-    todo!()
+
+/// Draws the bars, grouped by part.
+///
+/// # Errors
+/// When a part does not hold one count per class, or there is no part.
+pub fn split_bars(title: &str, classes: &[String], parts: &[PartCounts]) -> Result<Svg, VizError> {
+    let odd = parts.iter().find(|part| part.counts.len() != classes.len());
+    if classes.is_empty() || parts.is_empty() || odd.is_some() {
+        let counts = odd.map_or(0, |part| part.counts.len());
+        return Err(VizError::Chart {
+            chart: title.to_owned(),
+            problem: format!("{} classes, but {counts} counts in a part", classes.len()),
+            next: "give one count per class for each part",
+        });
+    }
+    let mut label = format!("{title}.");
+    for part in parts {
+        for (class, count) in classes.iter().zip(&part.counts) {
+            label += &format!(" {} {class}: {count}.", part.part);
+        }
+    }
+    let wide = parts.len() as u32 * (classes.len() as u32 * 24 + 24);
+    frame::draw(title, &label, (470.max(wide + 80), 300), |area| {
+        draw_bars(area, title, classes, parts)?;
+        Ok(String::new())
+    })
+}
+
+fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts]) -> Drawn<()> {
+    let names: Vec<&str> = classes.iter().map(String::as_str).collect();
+    let head = frame::head(area, title, &names, &[])?;
+    let most = parts
+        .iter()
+        .flat_map(|part| &part.counts)
+        .copied()
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    let (_, high, step) = frame::axis(0.0, most as f64 * 1.08);
+    let step = step.max(1.0);
+    let mut chart = ChartBuilder::on(area)
+        .margin_top(at(head))
+        .margin_right(at(8))
+        .x_label_area_size(at(28))
+        .y_label_area_size(at(60))
+        .build_cartesian_2d(0.0..parts.len() as f64, (0.0..high).step(step))?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .disable_x_axis()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(INK.mix(0.18).stroke_width(frame::fine(1)))
+        .axis_style(INK.mix(0.6).stroke_width(frame::fine(1)))
+        .set_all_tick_mark_size(at(4))
+        .label_style(text(frame::TEXT_PX))
+        .y_label_formatter(&|v| format!("{v:.0}"))
+        .draw()?;
+    let bar = 0.84 / classes.len() as f64;
+    for (i, part) in parts.iter().enumerate() {
+        for (j, count) in part.counts.iter().enumerate() {
+            let left = i as f64 + 0.08 + j as f64 * bar;
+            let corners = [(left, 0.0), (left + 0.94 * bar, *count as f64)];
+            chart.draw_series([Rectangle::new(corners, palette::arm(j).filled())])?;
+            let above = chart.backend_coord(&(left + 0.47 * bar, *count as f64));
+            let style = hung(12, HPos::Center, VPos::Bottom);
+            // Narrow bars have no room for their counts; the axis and the words still tell them.
+            if classes.len() <= 4 {
+                area.draw_text(&count.to_string(), &style, (above.0, above.1 - at(2)))?;
+            }
+        }
+        let below = chart.backend_coord(&(i as f64 + 0.5, 0.0));
+        let style = hung(frame::TEXT_PX, HPos::Center, VPos::Top);
+        area.draw_text(
+            &frame::short(&part.part, 16),
+            &style,
+            (below.0, below.1 + at(8)),
+        )?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_for_each_part_and_class() {
+        let part = |name: &str, counts: &[u64]| PartCounts {
+            part: name.to_owned(),
+            counts: counts.to_vec(),
+        };
+        let parts = [
+            part("train", &[850, 850]),
+            part("val", &[200, 200]),
+            part("test", &[199, 0]),
+        ];
+        let classes = ["cat".to_owned(), "dog".to_owned()];
+        let svg = split_bars("Pictures", &classes, &parts).unwrap();
+        assert_eq!(svg.as_str().matches("<rect").count(), 6);
+        assert!(svg.as_str().contains("test cat: 199."));
+    }
+
+    #[test]
+    fn a_part_without_a_count_for_each_class_is_refused() {
+        let parts = [PartCounts {
+            part: "train".into(),
+            counts: vec![1],
+        }];
+        assert!(split_bars("t", &["a".into(), "b".into()], &parts).is_err());
+    }
 }

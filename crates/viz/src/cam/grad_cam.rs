@@ -1,0 +1,36 @@
+//! Grad-CAM: Selvaraju et al. 2017, "Grad-CAM: Visual Explanations from Deep Networks via
+//! Gradient-based Localization", <https://arxiv.org/abs/1610.02391>, equations 1 and 2.
+//!
+//! A channel's weight is the mean over space of the score's gradient there; the map is the weighted
+//! sum of the channels. What we do differently: equation 2's ReLU is left to the reader of the map
+//! ([`super::Map::positive`]), because the negative part shows what speaks against the class.
+
+use super::CamRow;
+use tch::{Kind, Tensor};
+
+pub(super) const ROW: CamRow = CamRow {
+    name: "grad-cam",
+    about: "channels weighted by the mean of their gradient",
+    paper: "Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391",
+    combine,
+};
+
+/// `[N, C, H, W]` twice → `[N, H, W]`.
+fn combine(activation: &Tensor, gradient: &Tensor) -> Tensor {
+    let weights = gradient.mean_dim([2i64, 3].as_slice(), true, Kind::Float);
+    (weights * activation).sum_dim_intlist([1i64].as_slice(), false, Kind::Float)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equals_the_papers_equations_by_hand() {
+        // Two channels of 1 × 2; mean gradients 2 and -1.
+        let activation = Tensor::from_slice(&[1.0f32, 3.0, 5.0, 7.0]).view([1, 2, 1, 2]);
+        let gradient = Tensor::from_slice(&[0.0f32, 4.0, -1.0, -1.0]).view([1, 2, 1, 2]);
+        let map = crate::cam::values(&combine(&activation, &gradient));
+        assert_eq!(map, [2.0 * 1.0 - 5.0, 2.0 * 3.0 - 7.0]);
+    }
+}

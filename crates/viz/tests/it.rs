@@ -1,0 +1,9 @@
+//! The integration tests of catscan-viz.
+
+mod it {
+    mod grad_cam;
+    mod hostile;
+    mod maps;
+    mod page;
+    mod support;
+}

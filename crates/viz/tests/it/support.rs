@@ -1,0 +1,136 @@
+//! What several of the tests need: a model, pictures, a filled page, a parser's view of it.
+
+use catscan_models::{Convention, Model, ModelConfig, Pool, Pooling, Precision};
+use catscan_viz::report::{Block, Packed, Page, Section, Table};
+use catscan_viz::{chart, report};
+use tch::{Device, Tensor};
+
+pub fn model(name: &str, outputs: i64) -> Model {
+    let config = ModelConfig {
+        name: name.to_owned(),
+        pooling: Pooling::densenet(Pool::Avg, Pool::Avg),
+        convention: Convention::Torchvision,
+        in_channels: 3,
+        outputs,
+        precision: Precision::Fp32,
+    };
+    Model::build(&config, 7, Device::Cpu).unwrap()
+}
+
+/// `count` numbers in [-1, 1) that depend on `name` alone: splitmix64 started at the FNV-1a hash
+/// of the name. The same formula is in scripts/golden/densenet.py.
+pub fn closed_form(name: &str, count: usize) -> Vec<f64> {
+    let start = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    });
+    let number = |i: u64| {
+        let z = start.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-52) - 1.0
+    };
+    (0..count as u64).map(number).collect()
+}
+
+/// Pictures of numbers in [0, 1): `[N, C, H, W]`.
+pub fn pictures(shape: &[i64]) -> Tensor {
+    let numbers = closed_form("input", shape.iter().product::<i64>() as usize);
+    let numbers: Vec<f32> = numbers.iter().map(|v| (v * 0.5 + 0.5) as f32).collect();
+    Tensor::from_slice(&numbers).view(shape)
+}
+
+/// A page with a block of every kind, in which every text is `text`.
+pub fn page_of(text: &str) -> Page {
+    let s = || text.to_owned();
+    let classes = [s(), s()];
+    let image = image::RgbImage::from_pixel(4, 4, image::Rgb([1, 2, 3]));
+    let point = chart::EpochPoint {
+        epoch: 1,
+        train_loss: 0.5,
+        train_accuracy: 0.5,
+        val_loss: 0.5,
+        val_accuracy: 0.5,
+    };
+    let arm = chart::ArmCurves {
+        name: s(),
+        seeds: vec![vec![point]],
+    };
+    let scores = chart::ArmScores {
+        name: s(),
+        values: vec![1.0, 2.0],
+        interval: None,
+    };
+    let part = chart::PartCounts {
+        part: s(),
+        counts: vec![1, 2],
+    };
+    let seen = chart::Prediction {
+        label: 0,
+        probabilities: vec![0.3, 0.7],
+    };
+    let curves = chart::curves(&[arm]).unwrap();
+    let panels = vec![
+        curves.loss,
+        curves.accuracy,
+        chart::seed_points(text, text, &[scores]).unwrap(),
+        chart::confusion(text, &classes, &[vec![1, 2], vec![3, 4]]).unwrap(),
+        chart::split_bars(text, &classes, &[part]).unwrap(),
+        chart::prediction_scatter(text, &classes, &[seen]).unwrap(),
+    ];
+    let table = Table {
+        caption: s(),
+        head: vec![s(), s()],
+        rows: vec![vec![s(), s()]],
+        numeric: vec![1],
+    };
+    let picture = Packed::png(&image).unwrap();
+    let blocks = vec![
+        Block::Paragraph(s()),
+        Block::List(vec![s()]),
+        Block::Table(table),
+        Block::Chart {
+            caption: s(),
+            panels,
+        },
+        Block::Picture {
+            caption: s(),
+            picture,
+            alt: s(),
+        },
+        Block::Code {
+            title: s(),
+            text: s(),
+        },
+    ];
+    let folded = Block::Details {
+        summary: s(),
+        blocks: blocks.clone(),
+    };
+    let section = |blocks| Section {
+        id: s(),
+        title: s(),
+        blocks,
+    };
+    Page {
+        title: s(),
+        question: s(),
+        answer: vec![s()],
+        notices: vec![s()],
+        sections: vec![section(blocks), section(vec![folded])],
+        footer: s(),
+    }
+}
+
+/// The page as a browser's parser sees it.
+pub fn parsed(page: &Page) -> (String, scraper::Html) {
+    let html = report::render(page).unwrap();
+    let document = scraper::Html::parse_document(&html);
+    (html, document)
+}
+
+/// How many elements `selector` finds.
+pub fn count(document: &scraper::Html, selector: &str) -> usize {
+    document
+        .select(&scraper::Selector::parse(selector).unwrap())
+        .count()
+}
