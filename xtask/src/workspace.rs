@@ -26,7 +26,10 @@ pub fn cargo(root: &Path) -> Command {
 
 /// Runs `command` to its end with our terminal; a failure names what was being done.
 pub fn run(command: &mut Command, what: &str) -> Result<(), Failure> {
-    let program = command.get_program().to_string_lossy().into_owned();
+    let program = Path::new(command.get_program())
+        .file_stem()
+        .unwrap_or_default();
+    let program = program.to_string_lossy().into_owned();
     let status = command
         .status()
         .map_err(|error| Failure::step(format!("{what}: cannot start {program}: {error}")))?;

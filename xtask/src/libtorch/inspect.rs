@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::version::{FETCHED, Version};
 
+/// What the linker takes: on Windows the import library beside the DLL.
+const SUFFIX: &str = if cfg!(windows) { ".lib" } else { DLL_SUFFIX };
+
 /// A libtorch folder that was looked at and will do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Libtorch {
@@ -13,7 +16,7 @@ pub struct Libtorch {
     pub folder: PathBuf,
     /// 2.11.x.
     pub version: Version,
-    /// Whether its CUDA half is there.
+    /// Whether its CUDA half is there, with the libraries it wants.
     pub cuda: bool,
 }
 
@@ -29,10 +32,9 @@ pub fn inspect(folder: &Path) -> Result<Libtorch, String> {
     }
     let library = |name: &str| {
         // On Windows the linker wants the import library beside the DLL.
-        let suffix = if cfg!(windows) { ".lib" } else { DLL_SUFFIX };
         folder
             .join("lib")
-            .join(format!("{DLL_PREFIX}{name}{suffix}"))
+            .join(format!("{DLL_PREFIX}{name}{SUFFIX}"))
     };
     let header = folder.join("include/torch/csrc/api/include/torch/torch.h");
     for part in [
@@ -53,12 +55,25 @@ pub fn inspect(folder: &Path) -> Result<Libtorch, String> {
             ));
         }
     }
-    let cuda = library("torch_cuda").exists();
+    let cuda = library("torch_cuda").exists() && has_cudnn(folder);
     Ok(Libtorch {
         folder: folder.to_path_buf(),
         version,
         cuda,
     })
+}
+
+/// A wheel without its NVIDIA packages has the CUDA half but cannot load it. cuDNN is the telling
+/// one: archives carry it in `lib/`, wheels in a package beside `torch/`.
+fn has_cudnn(folder: &Path) -> bool {
+    let holds = |lib: PathBuf| {
+        fs::read_dir(lib).is_ok_and(|mut entries| {
+            entries.any(|entry| {
+                entry.is_ok_and(|entry| entry.file_name().to_string_lossy().contains("cudnn"))
+            })
+        })
+    };
+    holds(folder.join("lib")) || holds(folder.join("../nvidia/cudnn/lib"))
 }
 
 /// A folder that looks like libtorch `version`, for tests.
@@ -69,10 +84,9 @@ pub fn pretend(folder: &Path, version: &str, cuda: bool) {
     fs::create_dir_all(folder.join("lib")).unwrap();
     fs::write(include.join("torch.h"), "//").unwrap();
     fs::write(folder.join("build-version"), format!("{version}\n")).unwrap();
-    let suffix = if cfg!(windows) { ".lib" } else { DLL_SUFFIX };
-    for name in ["torch_cpu", "torch", "c10", "torch_cuda"] {
-        if name != "torch_cuda" || cuda {
-            fs::write(folder.join(format!("lib/{DLL_PREFIX}{name}{suffix}")), "x").unwrap();
+    for name in ["torch_cpu", "torch", "c10", "torch_cuda", "cudnn"] {
+        if !["torch_cuda", "cudnn"].contains(&name) || cuda {
+            fs::write(folder.join(format!("lib/{DLL_PREFIX}{name}{SUFFIX}")), "x").unwrap();
         }
     }
 }
@@ -93,6 +107,8 @@ mod tests {
         );
         pretend(&folder, "2.11.0", true);
         assert!(inspect(&folder).unwrap().cuda);
+        fs::remove_file(folder.join(format!("lib/{DLL_PREFIX}cudnn{SUFFIX}"))).unwrap();
+        assert!(!inspect(&folder).unwrap().cuda, "it could not be loaded");
         fs::write(
             folder.join("include/torch/csrc/api/include/torch/torch.h"),
             "",
