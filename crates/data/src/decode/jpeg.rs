@@ -1,7 +1,7 @@
 //! JPEG: is it complete, then zune-jpeg in strict mode.
 //!
-//! zune-jpeg takes a stream that stops early for one padded with zeros as long as the bits last,
-//! so the walk over the markers comes first: no end-of-image marker, no picture.
+//! Decoders forgive a file that ends early. So the walk over the markers comes first (no
+//! end-of-image marker, no picture), and then the data must last to the last row.
 
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
@@ -12,42 +12,55 @@ use zune_jpeg::JpegDecoder;
 
 const SOS: u8 = 0xDA;
 const EOI: u8 = 0xD9;
+/// Baseline and extended sequential frames.
+const SOF0: u8 = 0xC0;
+const SOF1: u8 = 0xC1;
 
 pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), String> {
-    check_complete(bytes)?;
+    let frame = check_complete(bytes)?;
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .set_max_width(65_535)
         .set_max_height(65_535)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    // A scan that stops early is padded with zero bits for as long as an end marker follows: such
+    // a picture turns grey and no error is told. Where one scan holds everything, the decoder is
+    // shown the data without the marker, so that it must get by with what is there. It looks up
+    // to 8 bytes ahead; 16 bytes of padding keep that from looking like a shortage.
+    let mut without_end = Vec::new();
+    let shown = if frame.one_scan {
+        without_end.reserve_exact(frame.end + 16);
+        without_end.extend_from_slice(&bytes[..frame.end]);
+        without_end.extend([0; 16]);
+        &without_end
+    } else {
+        bytes
+    };
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(shown), options);
     let broken = |error| format!("is a broken JPEG: {error}");
     decoder.decode_headers().map_err(broken)?;
     let info = decoder.info().ok_or("is a JPEG without a frame header")?;
     super::check_pixels("JPEG", info.width.into(), info.height.into())?;
-    let exif = decoder
-        .exif()
-        .and_then(|exif| Orientation::from_exif_chunk(exif));
+    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let rgb = decoder.decode().map_err(broken)?;
     let picture = RgbImage::from_raw(info.width.into(), info.height.into(), rgb)
         .ok_or("is a JPEG of a colour space that does not become RGB")?;
-    Ok((
-        DynamicImage::ImageRgb8(picture),
-        exif.unwrap_or(Orientation::NoTransforms),
-    ))
+    Ok((DynamicImage::ImageRgb8(picture), exif.unwrap_or(Orientation::NoTransforms)))
+}
+
+struct Frame {
+    /// Where the end-of-image marker stands.
+    end: usize,
+    /// Not progressive, all components in one scan: nearly every photograph.
+    one_scan: bool,
 }
 
 /// Walks from marker to marker (ITU-T T.81, annex B) until the end of the image. Thumbnails inside
 /// a segment are stepped over with it, so their end is not taken for the picture's.
-fn check_complete(bytes: &[u8]) -> Result<(), String> {
-    let cut = || {
-        format!(
-            "is a JPEG cut short: no end-of-image marker in {} bytes",
-            bytes.len()
-        )
-    };
+fn check_complete(bytes: &[u8]) -> Result<Frame, String> {
+    let cut = || format!("is a JPEG cut short: no end-of-image marker in {} bytes", bytes.len());
     let mut at = 2;
-    let mut scans = 0;
+    let (mut scans, mut baseline) = (0, false);
     loop {
         // Up to the next marker: fill bytes, and the entropy-coded data after a scan's header.
         let marker = loop {
@@ -61,9 +74,10 @@ fn check_complete(bytes: &[u8]) -> Result<(), String> {
         };
         at += 1;
         match marker {
-            EOI if scans > 0 => return Ok(()),
+            EOI if scans > 0 => return Ok(Frame { end: at - 2, one_scan: baseline && scans == 1 }),
             EOI => return Err("is a JPEG that ends before its first scan".into()),
             SOS => scans += 1,
+            SOF0 | SOF1 => baseline = true,
             _ => {}
         }
         let length = bytes.get(at..at + 2).ok_or_else(cut)?;

@@ -1,0 +1,19 @@
+//! The crate from outside: layouts, bad input, the cache, and what Python's libraries do.
+
+#[path = "it/bad_pictures.rs"]
+mod bad_pictures;
+#[path = "it/cache.rs"]
+mod cache;
+#[path = "it/cats_vs_dogs.rs"]
+mod cats_vs_dogs;
+#[path = "it/folders.rs"]
+mod folders;
+#[path = "it/help.rs"]
+mod help;
+#[cfg(feature = "tch")]
+#[path = "it/keras_augment.rs"]
+mod keras_augment;
+#[path = "it/pillow.rs"]
+mod pillow;
+#[path = "it/real.rs"]
+mod real;

@@ -1,0 +1,170 @@
+//! Every layout in which people have Cats-vs-Dogs gives the same set.
+
+use std::path::Path;
+
+use catscan_data::Dataset;
+use tempfile::tempdir;
+use zip::CompressionMethod::{self, Deflated, Stored};
+
+use crate::help::{cats_vs_dogs, jpeg, names, open, put, zip_of};
+
+const N: u32 = 7;
+
+/// Kaggle's `train/cat.0.jpg …`.
+fn kaggle(prefix: &str) -> Vec<(String, Vec<u8>)> {
+    let file = |class: &str, i: u32, seed: u32| (format!("{prefix}{class}.{i}.jpg"), jpeg(seed));
+    (0..N).flat_map(|i| [file("cat", i, i), file("dog", i, 100 + i)]).collect()
+}
+
+/// Microsoft's `PetImages/Cat/0.jpg …`, with what else lies in it.
+fn pet_images() -> Vec<(String, Vec<u8>)> {
+    let mut files = Vec::new();
+    for i in 0..N {
+        files.push((format!("PetImages/Cat/{i}.jpg"), jpeg(i)));
+        files.push((format!("PetImages/Dog/{i}.jpg"), jpeg(100 + i)));
+    }
+    files.push(("PetImages/Cat/Thumbs.db".into(), b"db".to_vec()));
+    files.push(("readme[1].txt".into(), b"Hello".to_vec()));
+    files
+}
+
+fn test1() -> Vec<(String, Vec<u8>)> {
+    (1..5).map(|i| (format!("test1/{i}.jpg"), jpeg(i))).collect()
+}
+
+fn nested(method: CompressionMethod) -> Vec<u8> {
+    let files = [
+        ("sampleSubmission.csv".into(), b"id,label".to_vec()),
+        ("test1.zip".into(), zip_of(&test1(), Stored)),
+        ("train.zip".into(), zip_of(&kaggle("train/"), Stored)),
+    ];
+    zip_of(&files, method)
+}
+
+fn lay(root: &Path, files: &[(String, Vec<u8>)]) {
+    for (name, bytes) in files {
+        put(&root.join(name), bytes);
+    }
+}
+
+fn ignored(set: &Dataset) -> String {
+    let line = |r: &catscan_data::Rejected| format!("{}: {}\n", r.name, r.reason);
+    set.ignored.iter().map(line).collect()
+}
+
+#[test]
+fn all_layouts_are_one_set() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let at = |name: &str| root.path().join(name);
+    lay(&at("kaggle"), &kaggle("train/"));
+    lay(&at("kaggle"), &test1());
+    put(&at("train.zip"), &zip_of(&kaggle("train/"), Deflated));
+    put(&at("bare.zip"), &zip_of(&kaggle(""), Stored));
+    put(&at("stored/dogs-vs-cats.zip"), &nested(Stored));
+    put(&at("deflated/dogs-vs-cats.zip"), &nested(Deflated));
+    lay(&at("public"), &pet_images());
+    put(&at("kagglecatsanddogs_5340.zip"), &zip_of(&pet_images(), Deflated));
+    let (cats, dogs): (Vec<_>, Vec<_>) =
+        kaggle("train/").into_iter().partition(|(name, _)| name.contains("cat"));
+    put(&at("halves/cat.zip"), &zip_of(&cats, Stored));
+    put(&at("halves/dog.zip"), &zip_of(&dogs, Stored));
+    let want = open(&cats_vs_dogs(&at("kaggle")), cache.path()).unwrap();
+    assert_eq!(want.classes, ["cat", "dog"]);
+    assert_eq!(names(&want)[..2], ["cat.0.jpg", "cat.1.jpg"]);
+    assert_eq!(want.samples.len(), 2 * N as usize);
+    let layouts = [
+        "kaggle/train",
+        "train.zip",
+        "bare.zip",
+        "stored",
+        "stored/dogs-vs-cats.zip",
+        "deflated/dogs-vs-cats.zip",
+        "public",
+        "public/PetImages",
+        "kagglecatsanddogs_5340.zip",
+        "halves",
+    ];
+    for layout in layouts {
+        let set = open(&cats_vs_dogs(&at(layout)), cache.path()).unwrap();
+        assert_eq!(names(&set), names(&want), "{layout}");
+        assert_eq!((&set.digest, &set.split), (&want.digest, &want.split), "{layout}");
+        assert_eq!(set.gather(&[0, 13]), want.gather(&[0, 13]), "{layout}");
+    }
+}
+
+#[test]
+fn what_is_left_out_is_said() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    lay(root.path(), &kaggle("train/"));
+    lay(root.path(), &test1());
+    put(&root.path().join("train.zip"), &zip_of(&kaggle("train/"), Stored));
+    let text = ignored(&open(&cats_vs_dogs(root.path()), cache.path()).unwrap());
+    assert!(text.contains("test1/: 4 files without a label"), "{text}");
+    assert!(text.contains("train.zip: not opened: the pictures beside it are used"), "{text}");
+    let outer = root.path().join("only/dogs-vs-cats.zip");
+    put(&outer, &nested(Deflated));
+    let text = ignored(&open(&cats_vs_dogs(&outer), cache.path()).unwrap());
+    assert!(text.contains("test1.zip: not opened: Kaggle's test pictures have no label"), "{text}");
+}
+
+#[test]
+fn what_is_not_cats_and_dogs_is_refused() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let at = |name: &str| root.path().join(name);
+    let refused = |name: &str| {
+        let error = open(&cats_vs_dogs(&at(name)), cache.path()).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        error.to_string()
+    };
+    lay(&at("unlabelled"), &test1());
+    assert!(refused("unlabelled").contains("holds no labelled cats or dogs"));
+    put(&at("one/train/cat.0.jpg"), &jpeg(0));
+    assert!(refused("one").contains("dog: 0 pictures in this class"));
+    put(&at("cut.zip"), &zip_of(&kaggle("train/"), Stored)[..3000]);
+    assert!(refused("cut.zip").contains("cut short or not a zip"));
+    put(&at("empty.zip"), b"");
+    assert!(refused("empty.zip").contains("holds 0 bytes"));
+    lay(&at("twice"), &kaggle("train/"));
+    lay(&at("twice"), &pet_images());
+    assert!(refused("twice").contains("cat.0.jpg is there twice"));
+}
+
+#[test]
+fn archives_that_reach_out_or_explode_are_refused_whole() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let refused = |name: &str, bytes: &[u8]| {
+        let path = root.path().join(name);
+        put(&path, bytes);
+        let error = open(&cats_vs_dogs(&path), cache.path()).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        error.to_string()
+    };
+    for evil in ["../evil.jpg", "/abs/cat.0.jpg", "a/../../b.jpg"] {
+        let mut files = kaggle("train/");
+        files.push((evil.into(), jpeg(0)));
+        let text = refused("evil.zip", &zip_of(&files, Stored));
+        assert!(text.contains("leads out of the archive"), "{evil}: {text}");
+    }
+    let mut files = kaggle("train/");
+    files.push(("train/cat.99.jpg".into(), vec![0; 4 << 20]));
+    let text = refused("bomb.zip", &zip_of(&files, Deflated));
+    assert!(text.contains("a bomb"), "{text}");
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    writer.add_symlink("train/cat.0.jpg", "/etc/passwd", options).unwrap();
+    let text = refused("link.zip", &writer.finish().unwrap().into_inner());
+    assert!(text.contains("is a link or a device"), "{text}");
+}
+
+#[test]
+fn a_flipped_byte_in_an_archive_is_one_bad_picture() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let path = root.path().join("train.zip");
+    let mut bytes = zip_of(&kaggle("train/"), Stored);
+    let start = bytes.windows(15).position(|w| w == b"train/cat.0.jpg").unwrap();
+    bytes[start + 400] ^= 1;
+    put(&path, &bytes);
+    let error = open(&cats_vs_dogs(&path), cache.path()).unwrap_err().to_string();
+    assert!(error.starts_with("1 of 14 pictures cannot be used"), "{error}");
+    assert!(error.contains("cat.0.jpg: cannot be unpacked"), "{error}");
+}
