@@ -25,21 +25,19 @@ pub fn folder() -> Result<PathBuf, Failure> {
 
 /// `CATSCAN_CACHE`, else the platform's own folder for caches.
 fn cache_folder(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
-    if let Some(own) = var("CATSCAN_CACHE") {
-        // A relative path would mean another folder in a child started elsewhere.
-        return std::path::absolute(own).ok();
-    }
-    if let Some(xdg) = var("XDG_CACHE_HOME").filter(|folder| folder.is_absolute()) {
-        return Some(xdg.join("catscan"));
-    }
-    let base = if cfg!(windows) {
-        var("LOCALAPPDATA")
+    let folder = if let Some(own) = var("CATSCAN_CACHE") {
+        own
+    } else if let Some(xdg) = var("XDG_CACHE_HOME") {
+        xdg.join("catscan")
+    } else if cfg!(windows) {
+        var("LOCALAPPDATA")?.join("catscan").join("cache")
     } else if cfg!(target_os = "macos") {
-        var("HOME").map(|home| home.join("Library/Caches"))
+        var("HOME")?.join("Library/Caches/catscan")
     } else {
-        var("HOME").map(|home| home.join(".cache"))
+        var("HOME")?.join(".cache").join("catscan")
     };
-    base.map(|base| base.join("catscan"))
+    // A relative path would mean another folder to cargo, which changes directory.
+    std::path::absolute(folder).ok()
 }
 
 /// Where a finished copy lies.
@@ -136,9 +134,10 @@ mod tests {
         );
         assert_eq!(cache_folder(|_| None), None);
         if cfg!(target_os = "linux") {
-            // XDG: a relative path is to be ignored.
-            let ignored = cache_folder(with("XDG_CACHE_HOME", "xdg"));
-            assert_eq!(ignored, Some("/h/.cache/catscan".into()));
+            assert_eq!(
+                cache_folder(with("HOME", "/h")),
+                Some("/h/.cache/catscan".into())
+            );
         }
     }
 
