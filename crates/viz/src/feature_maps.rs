@@ -92,7 +92,8 @@ pub fn grid(
     }
     model.check_input(&input.size(), Mode::Eval)?;
     let mut taps = model.taps(&model.conv_names())?;
-    tch::no_grad(|| model.forward(input, Mode::Eval, &mut taps));
+    // The logits are not wanted here, only the taps.
+    let _ = tch::no_grad(|| model.forward(input, Mode::Eval, &mut taps));
     let mut tiles = Vec::new();
     let mut images = Vec::new();
     for (i, (tap, output)) in taps.iter().enumerate() {

@@ -22,6 +22,11 @@ pub(crate) fn arm(index: usize) -> RGBColor {
     COLOURS[index % COLOURS.len()]
 }
 
+/// The colour of the class at `index`: other ones than the first arms', which stand on the same page.
+pub(crate) fn class(index: usize) -> RGBColor {
+    arm(index + 2)
+}
+
 /// What went wrong: vermilion, always beside another shape.
 pub(crate) const WRONG: RGBColor = COLOURS[1];
 /// What went right.

@@ -13,9 +13,11 @@ use image::imageops::FilterType;
 const PANEL: u32 = 128;
 const GAP: u32 = 6;
 /// Width of the rows' labels.
-const SIDE: u32 = 150;
+const SIDE: u32 = 162;
 /// Height of the line that names an arm, and of the line that names the columns.
 const LINE: u32 = 24;
+/// Room above each arm after the first.
+const APART: u32 = 14;
 /// Height of the colour bar with its words.
 const FOOT: u32 = 34;
 
@@ -85,9 +87,11 @@ pub fn strip(arms: &[StripArm], taps: &[String], rule: ScaleRule) -> Result<RgbI
         .iter()
         .map(|arm| 2 * LINE + arm.rows.len() as u32 * (PANEL + GAP))
         .sum();
-    let mut on = raster::canvas(width, GAP + height + FOOT);
+    let apart = (arms.len() as u32).saturating_sub(1) * APART;
+    let mut on = raster::canvas(width, GAP + height + apart + FOOT);
     let mut y = GAP;
-    for arm in arms {
+    for (i, arm) in arms.iter().enumerate() {
+        y += if i == 0 { 0 } else { APART };
         let limit = Size::Large.fitting(width - 2 * GAP);
         let name = raster::cut(&arm.name, limit);
         raster::label(&mut on, GAP, y, &name, TEXT, Size::Large);
@@ -109,26 +113,26 @@ fn column(i: usize) -> u32 {
 }
 
 fn columns(on: &mut RgbImage, taps: &[String], y: u32) {
-    raster::label(on, column(0), y + 4, "input", FAINT, Size::Small);
+    raster::label(on, column(0), y, "input", FAINT, Size::Large);
     for (i, tap) in taps.iter().enumerate() {
         let name = tap.strip_prefix("features.").unwrap_or(tap);
-        let name = raster::cut(name, Size::Small.fitting(PANEL));
-        raster::label(on, column(i + 1), y + 4, &name, FAINT, Size::Small);
+        let name = raster::cut(name, Size::Large.fitting(PANEL));
+        raster::label(on, column(i + 1), y, &name, FAINT, Size::Large);
     }
 }
 
 fn draw_row(on: &mut RgbImage, y: u32, row: &StripRow, largest: &[f32], rule: ScaleRule) {
-    let limit = Size::Small.fitting(SIDE - 2 * GAP);
+    let limit = Size::Large.fitting(SIDE - 2 * GAP);
     for (i, line) in row.label.iter().take(5).enumerate() {
         let colour = if i == 0 { TEXT } else { FAINT };
-        let line_y = y + 4 + i as u32 * 18;
+        let line_y = y + 4 + i as u32 * 24;
         raster::label(
             on,
             GAP,
             line_y,
             &raster::cut(line, limit),
             colour,
-            Size::Small,
+            Size::Large,
         );
     }
     let picture = image::imageops::resize(&row.picture, PANEL, PANEL, FilterType::CatmullRom);
@@ -143,9 +147,9 @@ fn draw_row(on: &mut RgbImage, y: u32, row: &StripRow, largest: &[f32], rule: Sc
             for pixel in panel.pixels_mut() {
                 raster::blend(pixel, raster::GROUND, 0.55);
             }
-            let (text, (width, height)) = ("no evidence", Size::Small.cell());
+            let (text, (width, height)) = ("no evidence", Size::Large.cell());
             let x = (PANEL - text.len() as u32 * width) / 2;
-            raster::label(&mut panel, x, (PANEL - height) / 2, text, TEXT, Size::Small);
+            raster::label(&mut panel, x, (PANEL - height) / 2, text, TEXT, Size::Large);
         }
         image::imageops::replace(on, &panel, column(i + 1).into(), y.into());
     }
@@ -199,7 +203,7 @@ mod tests {
             rows: vec![row(&[value])],
         };
         let arms = [arm("avg", 1.0), arm("max", 4.0)];
-        let (first, second) = (GAP + 2 * LINE, GAP + 4 * LINE + PANEL + GAP);
+        let (first, second) = (GAP + 2 * LINE, GAP + 4 * LINE + PANEL + GAP + APART);
         let own = strip(&arms, &taps, ScaleRule::EachMap).unwrap();
         assert_eq!(corner(&own, 1, first), corner(&own, 1, second));
         let shared = strip(&arms, &taps, ScaleRule::EachTap).unwrap();

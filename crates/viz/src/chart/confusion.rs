@@ -28,7 +28,7 @@ pub fn confusion(title: &str, classes: &[String], counts: &[Vec<u64>]) -> Result
         }
     }
     let side = side_px(k);
-    let size = (96 + k as u32 * side + 8, 84 + k as u32 * side + 8);
+    let size = (96 + k as u32 * side + 8, 70 + k as u32 * side + 8);
     frame::draw(title, &label, size, |area| {
         draw_cells(area, title, classes, counts, side)?;
         Ok(String::new())
@@ -47,8 +47,8 @@ fn draw_cells(
     counts: &[Vec<u64>],
     side: u32,
 ) -> Drawn<()> {
-    frame::head(area, title, &[], &[])?;
-    let (left, top) = (96, 84);
+    frame::head(area, title, &[])?;
+    let (left, top) = (96, 70);
     let name_limit = (side / 8).max(4) as usize;
     let middle = |i: usize| at(i as u32 * side + side / 2);
     let above = hung(frame::TEXT_PX, HPos::Center, VPos::Bottom);

@@ -3,7 +3,7 @@
 //! A line is the mean over seeds at that epoch, the band around it runs from the lowest to the
 //! highest seed. Validation is solid, training dashed. An interrupted seed counts as far as it got.
 
-use super::frame::{self, Area, Drawn, at, text};
+use super::frame::{self, Area, Axis, Drawn, Key, at, text};
 use crate::svg::{DASHED, INK, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
@@ -132,12 +132,10 @@ fn draw_panel(
     lines: &[[Vec<Spread>; 2]],
     all: &[Spread],
 ) -> Drawn<()> {
-    let head = frame::head(
-        area,
-        title,
-        names,
-        &[(false, "validation"), (true, "training")],
-    )?;
+    let mut keys = Key::fills(names.iter().copied(), palette::arm);
+    keys.push(Key::line("validation", frame::fine(2)));
+    keys.push(Key::line("training", DASHED));
+    let head = frame::head(area, title, &keys)?;
     let first = all.iter().map(|s| s.epoch).min().unwrap_or(0);
     let last = all
         .iter()
@@ -147,14 +145,14 @@ fn draw_panel(
         .max(first + 1);
     let low = all.iter().map(|s| s.low).fold(f64::INFINITY, f64::min);
     let high = all.iter().map(|s| s.high).fold(f64::NEG_INFINITY, f64::max);
-    let (low, high, step) = frame::axis(low, high);
+    let axis = Axis::around(low, high);
     let mut chart = ChartBuilder::on(area)
         .margin_top(at(head))
         .margin_right(at(14))
         .x_label_area_size(at(40))
         .y_label_area_size(at(52))
-        .build_cartesian_2d(first..last, (low..high).step(step))?;
-    let decimals = frame::decimals(step);
+        .build_cartesian_2d(first..last, axis.clone())?;
+    let decimals = frame::decimals(axis.step);
     chart
         .configure_mesh()
         .disable_x_mesh()

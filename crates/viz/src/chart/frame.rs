@@ -1,8 +1,9 @@
 //! What the charts share: a canvas of fine pixels, text of one size, the legend above the plot.
 
+use crate::VizError;
 use crate::svg::{FINE, INK, Svg};
-use crate::{VizError, palette};
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -77,64 +78,109 @@ pub(super) fn draw(
     Ok(Svg::finish(&raw, size, label, &extra))
 }
 
-/// Writes the title and, under it, one key per arm; returns the height used, page pixels.
-/// `marks` are keys for line styles, without a colour: (dashed, what it means).
-pub(super) fn head(area: &Area, title: &str, arms: &[&str], marks: &[(bool, &str)]) -> Drawn<u32> {
+/// A key of the legend: a stroke and what it stands for.
+pub(super) struct Key {
+    name: String,
+    colour: RGBColor,
+    stroke: u32,
+}
+
+impl Key {
+    /// A broad stroke of its own colour for each name.
+    pub(super) fn fills<'a>(
+        names: impl Iterator<Item = &'a str>,
+        colour: impl Fn(usize) -> RGBColor,
+    ) -> Vec<Key> {
+        let key = |(i, name)| Key {
+            name: short(name, 24),
+            colour: colour(i),
+            stroke: fine(5),
+        };
+        names.enumerate().map(key).collect()
+    }
+
+    /// A line in ink, for a style that all colours share.
+    pub(super) fn line(name: &str, stroke: u32) -> Key {
+        Key {
+            name: name.to_owned(),
+            colour: INK,
+            stroke,
+        }
+    }
+}
+
+/// Writes the title and, under it, the legend, in as many lines as it needs; returns the height
+/// used, page pixels.
+pub(super) fn head(area: &Area, title: &str, keys: &[Key]) -> Drawn<u32> {
     let style = TextStyle {
         font: text(TITLE_PX).font.style(FontStyle::Bold),
         ..text(TITLE_PX)
     };
-    area.draw_text(title, &style, (at(4), at(4)))?;
+    area.draw_text(&short(title, 48), &style, (at(4), at(4)))?;
     let width_px = area.dim_in_pixel().0 / FINE;
     let (mut x, mut y) = (4, HEAD_PX);
-    let arm_keys = arms
-        .iter()
-        .enumerate()
-        .map(|(i, name)| (short(name, 24), Some(i), false));
-    let mark_keys = marks
-        .iter()
-        .map(|(dashed, name)| ((*name).to_owned(), None, *dashed));
-    for (name, arm, dashed) in arm_keys.chain(mark_keys) {
-        let key_px = 30 + name.chars().count() as u32 * 7 + 14;
+    for key in keys {
+        let key_px = 44 + 7 * key.name.chars().count() as u32;
         if x > 4 && x + key_px > width_px {
             (x, y) = (4, y + LEGEND_LINE_PX);
         }
         let middle = at(y + 8);
-        let colour = arm.map_or(INK, palette::arm);
-        let stroke = match (arm, dashed) {
-            (Some(_), _) => fine(5),
-            (None, true) => crate::svg::DASHED,
-            (None, false) => fine(2),
-        };
         let line = vec![(at(x), middle), (at(x + 24), middle)];
-        area.draw(&PathElement::new(line, colour.stroke_width(stroke)))?;
+        area.draw(&PathElement::new(line, key.colour.stroke_width(key.stroke)))?;
         let style = hung(TEXT_PX, HPos::Left, VPos::Center);
-        area.draw_text(&name, &style, (at(x + 30), middle))?;
+        area.draw_text(&key.name, &style, (at(x + 30), middle))?;
         x += key_px;
     }
-    let lines = if arms.is_empty() && marks.is_empty() {
-        0
-    } else {
-        LEGEND_LINE_PX
-    };
-    Ok(y + lines + 4)
+    let lines = if keys.is_empty() { 0 } else { LEGEND_LINE_PX };
+    Ok(y + lines + 10)
 }
 
-/// Round numbers on or just outside `low..=high`, with room around the data: (low, high, step).
-pub(super) fn axis(low: f64, high: f64) -> (f64, f64, f64) {
-    let span = (high - low).max(1e-6 * high.abs()).max(1e-9);
-    let rough = span / 5.0;
-    let ten = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0]
-        .map(|factor| factor * ten)
-        .into_iter()
-        .find(|step| *step >= rough)
-        .unwrap_or(10.0 * ten);
-    (
-        (low / step).floor() * step,
-        (high / step).ceil() * step,
-        step,
-    )
+/// A value axis with round ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Axis {
+    pub low: f64,
+    pub high: f64,
+    pub step: f64,
+}
+
+impl Axis {
+    /// The round numbers on or just outside `low..=high`.
+    pub(super) fn around(low: f64, high: f64) -> Axis {
+        let span = (high - low).max(1e-6 * high.abs()).max(1e-9);
+        let rough = span / 5.0;
+        let ten = 10f64.powf(rough.log10().floor());
+        let round = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * ten);
+        let step = round
+            .into_iter()
+            .find(|step| *step >= rough)
+            .unwrap_or(10.0 * ten);
+        let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+        // All values one and the same round number: the axis still needs a length.
+        let high = if high > low { high } else { low + step };
+        Axis { low, high, step }
+    }
+}
+
+impl Ranged for Axis {
+    type FormatOption = DefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        let share = (value - self.low) / (self.high - self.low);
+        limit.0 + (share * f64::from(limit.1 - limit.0)).round() as i32
+    }
+
+    /// A tick at every step, the last one included (plotters' own steps leave it out).
+    fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
+        let count = ((self.high - self.low) / self.step).round() as u32;
+        (0..=count)
+            .map(|i| self.low + f64::from(i) * self.step)
+            .collect()
+    }
+
+    fn range(&self) -> std::ops::Range<f64> {
+        self.low..self.high
+    }
 }
 
 /// How many decimals tell two ticks `step` apart.
@@ -153,14 +199,22 @@ mod tests {
     #[test]
     fn axes_are_round_and_hold_the_data() {
         for (low, high) in [(0.13, 0.68), (0.5, 0.5), (0.9112, 0.9131), (0.0, 250.0)] {
-            let (from, to, step) = axis(low, high);
+            let axis = Axis::around(low, high);
             assert!(
-                from <= low && to >= high && step > 0.0,
-                "{from} {to} {step}"
+                axis.low <= low && axis.high >= high && axis.high > axis.low,
+                "{axis:?}"
             );
-            assert!((to - from) / step <= 12.0, "{from} {to} {step}");
+            assert!((axis.high - axis.low) / axis.step <= 12.0, "{axis:?}");
         }
-        assert_eq!(axis(0.0, 1.0), (0.0, 1.0, 0.2));
+        let (low, high, step) = (0.0, 1.0, 0.2);
+        assert_eq!(Axis::around(0.0, 1.0), Axis { low, high, step });
+    }
+
+    #[test]
+    fn the_last_tick_is_the_end_of_the_axis() {
+        let ticks = Axis::around(0.13, 0.68).key_points(9);
+        assert!((ticks[0] - 0.0).abs() < 1e-9, "{ticks:?}");
+        assert!((ticks.last().unwrap() - 0.8).abs() < 1e-9, "{ticks:?}");
     }
 
     #[test]

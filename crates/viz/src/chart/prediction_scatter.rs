@@ -3,7 +3,7 @@
 //! side of one half; with more it is the probability of the true class.
 //!
 //! Right ones are dots, wrong ones crosses. Marks of one class are spread sideways by the low bits of
-//! their number, so that they do not hide each other; sideways means nothing, and nothing is random.
+//! their number within it, so that they do not hide each other; sideways means nothing, and nothing is random.
 
 use super::frame::{self, Area, Drawn, at, hung, text};
 use crate::svg::{FINE, INK, Svg};
@@ -73,10 +73,10 @@ fn draw_marks(
     classes: &[String],
     pictures: &[Prediction],
 ) -> Drawn<String> {
-    let head = frame::head(area, title, &[], &[])?;
+    let head = frame::head(area, title, &[])?;
     let k = classes.len();
     let mut chart = ChartBuilder::on(area)
-        .margin_top(at(head + 18))
+        .margin_top(at(head + 20))
         .margin_right(at(8))
         .margin_left(at(26))
         .x_label_area_size(at(34))
@@ -126,13 +126,14 @@ fn draw_marks(
 fn marks(pictures: &[Prediction], k: usize, place: impl Fn(f64, f64) -> (i32, i32)) -> String {
     let (mut dots, mut crosses) = (String::new(), String::new());
     let arm = at(3);
-    for (i, picture) in pictures.iter().enumerate() {
-        let shown = if k == 2 { 1 } else { picture.label as usize };
+    let mut seen = vec![0; k];
+    for picture in pictures {
+        let class = picture.label as usize;
+        let nth = seen[class];
+        seen[class] += 1;
+        let shown = if k == 2 { 1 } else { class };
         let p = f64::from(picture.probabilities[shown]).clamp(0.0, 1.0);
-        let (x, y) = place(
-            f64::from(picture.label) + 0.12 + 0.76 * sideways(i as u32),
-            p,
-        );
+        let (x, y) = place(f64::from(picture.label) + 0.12 + 0.76 * sideways(nth), p);
         if picture.is_right() {
             let _ = write!(dots, "M{x} {y}h0");
         } else {

@@ -1,7 +1,7 @@
 //! Each seed's score as a point, the mean and its 95 % interval beside them, one row per arm.
 //! With two or three seeds a bar would hide how little is known; points do not.
 
-use super::frame::{self, Area, Drawn, at, hung, text};
+use super::frame::{self, Area, Axis, Drawn, at, hung, text};
 use crate::svg::{INK, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
@@ -43,7 +43,7 @@ pub fn seed_points(title: &str, axis: &str, arms: &[ArmScores]) -> Result<Svg, V
         label += &format!(" {}: {}.", arm.name, said(arm));
     }
     let height = 84 + 46 * arms.len() as u32;
-    frame::draw(title, &label, (620, height), |area| {
+    frame::draw(title, &label, (470, height), |area| {
         draw_rows(area, title, axis, arms, &shown)?;
         Ok(String::new())
     })
@@ -66,11 +66,11 @@ fn said(arm: &ArmScores) -> String {
     )
 }
 
-fn draw_rows(area: &Area, title: &str, axis: &str, arms: &[ArmScores], shown: &[f64]) -> Drawn<()> {
-    let head = frame::head(area, title, &[], &[])?;
+fn draw_rows(area: &Area, title: &str, name: &str, arms: &[ArmScores], shown: &[f64]) -> Drawn<()> {
+    let head = frame::head(area, title, &[])?;
     let low = shown.iter().copied().fold(f64::INFINITY, f64::min);
     let high = shown.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let (low, high, step) = frame::axis(low, high);
+    let axis = Axis::around(low, high);
     let rows = arms.len() as f64;
     let names_px = arms
         .iter()
@@ -82,8 +82,8 @@ fn draw_rows(area: &Area, title: &str, axis: &str, arms: &[ArmScores], shown: &[
         .margin_right(at(24))
         .margin_left(at(16 + 7 * names_px as u32))
         .x_label_area_size(at(40))
-        .build_cartesian_2d((low..high).step(step), rows..0.0)?;
-    let decimals = frame::decimals(step);
+        .build_cartesian_2d(axis.clone(), rows..0.0)?;
+    let decimals = frame::decimals(axis.step);
     chart
         .configure_mesh()
         .disable_y_mesh()
@@ -94,11 +94,11 @@ fn draw_rows(area: &Area, title: &str, axis: &str, arms: &[ArmScores], shown: &[
         .set_all_tick_mark_size(at(4))
         .label_style(text(frame::TEXT_PX))
         .x_label_formatter(&|v| format!("{v:.decimals$}"))
-        .x_desc(axis)
+        .x_desc(name)
         .draw()?;
     for (i, arm) in arms.iter().enumerate() {
         let (row, colour) = (i as f64 + 0.5, palette::arm(i));
-        let (left, y) = chart.backend_coord(&(low, row));
+        let (left, y) = chart.backend_coord(&(axis.low, row));
         let style = hung(frame::TEXT_PX, HPos::Right, VPos::Center);
         area.draw_text(&frame::short(&arm.name, 24), &style, (left - at(10), y))?;
         if let Some((from, to)) = arm.interval {

@@ -1,7 +1,7 @@
 //! How many pictures of each class stand in train, validation and test: one bar each, with its
 //! count, so that an uneven split is seen before any result is read.
 
-use super::frame::{self, Area, Drawn, at, hung, text};
+use super::frame::{self, Area, Axis, Drawn, Key, at, hung, text};
 use crate::svg::{INK, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
@@ -44,8 +44,8 @@ pub fn split_bars(title: &str, classes: &[String], parts: &[PartCounts]) -> Resu
 }
 
 fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts]) -> Drawn<()> {
-    let names: Vec<&str> = classes.iter().map(String::as_str).collect();
-    let head = frame::head(area, title, &names, &[])?;
+    let keys: Vec<Key> = Key::fills(classes.iter().map(String::as_str), palette::class);
+    let head = frame::head(area, title, &keys)?;
     let most = parts
         .iter()
         .flat_map(|part| &part.counts)
@@ -53,14 +53,13 @@ fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts])
         .max()
         .unwrap_or(0)
         .max(1);
-    let (_, high, step) = frame::axis(0.0, most as f64 * 1.08);
-    let step = step.max(1.0);
+    let axis = Axis::around(0.0, (most as f64 * 1.08).max(5.0));
     let mut chart = ChartBuilder::on(area)
         .margin_top(at(head))
         .margin_right(at(8))
         .x_label_area_size(at(28))
         .y_label_area_size(at(60))
-        .build_cartesian_2d(0.0..parts.len() as f64, (0.0..high).step(step))?;
+        .build_cartesian_2d(0.0..parts.len() as f64, axis.clone())?;
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -77,7 +76,7 @@ fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts])
         for (j, count) in part.counts.iter().enumerate() {
             let left = i as f64 + 0.08 + j as f64 * bar;
             let corners = [(left, 0.0), (left + 0.94 * bar, *count as f64)];
-            chart.draw_series([Rectangle::new(corners, palette::arm(j).filled())])?;
+            chart.draw_series([Rectangle::new(corners, palette::class(j).filled())])?;
             let above = chart.backend_coord(&(left + 0.47 * bar, *count as f64));
             let style = hung(12, HPos::Center, VPos::Bottom);
             // Narrow bars have no room for their counts; the axis and the words still tell them.

@@ -97,7 +97,7 @@ fn the_last_map_is_the_classifiers_weights_by_hand() {
     let model = model("densenet-mini", 1);
     let x = pictures(&[2, 3, 64, 64]);
     let mut taps = model.taps(&["features.norm5"]).unwrap();
-    tch::no_grad(|| model.forward(&x, catscan_models::Mode::Eval, &mut taps));
+    let _ = tch::no_grad(|| model.forward(&x, catscan_models::Mode::Eval, &mut taps));
     let last = taps.get("features.norm5").unwrap();
     let classifier = model
         .weights()

@@ -51,7 +51,7 @@ fn a_strip_of_a_model_has_a_column_for_the_input_and_each_block() {
         rows: vec![row(0), row(1)],
     };
     let image = strip(&[arm], &taps, ScaleRule::EachMap).unwrap();
-    assert_eq!(image.width(), 150 + 7 * 134 + 6);
+    assert_eq!(image.width(), 162 + 7 * 134 + 6);
     let map = &cams.taps[0].maps[0];
     let hot = overlay(&picture, map, map.largest());
     let coloured = hot.pixels().filter(|p| p[0] != p[2]).count();

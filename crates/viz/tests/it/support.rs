@@ -2,7 +2,7 @@
 
 use catscan_models::{Convention, Model, ModelConfig, Pool, Pooling, Precision};
 use catscan_viz::report::{Block, Packed, Page, Section, Table};
-use catscan_viz::{chart, report};
+use catscan_viz::{Svg, chart, report};
 use tch::{Device, Tensor};
 
 pub fn model(name: &str, outputs: i64) -> Model {
@@ -39,11 +39,10 @@ pub fn pictures(shape: &[i64]) -> Tensor {
     Tensor::from_slice(&numbers).view(shape)
 }
 
-/// A page with a block of every kind, in which every text is `text`.
-pub fn page_of(text: &str) -> Page {
+/// A panel of every kind of chart, in which every text is `text`.
+fn panels_of(text: &str) -> Vec<Svg> {
     let s = || text.to_owned();
     let classes = [s(), s()];
-    let image = image::RgbImage::from_pixel(4, 4, image::Rgb([1, 2, 3]));
     let point = chart::EpochPoint {
         epoch: 1,
         train_loss: 0.5,
@@ -69,20 +68,27 @@ pub fn page_of(text: &str) -> Page {
         probabilities: vec![0.3, 0.7],
     };
     let curves = chart::curves(&[arm]).unwrap();
-    let panels = vec![
+    vec![
         curves.loss,
         curves.accuracy,
         chart::seed_points(text, text, &[scores]).unwrap(),
         chart::confusion(text, &classes, &[vec![1, 2], vec![3, 4]]).unwrap(),
         chart::split_bars(text, &classes, &[part]).unwrap(),
         chart::prediction_scatter(text, &classes, &[seen]).unwrap(),
-    ];
+    ]
+}
+
+/// A page with a block of every kind, in which every text is `text`.
+pub fn page_of(text: &str) -> Page {
+    let s = || text.to_owned();
+    let image = image::RgbImage::from_pixel(4, 4, image::Rgb([1, 2, 3]));
     let table = Table {
         caption: s(),
         head: vec![s(), s()],
         rows: vec![vec![s(), s()]],
         numeric: vec![1],
     };
+    let (caption, alt) = (s(), s());
     let picture = Packed::png(&image).unwrap();
     let blocks = vec![
         Block::Paragraph(s()),
@@ -90,12 +96,12 @@ pub fn page_of(text: &str) -> Page {
         Block::Table(table),
         Block::Chart {
             caption: s(),
-            panels,
+            panels: panels_of(text),
         },
         Block::Picture {
-            caption: s(),
+            caption,
             picture,
-            alt: s(),
+            alt,
         },
         Block::Code {
             title: s(),
