@@ -167,7 +167,7 @@ fn draw_panel(
         .draw()?;
     for (i, [train, val]) in lines.iter().enumerate() {
         let colour = palette::arm(i);
-        for (line, shade, width) in [(train, 0.10, DASHED), (val, 0.22, frame::fine(2))] {
+        for (line, shade, width) in [(train, 0.14, DASHED), (val, 0.3, frame::fine(2))] {
             let up = line.iter().map(|s| (s.epoch, s.high));
             let down = line.iter().rev().map(|s| (s.epoch, s.low));
             if line.iter().any(|s| s.high > s.low) {

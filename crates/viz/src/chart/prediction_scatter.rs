@@ -154,9 +154,9 @@ fn marks(pictures: &[Prediction], k: usize, place: impl Fn(f64, f64) -> (i32, i3
     };
     // The more dots, the fainter and smaller, so that their crowding still shows.
     let (width, opacity) = if pictures.len() > 1000 {
-        (3, 0.35)
+        (3, 0.5)
     } else {
-        (5, 0.55)
+        (5, 0.75)
     };
     path(&dots, palette::RIGHT, width, opacity) + &path(&crosses, palette::WRONG, 2, 1.0)
 }
