@@ -218,6 +218,8 @@ fn gather(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::testing::recipe;
 
@@ -239,9 +241,6 @@ mod tests {
         assert_eq!(sizes(&plan(13, 4), 0..4), [4, 4, 5, 4]);
         assert_eq!(sizes(&plan(3, 4), 0..2), [3, 3]);
         assert_eq!(sizes(&plan(5, 4), 0..2), [5, 5]);
-        for (pictures, smallest) in [(12, 4), (14, 2), (13, 4), (3, 3), (5, 4)] {
-            assert!(plan(pictures, 4).smallest_batch() >= smallest.min(pictures));
-        }
         let error = Plan::new(&recipe(), &[7]).unwrap_err();
         assert_eq!(error.exit_code(), 3);
     }
@@ -259,6 +258,20 @@ mod tests {
         for mut met in [first, second] {
             met.sort_unstable();
             assert_eq!(met, (100..113).collect::<Vec<u32>>());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_sizes_a_pass_is_whole_and_no_batch_is_alone(
+            pictures in 2..200usize,
+            batch in 2..70u32,
+        ) {
+            let plan = plan(pictures, batch);
+            let sizes = sizes(&plan, 0..plan.steps_per_pass());
+            prop_assert_eq!(sizes.iter().sum::<usize>(), pictures);
+            prop_assert!(sizes.iter().all(|size| (2..=batch as usize + 1).contains(size)));
+            prop_assert!(sizes.iter().all(|size| *size >= plan.smallest_batch()));
         }
     }
 

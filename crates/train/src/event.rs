@@ -62,8 +62,9 @@ pub enum Event {
         epochs: u32,
         resumed_from: Option<u64>,
     },
-    /// A step was taken. `epoch` counts from 1, `step` is the number of steps taken so far;
-    /// loss and accuracy are those of the epoch until now.
+    /// A step was taken. `epoch` counts from 1, `step` is the number of steps taken so far of the
+    /// `steps_total` this call will take; loss and accuracy are those of the epoch until now.
+    /// `remaining_s` is for the whole run, validations and test included.
     Step {
         epoch: u32,
         epochs: u32,

@@ -139,14 +139,6 @@ mod tests {
     }
 
     #[test]
-    fn the_mask_is_tensorflows() {
-        // crc32c("123456789") = 0xe3069283 is the polynomial's published check value.
-        assert_eq!(crc32c::crc32c(b"123456789"), 0xe306_9283);
-        let rotated = (0xe306_9283u32 >> 15) | (0xe306_9283 << 17);
-        assert_eq!(masked_crc(b"123456789"), rotated.wrapping_add(0xa282_ead8));
-    }
-
-    #[test]
     fn a_restart_leaves_one_file() {
         let folder = tempfile::tempdir().unwrap();
         EventFile::restart(folder.path(), 5, &[]).unwrap();

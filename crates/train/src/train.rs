@@ -117,9 +117,10 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
                 }
                 if job
                     .save_every_steps
-                    .is_some_and(|every| run.state.step % every.max(1) == 0)
+                    .is_some_and(|every| run.state.step.is_multiple_of(every.max(1)))
                 {
                     run.save(watch)?;
+                    clock = Instant::now();
                 }
             }
             run.close_epoch(job, watch)?;

@@ -1,0 +1,103 @@
+//! Trains densenet-mini on drawn cats and dogs for one epoch, in a temporary folder, and prints
+//! what the run recorded: `cargo run --release -p catscan-train --example train_mini`.
+
+use catscan_data::{BadImages, DataConfig, Dataset, Filter, SplitRule};
+use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
+use catscan_train::{Event, Job, Recipe, RunRecord, Schedule, Semantics, Sgd, Watch, train};
+use tch::Device;
+
+/// Prints a line for what is worth one.
+struct Printer;
+
+impl Watch for Printer {
+    fn on_event(&mut self, event: &Event) {
+        match event {
+            Event::Step {
+                step,
+                steps_total,
+                loss,
+                images_per_s,
+                remaining_s,
+                ..
+            } => println!(
+                "step {step}/{steps_total}: loss {loss:.3}, {images_per_s:.0} images/s, \
+                 {remaining_s:.0} s left"
+            ),
+            Event::Warning { text } => println!("warning: {text}"),
+            _ => {}
+        }
+    }
+}
+
+fn recipe() -> Recipe {
+    Recipe {
+        model: ModelConfig {
+            name: "densenet-mini".into(),
+            pooling: Pooling::densenet(Pool::Avg, Pool::Avg),
+            convention: Convention::Torchvision,
+            in_channels: 3,
+            outputs: 1,
+            precision: Precision::Fp32,
+        },
+        data: DataConfig {
+            source: "critters:500".into(),
+            size_px: 32,
+            filter: Filter::Box,
+            split: SplitRule {
+                ratio: [17, 4, 4],
+                seed: 0,
+            },
+            bad_images: BadImages::Fail,
+            normalize: None,
+        },
+        augment: None,
+        optimizer: Sgd {
+            lr: 0.1,
+            momentum: 0.9,
+            nesterov: false,
+            weight_decay: 0.0,
+            semantics: Semantics::Pytorch,
+        },
+        schedule: Schedule::Cosine {
+            warmup_steps: 5,
+            end_fraction: 0.0,
+        },
+        batch: 16,
+        epochs: 1,
+        steps_per_epoch: None,
+        validation_steps: None,
+        seed: 1,
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let recipe = recipe();
+    let dataset = Dataset::open(&recipe.data, &folder.path().join("cache"), &())?;
+    let job = Job {
+        recipe: &recipe,
+        dataset: &dataset,
+        device: Device::Cpu,
+        folder: &folder.path().join("run"),
+        max_steps: None,
+        save_every_steps: None,
+        allow_inexact_resume: false,
+        experiment: "example".into(),
+        arm: "avg".into(),
+        command: std::env::args().collect(),
+    };
+    train(&job, &mut Printer)?;
+    let record = RunRecord::read(job.folder)?;
+    for epoch in &record.epochs {
+        println!("{epoch:#?}");
+    }
+    let test = record.test.as_ref().ok_or("the run has no test record")?;
+    println!(
+        "{} test pictures: accuracy {:.3}, loss {:.3}",
+        test.pictures.len(),
+        test.accuracy,
+        test.loss
+    );
+    println!("weights: {}", record.weights_path()?.display());
+    Ok(())
+}

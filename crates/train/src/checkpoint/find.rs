@@ -1,0 +1,151 @@
+//! Finding the checkpoint to go on from: the newest whose files hash as its manifest says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use safetensors::tensor::{Dtype, SafeTensors};
+use tch::{Device, Tensor};
+
+use super::{
+    FileEntry, MANIFEST_FILE, Manifest, OPTIMIZER_FILE, STATE_FILE, State, VELOCITY, WEIGHTS_FILE,
+    folder,
+};
+use crate::error::TrainError;
+use crate::sgd::Velocity;
+use crate::storage::{TEMPORARY, read_json, remove_leftovers};
+
+/// A checkpoint that does not verify is renamed to this and its step, so that it neither counts
+/// nor is lost.
+const DAMAGED: &str = "damaged-";
+
+/// The `step-N` folders, oldest first.
+pub(super) fn steps(all: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(all)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let step = name.to_str().and_then(|name| name.strip_prefix("step-"));
+        if let Some(step) = step.and_then(|step| step.parse().ok()) {
+            found.push((step, entry.path()));
+        }
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// The newest checkpoint that verifies. Newer ones that do not are set aside and `warn` hears of
+/// each. For the holder of the run's lock only.
+pub fn newest(run: &Path, warn: &mut dyn FnMut(String)) -> Result<Option<PathBuf>, TrainError> {
+    let all = folder(run);
+    if !all.is_dir() {
+        return Ok(None);
+    }
+    let failed = |error| TrainError::storage(&all, 0, error);
+    restore_old(&all)
+        .and_then(|()| remove_leftovers(&all))
+        .map_err(failed)?;
+    for (step, path) in steps(&all).map_err(failed)?.into_iter().rev() {
+        let Err(error) = verify(&path) else {
+            return Ok(Some(path));
+        };
+        let aside = all.join(format!("{DAMAGED}step-{step}"));
+        let _ = fs::remove_dir_all(&aside);
+        fs::rename(&path, &aside).map_err(failed)?;
+        warn(format!(
+            "{error}; set aside as {}, trying the one before",
+            aside.display()
+        ));
+    }
+    Ok(None)
+}
+
+/// A process may have died in [`replace`], between the two renames: then the old one is whole.
+fn restore_old(all: &Path) -> std::io::Result<()> {
+    let old = all.join(format!("{TEMPORARY}old"));
+    let Ok(text) = fs::read_to_string(old.join(MANIFEST_FILE)) else {
+        return Ok(());
+    };
+    let Ok(manifest) = serde_json::from_str::<Manifest>(&text) else {
+        return Ok(());
+    };
+    let path = all.join(format!("step-{}", manifest.step));
+    if path.exists() {
+        Ok(())
+    } else {
+        fs::rename(old, path)
+    }
+}
+
+/// The newest checkpoint of a run that somebody else may be writing: it must verify, nothing is
+/// set aside.
+pub fn newest_intact(run: &Path) -> Result<PathBuf, TrainError> {
+    let all = folder(run);
+    let found = steps(&all).unwrap_or_default();
+    let Some((_, path)) = found.into_iter().next_back() else {
+        return Err(checkpoint_error(&all, "no checkpoint here".into()));
+    };
+    verify(&path)?;
+    Ok(path)
+}
+
+/// Checks size and hash of every file. Returns nothing but the trust in them.
+pub fn verify(path: &Path) -> Result<(), TrainError> {
+    let damaged = |reason: String| checkpoint_error(path, reason);
+    let manifest: Manifest =
+        read_json(&path.join(MANIFEST_FILE)).map_err(|error| damaged(error.to_string()))?;
+    for name in [WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE] {
+        let Some(want) = manifest.files.get(name) else {
+            return Err(damaged(format!("{name} is missing from {MANIFEST_FILE}")));
+        };
+        let got = FileEntry::of(&path.join(name))
+            .map_err(|error| damaged(format!("{name} cannot be read ({error})")))?;
+        if got.bytes != want.bytes {
+            return Err(damaged(format!(
+                "{name} has {} bytes, want {}",
+                got.bytes, want.bytes
+            )));
+        }
+        if got.blake3 != want.blake3 {
+            let (got, want) = (&got.blake3[..16], &want.blake3[..16.min(want.blake3.len())]);
+            return Err(damaged(format!("{name} hashes to {got}…, want {want}…")));
+        }
+    }
+    Ok(())
+}
+
+/// The state of a checkpoint that was verified.
+pub fn read_state(path: &Path) -> Result<State, TrainError> {
+    read_json(&path.join(STATE_FILE))
+}
+
+/// The velocity of a checkpoint that was verified, for `numbers` trainable numbers.
+pub fn read_velocity(path: &Path, numbers: i64, device: Device) -> Result<Velocity, TrainError> {
+    let file = path.join(OPTIMIZER_FILE);
+    let damaged = |reason: String| checkpoint_error(&file, reason);
+    let bytes = fs::read(&file).map_err(|error| damaged(error.to_string()))?;
+    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
+    let view = tensors
+        .tensor(VELOCITY)
+        .map_err(|error| damaged(error.to_string()))?;
+    if view.dtype() != Dtype::F32 || view.shape() != [numbers as usize] {
+        let (dtype, shape) = (view.dtype(), view.shape());
+        return Err(damaged(format!(
+            "{VELOCITY} is {dtype:?} {shape:?}, want F32 [{numbers}]"
+        )));
+    }
+    let values: Vec<f32> = view
+        .data()
+        .chunks_exact(4)
+        .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
+        .collect();
+    Ok(Velocity::from_flat(
+        Tensor::from_slice(&values).to_device(device),
+    ))
+}
+
+fn checkpoint_error(path: &Path, reason: String) -> TrainError {
+    TrainError::Checkpoint {
+        path: path.to_path_buf(),
+        reason,
+    }
+}

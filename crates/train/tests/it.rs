@@ -1,0 +1,14 @@
+//! The crate from outside: whole runs on drawings of 32 px, broken in every way a run can break.
+
+#[path = "it/common.rs"]
+mod common;
+#[path = "it/faults.rs"]
+mod faults;
+#[path = "it/goldens.rs"]
+mod goldens;
+#[path = "it/killed.rs"]
+mod killed;
+#[path = "it/records.rs"]
+mod records;
+#[path = "it/resume.rs"]
+mod resume;

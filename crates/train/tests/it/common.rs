@@ -1,0 +1,171 @@
+//! What the tests share: one recipe, one data set, one way to run it.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use catscan_data::{Augment, BadImages, DataConfig, Dataset, Filter, Shear, SplitRule};
+use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
+use catscan_train::{
+    EpochRecord, Event, Job, Outcome, Recipe, Schedule, Semantics, Sgd, Signal, TrainError, Watch,
+    train,
+};
+use tch::Device;
+
+/// 68 drawings to train on, so 9 steps of 8 a pass, the last one short (4).
+pub const STEPS_PER_EPOCH: u64 = 9;
+
+/// densenet-mini on 100 drawings of 32 px for two epochs: about a second.
+pub fn recipe() -> Recipe {
+    Recipe {
+        model: ModelConfig {
+            name: "densenet-mini".into(),
+            pooling: Pooling::densenet(Pool::Avg, Pool::Max),
+            convention: Convention::Torchvision,
+            in_channels: 3,
+            outputs: 1,
+            precision: Precision::Fp32,
+        },
+        data: DataConfig {
+            source: "critters:100".into(),
+            size_px: 32,
+            filter: Filter::Nearest,
+            split: SplitRule {
+                ratio: [17, 4, 4],
+                seed: 0,
+            },
+            bad_images: BadImages::Fail,
+            normalize: None,
+        },
+        augment: Some(Augment {
+            rotation_deg: 20.0,
+            shear: Shear::Degrees(0.2),
+            zoom: 0.1,
+            horizontal_flip: true,
+        }),
+        optimizer: Sgd {
+            lr: 0.05,
+            momentum: 0.9,
+            nesterov: false,
+            weight_decay: 1e-4,
+            semantics: Semantics::Pytorch,
+        },
+        schedule: Schedule::Cosine {
+            warmup_steps: 3,
+            end_fraction: 0.0,
+        },
+        batch: 8,
+        epochs: 2,
+        steps_per_epoch: None,
+        validation_steps: None,
+        seed: 1,
+    }
+}
+
+/// Where the drawn pictures are kept between test runs.
+pub fn cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("train-cache")
+}
+
+/// The drawings of [`recipe`], drawn once.
+pub fn dataset() -> &'static Dataset {
+    static DATASET: OnceLock<Dataset> = OnceLock::new();
+    DATASET.get_or_init(|| Dataset::open(&recipe().data, &cache(), &()).expect("critters open"))
+}
+
+pub fn job<'a>(recipe: &'a Recipe, folder: &'a Path) -> Job<'a> {
+    Job {
+        recipe,
+        dataset: dataset(),
+        device: Device::Cpu,
+        folder,
+        max_steps: None,
+        save_every_steps: None,
+        allow_inexact_resume: false,
+        experiment: "test".into(),
+        arm: "only".into(),
+        command: vec!["cargo".into(), "test".into()],
+    }
+}
+
+/// Keeps every event; stops when told to.
+#[derive(Default)]
+pub struct Watcher {
+    pub events: Vec<Event>,
+    /// Asks to stop once an event makes this true.
+    pub stop_at: Option<fn(&Event) -> bool>,
+    stop: bool,
+}
+
+impl Watcher {
+    pub fn stopping(stop_at: fn(&Event) -> bool) -> Watcher {
+        Watcher {
+            stop_at: Some(stop_at),
+            ..Watcher::default()
+        }
+    }
+
+    pub fn warnings(&self) -> Vec<&str> {
+        let mut found = Vec::new();
+        for event in &self.events {
+            if let Event::Warning { text } = event {
+                found.push(text.as_str());
+            }
+        }
+        found
+    }
+
+    pub fn resumed_from(&self) -> Option<u64> {
+        self.events.iter().find_map(|event| match event {
+            Event::Started { resumed_from, .. } => *resumed_from,
+            _ => None,
+        })
+    }
+}
+
+impl Watch for Watcher {
+    fn on_event(&mut self, event: &Event) {
+        self.stop |= self.stop_at.is_some_and(|stop_at| stop_at(event));
+        self.events.push(event.clone());
+    }
+
+    fn should_stop(&mut self) -> Option<Signal> {
+        self.stop.then_some(Signal::Terminate)
+    }
+}
+
+/// Trains in one thread, so that results are bitwise equal whatever else this machine does.
+pub fn run(job: &Job, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
+    tch::set_num_threads(1);
+    train(job, watch)
+}
+
+/// The newest checkpoint of a run.
+pub fn newest(folder: &Path) -> PathBuf {
+    let mut warn = |text| panic!("{text}");
+    catscan_train::checkpoint::newest(folder, &mut warn)
+        .unwrap()
+        .expect("a checkpoint")
+}
+
+/// Weights and velocity of the newest checkpoint, as bytes.
+pub fn tensors(folder: &Path) -> (Vec<u8>, Vec<u8>) {
+    let newest = newest(folder);
+    let read = |name| std::fs::read(newest.join(name)).unwrap();
+    (read("weights.safetensors"), read("optimizer.safetensors"))
+}
+
+/// `metrics.jsonl` without what a clock says.
+pub fn metrics(folder: &Path) -> Vec<EpochRecord> {
+    let text = std::fs::read_to_string(folder.join("metrics.jsonl")).unwrap();
+    let timeless = |line| {
+        let record: EpochRecord = serde_json::from_str(line).unwrap();
+        EpochRecord {
+            images_per_s: 0.0,
+            seconds: 0.0,
+            seconds_waiting_for_data: 0.0,
+            unix_s: 0.0,
+            ..record
+        }
+    };
+    text.lines().map(timeless).collect()
+}

@@ -1,0 +1,162 @@
+//! Our arithmetic and our bytes against those of the tools they imitate.
+
+use std::process::Command;
+
+use catscan_train::sgd::Velocity;
+use catscan_train::tensorboard::EventFile;
+use catscan_train::{Anneal, EpochRecord, Schedule, Semantics, Sgd};
+use serde_json::Value;
+use tch::{Device, Tensor};
+
+fn golden(text: &str) -> Value {
+    let value: Value = serde_json::from_str(text).unwrap();
+    println!("{}", value["made_by"]);
+    value
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|number| number.as_f64().unwrap())
+        .collect()
+}
+
+#[test]
+fn ten_steps_are_torchs() {
+    let golden = golden(include_str!("../golden/sgd.json"));
+    let start = numbers(&golden["start"]);
+    for case in golden["sgd"].as_array().unwrap() {
+        let sgd = Sgd {
+            lr: 1.0,
+            momentum: case["momentum"].as_f64().unwrap(),
+            nesterov: case["nesterov"].as_bool().unwrap(),
+            weight_decay: case["weight_decay"].as_f64().unwrap(),
+            semantics: Semantics::Pytorch,
+        };
+        let mut first = 0;
+        let parameters: Vec<Tensor> = golden["shapes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|shape| {
+                let shape: Vec<i64> = numbers(shape).iter().map(|&size| size as i64).collect();
+                let length = shape.iter().product::<i64>() as usize;
+                let part: Vec<f32> = start[first..first + length]
+                    .iter()
+                    .map(|&x| x as f32)
+                    .collect();
+                first += length;
+                Tensor::from_slice(&part).view(shape.as_slice())
+            })
+            .collect();
+        let mut velocity = Velocity::zeros(start.len() as i64, Device::Cpu);
+        for (step, want) in case["after"].as_array().unwrap().iter().enumerate() {
+            let gradient: Vec<f32> = (0..start.len())
+                .map(|i| ((1 + i + 3 * step) as f64).sin() as f32)
+                .collect();
+            let lr = 0.1 / (1 + step) as f64;
+            sgd.step(
+                &parameters,
+                Tensor::from_slice(&gradient),
+                &mut velocity,
+                lr,
+            );
+            let got = Vec::<f32>::try_from(catscan_train::sgd::flatten(&parameters)).unwrap();
+            for (got, want) in got.iter().zip(numbers(want)) {
+                // Ours is 32-bit, the golden 64-bit; ten steps of numbers near 1 round to this.
+                assert!(
+                    (f64::from(*got) - want).abs() < 1e-6,
+                    "{sgd:?} {step}: {got} {want}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn one_cycle_is_torchs() {
+    let golden = golden(include_str!("../golden/sgd.json"));
+    for case in golden["one_cycle"].as_array().unwrap() {
+        let anneal = if case["anneal"] == "linear" {
+            Anneal::Linear
+        } else {
+            Anneal::Cosine
+        };
+        let rise_fraction = case["rise_fraction"].as_f64().unwrap();
+        let (start_divisor, end_divisor) = (20.0, 100.0);
+        let schedule = Schedule::OneCycle {
+            rise_fraction,
+            start_divisor,
+            end_divisor,
+            anneal,
+        };
+        let steps = case["steps"].as_u64().unwrap();
+        for (step, want) in numbers(&case["lr"]).into_iter().enumerate() {
+            let got = schedule.lr(0.4, step as u64, steps);
+            assert!(
+                (got - want).abs() < 1e-12,
+                "{schedule:?} step {step}: {got}, want {want}"
+            );
+        }
+    }
+}
+
+/// The two epochs of the golden.
+fn epochs(golden: &Value) -> Vec<EpochRecord> {
+    let epoch = |(number, epoch): (usize, &Value)| EpochRecord {
+        epoch: number as u32 + 1,
+        step: epoch["step"].as_u64().unwrap(),
+        lr: golden["lr"].as_f64().unwrap(),
+        train_loss: epoch["loss"][0].as_f64().unwrap(),
+        train_accuracy: epoch["accuracy"][0].as_f64().unwrap(),
+        val_loss: epoch["loss"][1].as_f64().unwrap(),
+        val_accuracy: epoch["accuracy"][1].as_f64().unwrap(),
+        images_per_s: golden["images_per_s"].as_f64().unwrap(),
+        seconds: 0.0,
+        seconds_waiting_for_data: 0.0,
+        unix_s: epoch["unix_s"].as_f64().unwrap(),
+    };
+    golden["epochs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .enumerate()
+        .map(epoch)
+        .collect()
+}
+
+#[test]
+fn event_files_are_tensorboards_to_the_byte() {
+    let golden = golden(include_str!("../golden/tensorboard.json"));
+    let folder = tempfile::tempdir().unwrap();
+    let records = epochs(&golden);
+    let started_s = golden["started_s"].as_u64().unwrap();
+    // One epoch from before a stop, one appended after it.
+    let mut events = EventFile::restart(folder.path(), started_s, &records[..1]).unwrap();
+    events.append(&records[1]).unwrap();
+    let path = folder.path().join("events.out.tfevents.1700000000.catscan");
+    let bytes = std::fs::read(&path).unwrap();
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(hex, golden["hex"].as_str().unwrap());
+
+    let python = std::env::var("CATSCAN_PYTHON").unwrap_or_else(|_| "python3".into());
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../scripts/golden/event_file.py"
+    );
+    let output = Command::new(&python)
+        .args([script, "--read"])
+        .arg(&path)
+        .output();
+    let Some(output) = output.ok().filter(|output| output.status.success()) else {
+        println!("skipped reading it back: {python} has no tensorboard (set CATSCAN_PYTHON)");
+        return;
+    };
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(found.as_array().unwrap().len(), 12);
+    assert_eq!(found[6][0], "loss/train");
+    assert_eq!(found[6][1], 300);
+    assert!((found[6][2].as_f64().unwrap() - 0.4).abs() < 1e-6);
+}
