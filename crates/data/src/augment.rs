@@ -4,8 +4,12 @@
 //! With (x, y) = (column, row) measured from the picture's centre, input = M · output and
 //! `M = [[cos θ, −sin θ], [sin θ, cos θ]] · [[1, −sin φ], [0, cos φ]] · diag(zx, zy)`,
 //! θ ~ U(−r, r), φ ~ U(−s, s), zx, zy ~ U(1 − z, 1 + z) independently; a flip (p = 0.5) comes after
-//! the affine, so it is the rightmost factor diag(−1, 1). Read in keras-preprocessing 1.1.2,
-//! `apply_affine_transform`; a golden made by it stands in `tests/golden/keras_augment.json`.
+//! the affine, so it is the rightmost factor diag(−1, 1). Read in Keras' `apply_affine_transform`;
+//! a golden made by it stands in `tests/golden/keras_augment.json`. The older package
+//! keras-preprocessing 1.1.2 writes the same matrices in (row, column) coordinates and turns about
+//! a point one pixel down and right of the centre: the same rotations and zooms in distribution,
+//! shears along the other axis, and a shift of less than a pixel, which later Keras took for the
+//! mistake it is. We follow later Keras.
 //!
 //! What we do differently: draws come from [`crate::draw`], not from numpy's global state, and a
 //! whole batch is transformed at once by `grid_sampler` (bilinear, border), which for square
@@ -23,9 +27,11 @@ use crate::error::DataError;
 pub struct Augment {
     /// θ is drawn within ± this many degrees.
     pub rotation_deg: f64,
+    /// φ is drawn within ± this.
     pub shear: Shear,
     /// Each axis is scaled by a factor within 1 ± this.
     pub zoom: f64,
+    /// Mirrored left to right with probability one half.
     pub horizontal_flip: bool,
 }
 
@@ -34,7 +40,9 @@ pub struct Augment {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shear {
+    /// Today's Keras.
     Degrees(f64),
+    /// The older recipes.
     Radians(f64),
 }
 
@@ -56,10 +64,15 @@ pub struct Affine(pub [f32; 6]);
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Draw {
+    /// θ
     pub rotation_rad: f64,
+    /// φ
     pub shear_rad: f64,
+    /// zx: above 1 shows more of the picture, so things look narrower.
     pub zoom_x: f64,
+    /// zy
     pub zoom_y: f64,
+    /// Mirrored left to right, after the affine.
     pub flip: bool,
 }
 

@@ -8,14 +8,19 @@ use crate::error::DataError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
+    /// Weights are fitted to these, augmented.
     Train,
+    /// Watched while training, never augmented.
     Val,
+    /// Kept for the one final evaluation.
     Test,
 }
 
 impl Part {
+    /// In the order of [`SplitRule::ratio`].
     pub const ALL: [Part; 3] = [Part::Train, Part::Val, Part::Test];
 
+    /// `train`, `val` or `test`.
     pub fn name(self) -> &'static str {
         match self {
             Part::Train => "train",
@@ -35,8 +40,11 @@ pub struct DataConfig {
     /// Side of the square every picture is squashed to, in pixels; aspect is ignored, as in the
     /// published study.
     pub size_px: u32,
+    /// How pictures come to that size.
     pub filter: Filter,
+    /// Who trains on what.
     pub split: SplitRule,
+    /// What to do with pictures that cannot be read.
     pub bad_images: BadImages,
     /// Applied after the division by 255; `None` leaves values in 0..1.
     pub normalize: Option<Normalize>,
@@ -59,6 +67,7 @@ pub enum Filter {
 }
 
 impl Filter {
+    /// The recipe's word for it.
     pub fn name(self) -> &'static str {
         match self {
             Filter::Nearest => "nearest",
@@ -77,6 +86,7 @@ impl Filter {
 pub struct SplitRule {
     /// train : val : test. The published study's is 17:4:4.
     pub ratio: [u32; 3],
+    /// Deals the pictures out; see [`crate::split`].
     pub seed: u64,
 }
 
@@ -84,7 +94,9 @@ pub struct SplitRule {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum BadImages {
+    /// Stop, and list them.
     Fail,
+    /// Go on without them, and list them.
     Skip,
 }
 
@@ -92,7 +104,9 @@ pub enum BadImages {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalize {
+    /// Of each channel, on the scale 0..1.
     pub mean: [f32; 3],
+    /// Of each channel, on the scale 0..1; above 0.
     pub std: [f32; 3],
 }
 

@@ -20,9 +20,11 @@ pub struct Sample {
 
 /// `Sync`: batches may be gathered on any thread.
 pub struct Dataset {
+    /// Class names by label.
     pub classes: Vec<String>,
     /// By class, then by name in natural order; pictures that could not be read are not here.
     pub samples: Vec<Sample>,
+    /// Who trains on what.
     pub split: Split,
     /// Pictures that could not be read, with the reason.
     pub rejected: Vec<Rejected>,
@@ -32,6 +34,7 @@ pub struct Dataset {
     pub digest: String,
     /// These are drawings, not photographs; reports say so in their first line.
     pub drawings: bool,
+    /// Side of every picture, in pixels.
     pub size_px: u32,
     config: DataConfig,
     cache: Cache,
@@ -94,6 +97,7 @@ impl Dataset {
         self.cache.evidence(i)
     }
 
+    /// Labels of samples, in the order asked for; what a loss wants.
     pub fn labels(&self, indices: &[u32]) -> Vec<i64> {
         indices
             .iter()
@@ -111,10 +115,12 @@ impl Dataset {
         bytes
     }
 
+    /// What batches are normalised by, if the recipe says so.
     pub fn normalize(&self) -> Option<&Normalize> {
         self.config.normalize.as_ref()
     }
 
+    /// What it was opened with.
     pub fn config(&self) -> &DataConfig {
         &self.config
     }

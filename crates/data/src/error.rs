@@ -9,7 +9,9 @@ use thiserror::Error;
 /// A picture that was found and not used, and why. Listed in `split.json` and in the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
+    /// The picture's, as in [`crate::Sample`].
     pub name: String,
+    /// Why not, in words.
     pub reason: String,
 }
 
@@ -17,7 +19,9 @@ pub struct Rejected {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{name}: {reason}")]
 pub struct BadImage {
+    /// The picture's, for the message.
     pub name: String,
+    /// Why not, in words.
     pub reason: String,
     /// True if the bytes could not be had at all (permissions, a file that vanished): trying again
     /// may help, so such a refusal is never remembered in the cache.
@@ -25,6 +29,7 @@ pub struct BadImage {
 }
 
 impl BadImage {
+    /// The bytes are there, and they are no whole picture.
     pub fn new(name: &str, reason: impl Into<String>) -> BadImage {
         BadImage {
             name: name.into(),
@@ -33,6 +38,7 @@ impl BadImage {
         }
     }
 
+    /// The bytes could not be had.
     pub fn unreadable(name: &str, reason: impl Into<String>) -> BadImage {
         BadImage {
             name: name.into(),
@@ -47,7 +53,12 @@ impl BadImage {
     }
 }
 
+/// An error of this crate; the message holds all of it.
 #[derive(Debug, Error)]
+#[allow(
+    missing_docs,
+    reason = "each variant's message says what it and its fields are"
+)]
 pub enum DataError {
     #[error("data.{key}: {value} is not possible, want {want}")]
     Config {

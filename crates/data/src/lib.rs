@@ -12,7 +12,7 @@
 //! | all together | [`dataset`] | [`Dataset::open`], what the other crates use |
 //! | chance | [`draw`], [`order`] | every draw is a function of (seed, epoch, sample, purpose) |
 //! | augmentation | [`augment`] | Keras' affine draws; applied to a whole batch at once |
-//! | batches | [`batch`] | u8 gather to `[N, 3, H, W]` tensors (feature `tch`) |
+//! | batches | `batch` | u8 gather to `[N, 3, H, W]` tensors (feature `tch`) |
 //!
 //! Without the feature `tch` the crate lists, decodes, splits and caches, and needs no libtorch.
 

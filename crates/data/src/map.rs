@@ -11,7 +11,7 @@ pub(crate) fn map(file: &File) -> io::Result<Mmap> {
     // underneath would end this one with a signal. Caches are only ever replaced by renaming; for
     // an archive of the user's, that risk is accepted: the alternative is one lock or one file
     // handle a thread.
-    #[allow(unsafe_code)]
+    #[allow(unsafe_code, reason = "memmap2 has no other call; see above")]
     unsafe {
         Mmap::map(file)
     }

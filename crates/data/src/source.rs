@@ -16,11 +16,14 @@ use crate::progress::Progress;
 pub struct SourceRow {
     /// What stands before the colon of `--data`.
     pub name: &'static str,
+    /// How to write it on the command line.
     pub usage: &'static str,
+    /// One line for help and docs.
     pub about: &'static str,
     open: fn(&Request) -> Result<Box<dyn Source>, DataError>,
 }
 
+/// Every source there is. Help, errors and tests loop over it.
 pub static SOURCES: &[SourceRow] = &[
     SourceRow {
         name: "critters",

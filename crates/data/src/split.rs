@@ -19,12 +19,16 @@ use crate::error::Rejected;
 /// Sample indices by part, ascending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Split {
+    /// Fitted to.
     pub train: Vec<u32>,
+    /// Watched.
     pub val: Vec<u32>,
+    /// Kept for the end.
     pub test: Vec<u32>,
 }
 
 impl Split {
+    /// The samples of one part.
     pub fn part(&self, part: Part) -> &[u32] {
         match part {
             Part::Train => &self.train,
@@ -114,13 +118,19 @@ fn shares(n: usize, ratio: [u64; 3]) -> [usize; 3] {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitRecord {
+    /// As the recipe names it.
     pub source: String,
     /// Of class names and of every picture's name, label and bytes; the same wherever they lie.
     pub digest: String,
+    /// How it was dealt out.
     pub rule: SplitRule,
+    /// Class names by label.
     pub classes: Vec<String>,
+    /// Names of the training pictures.
     pub train: Vec<String>,
+    /// Names of the validation pictures.
     pub val: Vec<String>,
+    /// Names of the test pictures.
     pub test: Vec<String>,
     /// Pictures that could not be used, with the reason.
     pub rejected: Vec<Rejected>,
