@@ -16,23 +16,35 @@ const SEED: u64 = 1;
 
 fn main() -> Result<(), DataError> {
     let config = DataConfig {
-        source: std::env::args().nth(1).unwrap_or_else(|| "critters:500".into()),
+        source: std::env::args()
+            .nth(1)
+            .unwrap_or_else(|| "critters:500".into()),
         size_px: 32,
         filter: Filter::Bilinear,
-        split: SplitRule { ratio: [17, 4, 4], seed: 0 },
+        split: SplitRule {
+            ratio: [17, 4, 4],
+            seed: 0,
+        },
         bad_images: BadImages::Skip,
         normalize: None,
     };
     let set = Dataset::open(&config, &catscan_data::default_cache_dir(), &())?;
     println!("{set:#?}");
     let shear = Shear::Degrees(0.2);
-    let augment = Augment { rotation_deg: 10.0, shear, zoom: 0.1, horizontal_flip: true };
+    let augment = Augment {
+        rotation_deg: 10.0,
+        shear,
+        zoom: 0.1,
+        horizontal_flip: true,
+    };
 
     let vars = nn::VarStore::new(Device::Cpu);
     let inputs = i64::from(config.size_px).pow(2) * 3;
     let classes = set.classes.len() as i64;
     let net = nn::linear(vars.root(), inputs, classes, Default::default());
-    let mut optimizer = nn::Sgd::default().build(&vars, 0.01).expect("a fresh optimiser");
+    let mut optimizer = nn::Sgd::default()
+        .build(&vars, 0.01)
+        .expect("a fresh optimiser");
 
     let train = set.split.part(Part::Train);
     for epoch in 0..3 {
@@ -50,11 +62,15 @@ fn main() -> Result<(), DataError> {
         }
         // Validation pictures are never augmented.
         let val = set.split.part(Part::Val);
-        let logits = no_grad(|| {
-            net.forward(&set.batch(val, Device::Cpu).contiguous().flatten(1, -1))
-        });
-        let right = logits.argmax(-1, false).eq_tensor(&Tensor::from_slice(&set.labels(val)));
-        let accuracy = right.to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
+        let logits =
+            no_grad(|| net.forward(&set.batch(val, Device::Cpu).contiguous().flatten(1, -1)));
+        let right = logits
+            .argmax(-1, false)
+            .eq_tensor(&Tensor::from_slice(&set.labels(val)));
+        let accuracy = right
+            .to_kind(Kind::Float)
+            .mean(Kind::Float)
+            .double_value(&[]);
         println!("epoch {epoch}: loss {last_loss:.3}, validation accuracy {accuracy:.3}");
     }
     Ok(())
