@@ -14,6 +14,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use catscan_data::{DataConfig, Dataset, default_cache_dir};
 use catscan_torch_ext::DeviceSpec;
+use catscan_train::storage::write_atomic;
 use serde::Serialize;
 
 use crate::progress::Stages;
@@ -43,31 +44,21 @@ pub fn print_json(value: &impl Serialize) -> Result<()> {
     Ok(())
 }
 
-/// Writes a whole file or leaves what was there: a temporary file beside it, then a rename.
+/// Writes a whole file or leaves what was there; makes its folder.
 ///
 /// # Errors
 /// Where the folder cannot be written; exit code 7.
 pub fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
-    let write = || {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(folder)?;
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        std::io::Write::write_all(&mut file, contents)?;
-        file.as_file().sync_all()?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|error: std::io::Error| {
-        let size = contents.len();
+    let path = std::path::absolute(path).context("finding the current folder")?;
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let message = "cannot be made; make room or name another folder";
         Refusal::new(
             STORAGE,
-            format!(
-                "{}: {size} bytes could not be written ({error}); make room or name another folder",
-                path.display()
-            ),
+            format!("{}: {message} ({error})", folder.display()),
         )
-        .into()
-    })
+    })?;
+    Ok(write_atomic(&path, contents)?)
 }
 
 /// This process's command line, for the records.

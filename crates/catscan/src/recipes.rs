@@ -137,7 +137,11 @@ pub fn full() -> Recipe {
     }
 }
 
-/// The first look: minutes on two CPU cores. Everything small, the schedule steep.
+/// The first look: minutes on two CPU cores. Small pictures, few epochs, a steep schedule.
+///
+/// The learning rate is the one at which **both** arms learn from this few steps. At 0.03 (batch 20)
+/// average pooling reached 95 % on critters while max pooling in the head stayed near 58 %: only
+/// one place of each map gets a gradient, so it needs gentler steps or more of them.
 pub fn quick() -> Recipe {
     let base = full();
     Recipe {
@@ -146,22 +150,22 @@ pub fn quick() -> Recipe {
             ..base.data
         },
         augment: Some(Augment {
-            rotation_deg: 10.0,
+            rotation_deg: 0.0,
             shear: Shear::Degrees(0.0),
-            zoom: 0.1,
+            zoom: 0.0,
             horizontal_flip: true,
         }),
         optimizer: Sgd {
-            lr: 0.03,
+            lr: 0.01,
             ..base.optimizer
         },
         schedule: Schedule::OneCycle {
-            rise_fraction: 0.3,
-            start_divisor: 10.0,
-            end_divisor: 100.0,
+            rise_fraction: 0.25,
+            start_divisor: 25.0,
+            end_divisor: 1000.0,
             anneal: Anneal::Cosine,
         },
-        batch: 25,
+        batch: 16,
         epochs: 6,
         ..base
     }

@@ -129,7 +129,7 @@ pub fn run(args: &Args) -> Result<u8> {
         allow_inexact_resume: args.allow_inexact_resume,
     };
     eprintln!(
-        "{} cells, {jobs} at once, {threads} threads each",
+        "{} cells, {jobs} at once, threads of each: {threads}",
         cells.len()
     );
     let stop = Stop::on_signals().context("handling signals")?;
@@ -344,7 +344,7 @@ fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> 
         print_json(&study)?;
     } else {
         println!("\n{}\n", study.request.question);
-        println!("{}", print::arms(&study));
+        println!("{}\n{}\n", print::arms(&study), print::UNDER_ARMS);
         study
             .notices
             .iter()

@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<u8> {
     match args.json {
         true => print_json(&study)?,
         false => {
-            println!("{}", print::arms(&study));
+            println!("{}\n{}\n", print::arms(&study), print::UNDER_ARMS);
             study.answer.iter().for_each(|answer| println!("{answer}"));
         }
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use anyhow::{Context, Result};
+use catscan_data::{Dataset, default_cache_dir};
 use catscan_torch_ext::{DeviceSpec, cpu};
 use catscan_train::{Event, Job, Outcome, Recipe, Signal, Watch, train};
 
@@ -67,7 +68,11 @@ pub fn run(args: &Args) -> Result<u8> {
         cpu::set_threads(threads);
     }
     let device = args.device.resolve()?;
-    let dataset = open_dataset(&recipe.data)?;
+    let dataset = match args.queued {
+        // The queue has read the pictures before, and showed it.
+        true => Dataset::open(&recipe.data, &default_cache_dir(), &())?,
+        false => open_dataset(&recipe.data)?,
+    };
     let recipe = match args.queued {
         true => recipe,
         false => recipes::for_classes(recipe, dataset.classes.len()),

@@ -41,13 +41,17 @@ pub fn result(study: &Study) -> Result<Section> {
                     .into(),
                 panels: vec![svg],
             },
+            Block::Paragraph(
+                "A difference of test accuracy is claimed only where two intervals exclude zero: \
+                 the one over seeds (Student's t: what would other seeds give?) and the one over \
+                 pictures (bootstrap, 10,000 resamples: what would other test pictures give?). \
+                 McNemar's exact test counts, seed by seed, the pictures that only the first or \
+                 only the second arm got right (in brackets, first : second)."
+                    .into(),
+            ),
             table(
                 print::comparisons(study),
-                "Differences of test accuracy. The interval over seeds (Student's t) asks what \
-                 other seeds would give, the interval over pictures (bootstrap, 10,000 resamples) \
-                 what other test pictures would. A difference is claimed only where both exclude \
-                 zero. McNemar's exact test counts, seed by seed, the pictures that only the first \
-                 or only the second of the two arms got right (in brackets, first arm : second).",
+                "Differences in points, with 95 % intervals.",
             ),
             table(print::cells(study), "Every run."),
         ],

@@ -132,41 +132,34 @@ fn words(c: &Comparison) -> String {
         let range = range(interval, c.claim == Claim::FirstBetter);
         format!("95 % interval {range} points over n = {} seeds", c.seeds)
     });
-    let points = c.accuracy.mean * 100.0;
+    let size = format!("{:.1}", c.accuracy.mean.abs() * 100.0);
+    let difference = format!("{second} − {first} = {} points", signed(c.accuracy.mean));
     match (c.claim, seeds) {
         (Claim::SecondBetter, Some(seeds)) => {
-            format!("{second} is {points:.1} points better than {first} ({seeds}, {pictures}).")
+            format!("{second} is {size} points better than {first} ({seeds}, {pictures}).")
         }
         (Claim::FirstBetter, Some(seeds)) => {
-            format!(
-                "{first} is {:.1} points better than {second} ({seeds}, {pictures}).",
-                -points
-            )
+            format!("{first} is {size} points better than {second} ({seeds}, {pictures}).")
         }
-        (_, Some(seeds)) => format!(
-            "no difference shown: {second} − {first} = {points:+.1} points, {seeds}, {pictures}."
-        ),
+        (_, Some(seeds)) => format!("no difference shown: {difference}, {seeds}, {pictures}."),
         (_, None) => format!(
-            "one seed cannot be judged across seeds: {second} − {first} = {points:+.1} points \
-             (95 % interval {pictures}, n = 1 seed); run it with --seeds 3 or more."
+            "one seed cannot be judged across seeds: {difference} (95 % interval {pictures}, \
+             n = 1 seed); run it with --seeds 3 or more."
         ),
     }
 }
 
 /// An interval in points; `turned` where the sentence names the first arm as the better one.
 fn range(interval: Interval, turned: bool) -> String {
-    if turned {
-        return format!(
-            "{:.1} to {:.1}",
-            -interval.high * 100.0,
-            -interval.low * 100.0
-        );
+    match turned {
+        true => format!("{} to {}", signed(-interval.high), signed(-interval.low)),
+        false => format!("{} to {}", signed(interval.low), signed(interval.high)),
     }
-    format!(
-        "{:+.1} to {:+.1}",
-        interval.low * 100.0,
-        interval.high * 100.0
-    )
+}
+
+/// A share as percentage points with a sign (a minus, not a hyphen).
+fn signed(share: f64) -> String {
+    format!("{:+.1}", share * 100.0).replace('-', "−")
 }
 
 #[cfg(test)]

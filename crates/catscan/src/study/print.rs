@@ -7,13 +7,16 @@ use crate::stats::{Estimate, Interval};
 use crate::study::Study;
 use crate::table::Table;
 
+/// What is said under [`arms`].
+pub const UNDER_ARMS: &str = "In brackets: 95 % intervals over seeds. Differences are against the first arm, paired by seed.";
+
 /// One line an arm: what it reached, against the first arm, and what it cost.
 pub fn arms(study: &Study) -> Table {
     let mut table = Table::new(&[
         "arm",
-        "#test accuracy, % (95 % interval over seeds)",
+        "#test accuracy, %",
         "#test loss",
-        "#difference, points",
+        "#difference",
         "#parameters",
         "#images/s",
         "#time a run",
@@ -74,10 +77,10 @@ pub fn comparisons(study: &Study) -> Table {
     let mut table = Table::new(&[
         "comparison",
         "#seeds",
-        "#difference, points",
-        "#95 % interval over seeds",
-        "#95 % interval over pictures",
-        "#difference of loss",
+        "#difference",
+        "#over seeds",
+        "#over pictures",
+        "#loss",
         "McNemar, p by seed",
     ]);
     for comparison in &study.comparisons {
@@ -90,7 +93,7 @@ pub fn comparisons(study: &Study) -> Table {
         table.row([
             format!("{} − {}", comparison.second, comparison.first),
             comparison.seeds.to_string(),
-            format!("{:+.2}", comparison.accuracy.mean * 100.0),
+            points(comparison.accuracy.mean),
             comparison
                 .accuracy
                 .interval
@@ -120,19 +123,19 @@ fn estimate(estimate: &Estimate, factor: f64, digits: usize) -> String {
 }
 
 fn signed(estimate: &Estimate) -> String {
-    let mean = estimate.mean * 100.0;
     match &estimate.interval {
-        Some(interval) => format!("{mean:+.2} ({})", signed_range(interval)),
-        None => format!("{mean:+.2} (one seed)"),
+        Some(interval) => format!("{} ({})", points(estimate.mean), signed_range(interval)),
+        None => format!("{} (one seed)", points(estimate.mean)),
     }
 }
 
 fn signed_range(interval: &Interval) -> String {
-    format!(
-        "{:+.2} to {:+.2}",
-        interval.low * 100.0,
-        interval.high * 100.0
-    )
+    format!("{} to {}", points(interval.low), points(interval.high))
+}
+
+/// A share as percentage points with a sign.
+fn points(share: f64) -> String {
+    format!("{:+.2}", share * 100.0).replace('-', "−")
 }
 
 /// `7038529` as `7,038,529`.

@@ -1,0 +1,9 @@
+//! Runs the real program on drawings: a study from end to end, stopped and gone on with, and every
+//! refusal with its message and exit code. The experiment `smoke` is small enough for that.
+
+mod it {
+    mod refusals;
+    mod stops;
+    mod study;
+    mod support;
+}

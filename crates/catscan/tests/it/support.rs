@@ -1,0 +1,112 @@
+//! Starts the program, with a cache of its own that all tests share.
+
+use std::ffi::OsStr;
+use std::io::Read;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The program with these arguments, not yet started.
+pub fn catscan<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_catscan"));
+    command.args(args).current_dir(folder);
+    command.env(
+        "CATSCAN_CACHE",
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
+    );
+    command
+}
+
+/// What came of a command.
+pub struct Said {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Said {
+        Said {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// Runs to the end.
+pub fn run<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Said {
+    catscan(args, folder).output().unwrap().into()
+}
+
+/// Runs to the end, which must be a good one.
+pub fn succeed<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Said {
+    let said = run(args, folder);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    said
+}
+
+/// A program that runs, and what it has said so far.
+pub struct Running {
+    pub child: Child,
+    text: String,
+    lines: std::sync::mpsc::Receiver<String>,
+}
+
+/// Starts a command whose standard error is to be followed.
+pub fn start<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Running {
+    let mut command = catscan(args, folder);
+    let mut child = command
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stderr = child.stderr.take().unwrap();
+    let (sender, lines) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 4096];
+        while let Ok(n @ 1..) = stderr.read(&mut buffer) {
+            let _ = sender.send(String::from_utf8_lossy(&buffer[..n]).into_owned());
+        }
+    });
+    Running {
+        child,
+        text: String::new(),
+        lines,
+    }
+}
+
+impl Running {
+    /// Waits until the program has said this.
+    pub fn wait_for(&mut self, words: &str) {
+        let began = Instant::now();
+        while !self.text.contains(words) {
+            assert!(
+                began.elapsed() < Duration::from_secs(120),
+                "no {words:?} in:\n{}",
+                self.text
+            );
+            if let Ok(more) = self.lines.recv_timeout(Duration::from_millis(100)) {
+                self.text.push_str(&more);
+            }
+        }
+    }
+
+    /// Sends a signal to this process alone, and waits for its end: code and all it said.
+    pub fn stop(mut self, signal: &str) -> (i32, String) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let code = self.child.wait().unwrap().code().unwrap_or(-1);
+        while let Ok(more) = self.lines.recv_timeout(Duration::from_secs(5)) {
+            self.text.push_str(&more);
+        }
+        (code, self.text)
+    }
+}
