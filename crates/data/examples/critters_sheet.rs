@@ -1,7 +1,8 @@
 //! Draws a contact sheet of critters: each picture, and beside it the same with all but the
 //! evidence darkened.
 //!
-//!     cargo run --release -p catscan-data --example critters_sheet -- critters.png [SIZE_PX] [SEED]
+//!     cargo run --release -p catscan-data --example critters_sheet -- critters.png [SIZE_PX]
+//!     [SEED]
 
 use catscan_data::critters;
 use image::{Rgb, RgbImage};

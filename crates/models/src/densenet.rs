@@ -1,8 +1,8 @@
 //! Dense convolutional networks, DenseNet-BC (Huang, Liu, van der Maaten & Weinberger 2017,
 //! *Densely Connected Convolutional Networks*, arXiv:1608.06993, §3 and table 1).
 //!
-//! `[N, C, H, W] -> [N, K]`. Layer ℓ of a block sees all earlier maps of the block, `k0 + k (ℓ - 1)`
-//! of them (equation 2), and adds `k`, the growth:
+//! `[N, C, H, W] -> [N, K]`. Layer ℓ of a block sees all earlier maps of the block,
+//! `k0 + k (ℓ - 1)` of them (equation 2), and adds `k`, the growth:
 //!
 //! ```text
 //! stem        7×7/2 conv, norm, relu, 3×3/2 pool

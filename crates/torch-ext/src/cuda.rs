@@ -40,7 +40,8 @@ impl std::fmt::Display for CudaStatus {
     }
 }
 
-/// Loads libtorch's CUDA half if it is there. The first call decides; later calls repeat its answer.
+/// Loads libtorch's CUDA half if it is there. The first call decides; later calls repeat its
+/// answer.
 pub fn load() -> CudaStatus {
     static STATUS: OnceLock<CudaStatus> = OnceLock::new();
     STATUS.get_or_init(load_once).clone()

@@ -8,6 +8,8 @@
 //! - [`libtorch`]: which libtorch this process runs on, and from where;
 //! - [`cpu`]: the processor's name, its vector and matrix units, its cores and threads.
 
+#![allow(unsafe_code, reason = "this crate is where the workspace keeps it")]
+
 pub mod allocator;
 pub mod cpu;
 pub mod cuda;

@@ -4,9 +4,9 @@
 //! are the very tensors the network computed with, so autograd can hand out the gradient of the
 //! score at each of them. The usual way, hooks on one layer at a time, pays a pass per layer.
 //!
-//! A map is kept signed, at the resolution of its tap; whether and how it is rectified, enlarged and
-//! scaled is decided where it is drawn ([`crate::overlay`]). Maps that are zero everywhere are not
-//! hidden: [`Map::has_positive`] tells, and the drawings say so.
+//! A map is kept signed, at the resolution of its tap; whether and how it is rectified, enlarged
+//! and scaled is decided where it is drawn ([`crate::overlay`]). Maps that are zero everywhere are
+//! not hidden: [`Map::has_positive`] tells, and the drawings say so.
 
 mod grad_cam;
 

@@ -3,7 +3,8 @@
 //!
 //! - [`share`]: the fraction of a map's positive mass on the mask ("energy" in Wang et al. 2020,
 //!   Score-CAM, <https://arxiv.org/abs/1910.01279>, §4.3);
-//! - [`pointing`]: whether the map's highest place is on the mask (the pointing game of Zhang et al.
+//! - [`pointing`]: whether the map's highest place is on the mask (the pointing game of Zhang et
+//!   al.
 //!   2018, <https://arxiv.org/abs/1608.00507>; ours allows no margin around the mask);
 //! - [`area`]: the fraction of the picture the mask covers, which is what a map that knows nothing
 //!   gets. No share is worth reading without it.

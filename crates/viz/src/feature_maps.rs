@@ -1,7 +1,7 @@
 //! Feature maps: what each convolution of a network makes of one picture, as a grid in the order of
 //! the forward pass. The pooling study drew the 120 convolutions of DenseNet-121 as 8 rows of 15,
-//! one channel each, in viridis, every map by its own lowest and highest value; this is that figure,
-//! with the input beside it and a number on every tile.
+//! one channel each, in viridis, every map by its own lowest and highest value; this is that
+//! figure, with the input beside it and a number on every tile.
 
 use crate::VizError;
 use crate::cam::values;

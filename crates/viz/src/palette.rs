@@ -22,7 +22,8 @@ pub(crate) fn arm(index: usize) -> RGBColor {
     COLOURS[index % COLOURS.len()]
 }
 
-/// The colour of the class at `index`: other ones than the first arms', which stand on the same page.
+/// The colour of the class at `index`: other ones than the first arms', which stand on the same
+/// page.
 pub(crate) fn class(index: usize) -> RGBColor {
     arm(index + 2)
 }

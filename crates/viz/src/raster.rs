@@ -1,7 +1,7 @@
 //! A canvas of pixels with labels, for figures made of pictures: feature maps and depth strips.
 //!
-//! The figures are PNG or JPEG files that open anywhere, so their labels are pixels too. The font is
-//! a small grey strip drawn once by `scripts/golden/viz_tables.py`; no font library is needed.
+//! The figures are PNG or JPEG files that open anywhere, so their labels are pixels too. The font
+//! is a small grey strip drawn once by `scripts/golden/viz_tables.py`; no font library is needed.
 
 use image::{GrayImage, Rgb, RgbImage};
 use std::sync::OnceLock;

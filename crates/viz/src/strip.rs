@@ -25,7 +25,8 @@ const FOOT: u32 = 34;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScaleRule {
     /// Each map by its own largest value: shows *where* a tap looks. The strength of a Grad-CAM
-    /// depends on the size of the network's logits, so it is not comparable between networks anyway.
+    /// depends on the size of the network's logits, so it is not comparable between networks
+    /// anyway.
     EachMap,
     /// One largest value per tap, over all pictures and all arms: also shows *how much*.
     EachTap,

@@ -1,7 +1,7 @@
 //! Parity with torchvision's DenseNet: outputs, loss, the gradient of every parameter and the
 //! running statistics after one training forward. The goldens come from
-//! `scripts/golden/densenet.py`, which computes in 64-bit; weights and pictures are a closed formula
-//! in both languages.
+//! `scripts/golden/densenet.py`, which computes in 64-bit; weights and pictures are a closed
+//! formula in both languages.
 
 use catscan_models::{Mode, Model, Pool, Taps};
 use serde_json::Value;

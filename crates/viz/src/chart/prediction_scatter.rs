@@ -1,9 +1,10 @@
-//! Every test picture of one arm as a mark: across by its true class, up by the probability that the
-//! network gave it. With two classes this is P(second class), and a picture is wrong on the other
-//! side of one half; with more it is the probability of the true class.
+//! Every test picture of one arm as a mark: across by its true class, up by the probability that
+//! the network gave it. With two classes this is P(second class), and a picture is wrong on the
+//! other side of one half; with more it is the probability of the true class.
 //!
-//! Right ones are dots, wrong ones crosses. Marks of one class are spread sideways by the low bits of
-//! their number within it, so that they do not hide each other; sideways means nothing, and nothing is random.
+//! Right ones are dots, wrong ones crosses. Marks of one class are spread sideways by the low bits
+//! of their number within it, so that they do not hide each other; sideways means nothing, and
+//! nothing is random.
 
 use super::frame::{self, Area, Drawn, at, hung, text};
 use crate::svg::{FINE, INK, Svg};
