@@ -27,8 +27,8 @@ pub fn result(study: &Study) -> Result<Section> {
     let svg = chart::seed_points("Test accuracy by seed", "test accuracy (%)", &scores)?;
     let n: u64 = study.split.counts.test.iter().sum();
     let arms = format!(
-        "Each arm over its seeds, scored once on the same {n} test pictures. The difference is \
-         against the first arm, paired by seed."
+        "Each arm over its seeds, scored once on the same {n} test pictures; ± is half of the 95 % \
+         interval over seeds. The difference is against the first arm, paired by seed."
     );
     Ok(section(
         "result",

@@ -8,7 +8,8 @@ use crate::study::Study;
 use crate::table::Table;
 
 /// What is said under [`arms`].
-pub const UNDER_ARMS: &str = "In brackets: 95 % intervals over seeds. Differences are against the first arm, paired by seed.";
+pub const UNDER_ARMS: &str = "±: half of the 95 % interval over seeds. Differences are points of \
+     accuracy against the first arm, paired by seed.";
 
 /// One line an arm: what it reached, against the first arm, and what it cost.
 pub fn arms(study: &Study) -> Table {
@@ -111,21 +112,23 @@ pub fn comparisons(study: &Study) -> Table {
     table
 }
 
-/// A mean with its interval in brackets; one seed says so.
+/// A mean and half of its interval, which is symmetric; one seed says so.
 fn estimate(estimate: &Estimate, factor: f64, digits: usize) -> String {
     let mean = estimate.mean * factor;
-    match estimate.interval.map(|interval| interval.scale(factor)) {
-        Some(Interval { low, high }) => {
-            format!("{mean:.digits$} ({low:.digits$} to {high:.digits$})")
-        }
-        None => format!("{mean:.digits$} (one seed)"),
-    }
+    format!("{mean:.digits$} {}", half(estimate, factor, digits))
 }
 
 fn signed(estimate: &Estimate) -> String {
-    match &estimate.interval {
-        Some(interval) => format!("{} ({})", points(estimate.mean), signed_range(interval)),
-        None => format!("{} (one seed)", points(estimate.mean)),
+    format!("{} {}", points(estimate.mean), half(estimate, 100.0, 2))
+}
+
+fn half(estimate: &Estimate, factor: f64, digits: usize) -> String {
+    match estimate.interval {
+        Some(interval) => format!(
+            "± {:.digits$}",
+            (interval.high - interval.low) / 2.0 * factor
+        ),
+        None => "(n = 1)".into(),
     }
 }
 
@@ -162,11 +165,8 @@ mod tests {
             [thousands(7), thousands(1000), thousands(7_038_529)],
             ["7", "1,000", "7,038,529"]
         );
-        assert_eq!(estimate(&mean_t(&[0.5]), 100.0, 1), "50.0 (one seed)");
-        assert_eq!(
-            estimate(&mean_t(&[0.5, 0.5]), 100.0, 1),
-            "50.0 (50.0 to 50.0)"
-        );
-        assert_eq!(signed(&mean_t(&[0.02, 0.02])), "+2.00 (+2.00 to +2.00)");
+        assert_eq!(estimate(&mean_t(&[0.5]), 100.0, 1), "50.0 (n = 1)");
+        assert_eq!(estimate(&mean_t(&[0.5, 0.5]), 100.0, 1), "50.0 ± 0.0");
+        assert_eq!(signed(&mean_t(&[-0.02, -0.02])), "−2.00 ± 0.00");
     }
 }
