@@ -1,4 +1,4 @@
-//! Batches into any tch program: a few steps of a linear classifier on drawings.
+//! Batches into any tch program: a small net begins to tell drawings apart.
 //!
 //!     cargo run --release -p catscan-data --example feed_a_tch_loop
 //!     cargo run --release -p catscan-data --example feed_a_tch_loop -- folder:PATH
@@ -6,7 +6,8 @@
 //! Takes any source of `catscan_data::SOURCES`. Nothing but this crate and tch is used.
 
 use catscan_data::{
-    Augment, BadImages, DataConfig, DataError, Dataset, Filter, Part, Shear, SplitRule, order,
+    Augment, BadImages, DataConfig, DataError, Dataset, Filter, Normalize, Part, Shear, SplitRule,
+    order,
 };
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -18,7 +19,7 @@ fn main() -> Result<(), DataError> {
     let config = DataConfig {
         source: std::env::args()
             .nth(1)
-            .unwrap_or_else(|| "critters:500".into()),
+            .unwrap_or_else(|| "critters:1000".into()),
         size_px: 32,
         filter: Filter::Bilinear,
         split: SplitRule {
@@ -26,7 +27,10 @@ fn main() -> Result<(), DataError> {
             seed: 0,
         },
         bad_images: BadImages::Skip,
-        normalize: None,
+        normalize: Some(Normalize {
+            mean: [0.5; 3],
+            std: [0.25; 3],
+        }),
     };
     let set = Dataset::open(&config, &catscan_data::default_cache_dir(), &())?;
     println!("{set:#?}");
@@ -39,15 +43,13 @@ fn main() -> Result<(), DataError> {
     };
 
     let vars = nn::VarStore::new(Device::Cpu);
-    let inputs = i64::from(config.size_px).pow(2) * 3;
-    let classes = set.classes.len() as i64;
-    let net = nn::linear(vars.root(), inputs, classes, Default::default());
-    let mut optimizer = nn::Sgd::default()
-        .build(&vars, 0.01)
+    let net = small_net(&vars.root(), set.classes.len() as i64);
+    let mut optimizer = nn::Adam::default()
+        .build(&vars, 2e-3)
         .expect("a fresh optimiser");
 
     let train = set.split.part(Part::Train);
-    for epoch in 0..3 {
+    for epoch in 0..8 {
         let mut last_loss = f64::NAN;
         for positions in order::shuffled(SEED, epoch, train.len()).chunks(BATCH) {
             let indices: Vec<u32> = positions.iter().map(|p| train[*p as usize]).collect();
@@ -55,15 +57,14 @@ fn main() -> Result<(), DataError> {
             let affines: Vec<_> = indices.iter().map(draw).collect();
             let x = Augment::apply(&set.batch(&indices, Device::Cpu), &affines);
             let loss = net
-                .forward(&x.contiguous().flatten(1, -1))
+                .forward(&x)
                 .cross_entropy_for_logits(&Tensor::from_slice(&set.labels(&indices)));
             optimizer.backward_step(&loss);
             last_loss = loss.double_value(&[]);
         }
         // Validation pictures are never augmented.
         let val = set.split.part(Part::Val);
-        let logits =
-            no_grad(|| net.forward(&set.batch(val, Device::Cpu).contiguous().flatten(1, -1)));
+        let logits = no_grad(|| net.forward(&set.batch(val, Device::Cpu)));
         let right = logits
             .argmax(-1, false)
             .eq_tensor(&Tensor::from_slice(&set.labels(val)));
@@ -74,4 +75,26 @@ fn main() -> Result<(), DataError> {
         println!("epoch {epoch}: loss {last_loss:.3}, validation accuracy {accuracy:.3}");
     }
     Ok(())
+}
+
+/// Three convolutions of stride 2, the mean over space, one linear layer.
+fn small_net(root: &nn::Path, classes: i64) -> nn::Sequential {
+    let config = nn::ConvConfig {
+        stride: 2,
+        padding: 1,
+        ..Default::default()
+    };
+    let mut net = nn::seq();
+    for (i, (from, to)) in [(3, 16), (16, 32), (32, 64)].into_iter().enumerate() {
+        net = net
+            .add(nn::conv2d(root / format!("conv{i}"), from, to, 3, config))
+            .add_fn(Tensor::relu);
+    }
+    net.add_fn(|x| x.mean_dim([2i64, 3].as_slice(), false, Kind::Float))
+        .add(nn::linear(
+            root / "classifier",
+            64,
+            classes,
+            Default::default(),
+        ))
 }

@@ -29,7 +29,7 @@ pub fn to_tensor(
     let side = i64::from(size_px);
     let picture = (side * side * 3) as usize;
     assert!(
-        rgb.len() % picture == 0,
+        rgb.len().is_multiple_of(picture),
         "{} bytes, want a multiple of {picture}",
         rgb.len()
     );
