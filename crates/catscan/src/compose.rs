@@ -50,7 +50,7 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
     sections.push(numbers::split(study)?);
     sections.push(origin::origin(study, &shown)?);
     let page = Page {
-        title: format!("{}: a catscan study", study.request.experiment),
+        title: title(study),
         question: study.request.question.clone(),
         answer: study.answer.clone(),
         notices: study.notices.clone(),
@@ -63,6 +63,15 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
     let path = folder.join("report.html");
     write_file(&path, render(&page)?.as_bytes())?;
     Ok(path)
+}
+
+/// The page's first line; drawings are called drawings there.
+fn title(study: &Study) -> String {
+    let of = match study.drawings {
+        true => " of drawings (critters), not photographs",
+        false => "",
+    };
+    format!("{}: a catscan study{of}", study.request.experiment)
 }
 
 /// An arm's first finished run, opened to be looked into.
