@@ -76,7 +76,9 @@ fn title(study: &Study) -> String {
 
 /// An arm's first finished run, opened to be looked into.
 pub struct Shown<'a> {
+    /// The run's records and test answers.
     pub run: &'a Run,
+    /// The same run's newest weights, on the CPU.
     pub trained: Trained,
 }
 

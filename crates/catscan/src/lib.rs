@@ -2,29 +2,33 @@
 //!
 //! How a study flows through these modules, in reading order:
 //!
-//! 1. [`cli`]: the command line; [`commands`] has one file a command.
+//! 1. [`cli`]: the command line; `commands` has one file a command.
 //! 2. [`experiment`]: EXPERIMENTS, the questions and their arms; [`recipes`], every number of a
 //!    training.
-//! 3. [`queue`]: one process per cell (arm, seed), finished cells skipped; [`signals`] stop it and
-//!    [`progress`] shows it.
-//! 4. [`study`]: the runs' folders read back and weighed by [`stats`]; written as `study.json`.
-//! 5. [`compose`]: the study, its charts and its scans as one page, `report.html`.
+//! 3. `queue`: one process per cell (arm, seed), finished cells skipped; `signals` stop it and
+//!    `progress` shows it.
+//! 4. `study`: the runs' folders read back and weighed by [`stats`]; written as `study.json`.
+//! 5. `compose`: the study, its charts and its scans as one page, `report.html`.
 //!
-//! Beside the flow: [`weights`] opens a trained network for `evaluate`, `predict` and `explain`;
-//! [`differences`] tells recipes apart; [`names`] suggests the nearest name; [`refusal`] has the exit codes; [`table`] prints.
+//! Beside the flow: `weights` opens a trained network for `evaluate`, `predict` and `explain`;
+//! `differences` tells recipes apart; `names` suggests the nearest name; `refusal` has the exit
+//! codes; `table` lines up columns.
+//!
+//! Public is what is of use without the program: the tables and the statistics. The rest is reached
+//! by the command line.
 
 pub mod cli;
-pub mod commands;
-pub mod compose;
-pub mod differences;
+mod commands;
+mod compose;
+mod differences;
 pub mod experiment;
-pub mod names;
-pub mod progress;
-pub mod queue;
+mod names;
+mod progress;
+mod queue;
 pub mod recipes;
-pub mod refusal;
-pub mod signals;
+mod refusal;
+mod signals;
 pub mod stats;
-pub mod study;
-pub mod table;
-pub mod weights;
+mod study;
+mod table;
+mod weights;

@@ -2,8 +2,8 @@
 //!
 //! A cell is a `catscan train --queued` of its own, so that a crash loses one cell and its memory
 //! always comes back. Queue and cell talk over pipes, see [`protocol`]: the recipe goes in on the
-//! cell's first line, events come out as JSON lines, and a line `stop SIGINT` asks for a checkpoint.
-//! A cell whose queue is gone finds its input closed, and stops with a checkpoint too.
+//! cell's first line, events come out as JSON lines, and a line `stop SIGINT` asks for a
+//! checkpoint. A cell whose queue is gone finds its input closed, and stops with a checkpoint too.
 
 pub mod cell;
 pub mod process;

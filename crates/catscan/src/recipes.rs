@@ -139,9 +139,9 @@ pub fn full() -> Recipe {
 
 /// The first look: minutes on two CPU cores. Small pictures, few epochs, a steep schedule.
 ///
-/// The learning rate is the one at which **both** arms learn from this few steps. At 0.03 (batch 20)
-/// average pooling reached 95 % on critters while max pooling in the head stayed near 58 %: only
-/// one place of each map gets a gradient, so it needs gentler steps or more of them.
+/// The learning rate is the one at which **both** arms learn from this few steps. At 0.03 (batch
+/// 20) average pooling reached 95 % on critters while max pooling in the head stayed near 58 %:
+/// only one place of each map gets a gradient, so it needs gentler steps or more of them.
 pub fn quick() -> Recipe {
     let base = full();
     Recipe {

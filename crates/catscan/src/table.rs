@@ -12,7 +12,8 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table with these column titles; a title that begins with `#` is a column of numbers.
+    /// An empty table with these column titles; a title that begins with `#` is a column of
+    /// numbers.
     pub fn new(head: &[&str]) -> Table {
         let numeric = (0..head.len())
             .filter(|&column| head[column].starts_with('#'))

@@ -1,4 +1,5 @@
-//! `catscan evaluate`: how good a trained network is, on the pictures it was kept from or on others.
+//! `catscan evaluate`: how good a trained network is, on the pictures it was kept from or on
+//! others.
 
 use anyhow::Result;
 use catscan_data::{Dataset, Part};

@@ -65,10 +65,10 @@ pub fn evidence(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option
         }
     }
     let caption = format!(
-        "Grad-CAM for the true class on {} test drawings and all seeds. The evidence is the part of \
-         a drawing that tells cats from dogs (ears, muzzle, whiskers, tail); it covers {:.1} % of a \
-         picture, which is what a map that knows nothing scores. Share is the part of a map's \
-         positive mass on it, peak whether the map's highest point is.",
+        "Grad-CAM for the true class on {} test drawings and all seeds. The evidence is the part \
+         of a drawing that tells cats from dogs (ears, muzzle, whiskers, tail); it covers {:.1} % \
+         of a picture, which is what a map that knows nothing scores. Share is the part of a \
+         map's positive mass on it, peak whether the map's highest point is.",
         indices.len(),
         covered * 100.0
     );
