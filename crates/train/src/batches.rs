@@ -34,6 +34,7 @@ pub struct Plan {
 /// A batch before its pixels: sample indices and what is drawn for each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Planned {
+    /// Into `Dataset::samples`, in the order of the batch's rows.
     pub indices: Vec<u32>,
     /// Empty without augmentation.
     pub affines: Vec<Affine>,
@@ -58,6 +59,7 @@ impl Plan {
         })
     }
 
+    /// Batches that show every training picture once; at least 1.
     pub fn steps_per_pass(&self) -> u64 {
         let (whole, rest) = (
             self.pictures.len() / self.batch,
@@ -134,6 +136,8 @@ pub struct Loader<'scope, 'data> {
 }
 
 impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
+    /// Spawns the worker on `scope` and begins to gather `plan`, at most two batches ahead of the
+    /// trainer. Batches land on `device`.
     pub fn start(
         scope: &'scope Scope<'scope, '_>,
         dataset: &'data Dataset,

@@ -25,7 +25,7 @@ mod find;
 
 pub use find::{newest, newest_intact, read_state, read_velocity, verify};
 
-pub const WEIGHTS_FILE: &str = "weights.safetensors";
+pub(crate) const WEIGHTS_FILE: &str = "weights.safetensors";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const STATE_FILE: &str = "state.json";
 const MANIFEST_FILE: &str = "manifest.json";
@@ -43,10 +43,13 @@ pub struct State {
     pub epochs: Vec<EpochRecord>,
     /// The open epoch.
     pub tally: Tally,
+    /// [`crate::Recipe::hash`] of the run.
     pub recipe_hash: String,
+    /// [`Dataset::digest`](catscan_data::Dataset::digest) of its pictures.
     pub data_digest: String,
-    /// What the bits of the next step depend on, besides recipe and data.
+    /// Threads within an operator: the last bits depend on them.
     pub threads: u32,
+    /// `cpu` or `cuda:N`; with `threads`, what must be the same to go on bit for bit.
     pub device: String,
 }
 
@@ -67,8 +70,11 @@ struct FileEntry {
 /// A complete checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Saved {
+    /// Its folder, `checkpoints/step-N`.
     pub path: PathBuf,
+    /// Steps taken when it was saved.
     pub step: u64,
+    /// Of weights, velocity and state; the manifest is not counted.
     pub bytes: u64,
 }
 

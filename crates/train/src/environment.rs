@@ -16,23 +16,33 @@ pub const ENVIRONMENT_FILE: &str = "environment.json";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Environment {
+    /// [`Job::experiment`].
     pub experiment: String,
+    /// [`Job::arm`].
     pub arm: String,
     /// `CATSCAN_GIT_COMMIT`, else what git says of the current folder, else `unknown`.
     pub git_commit: String,
+    /// Of this crate, as in Cargo.toml.
     pub catscan_version: String,
+    /// As libtorch tells it, else `unknown`.
     pub libtorch_version: String,
+    /// System and architecture, such as `linux x86_64`.
     pub os: String,
+    /// The maker's name, or the architecture where the system does not tell.
     pub cpu_name: String,
     /// The vector and matrix units that matter to a convolution, such as `avx512f`.
     pub cpu_features: Vec<String>,
+    /// Processors this process may use, not those of the machine.
     pub cpu_cores: u32,
     /// Threads within an operator. Results are bitwise equal only between equal counts.
     pub threads: u32,
+    /// `cpu` or `cuda:N`.
     pub device: String,
+    /// Processes that train together; always 1.
     pub world_size: u32,
     /// RFC 3339, UTC.
     pub started: String,
+    /// Program and arguments, as [`Job::command`] gave them.
     pub command: Vec<String>,
     /// Each time the run went on after a stop.
     pub resumed: Vec<Resumption>,
@@ -44,9 +54,13 @@ pub struct Environment {
 pub struct Resumption {
     /// RFC 3339, UTC.
     pub at: String,
+    /// Of the checkpoint it went on from.
     pub step: u64,
+    /// Of the program that went on; may differ from the one that began.
     pub git_commit: String,
+    /// Threads within an operator from here on.
     pub threads: u32,
+    /// `cpu` or `cuda:N` from here on.
     pub device: String,
     /// What makes the rest of the run differ from an uninterrupted one; empty when nothing does.
     pub inexact: Vec<String>,

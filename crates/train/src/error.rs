@@ -11,10 +11,13 @@ use crate::recipe::RecipeError;
 /// A refusal or a failure: where, what with both numbers, what to do next.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
+    /// The recipe, or a job that does not fit it.
     #[error(transparent)]
     Recipe(#[from] RecipeError),
+    /// From the data crate, unchanged.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// From the models crate: an impossible architecture, or weights that do not fit.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// The loader's thread ended before its last batch.
@@ -23,27 +26,46 @@ pub enum TrainError {
     /// A part of the split holds too few pictures to be trained or scored on.
     #[error("{part}: {pictures} pictures, want at least {least}; give the source more pictures")]
     TooFewPictures {
+        /// `train`, `val`, `test` or `evaluation`.
         part: &'static str,
+        /// How many it holds.
         pictures: usize,
+        /// How many it must hold.
         least: usize,
     },
+    /// A run's folder that cannot be made or written, or that is no run's.
     #[error("{}: {reason}; name a folder that can be written", path.display())]
-    Folder { path: PathBuf, reason: String },
+    Folder {
+        /// As it was given.
+        path: PathBuf,
+        /// In words, the system's message included.
+        reason: String,
+    },
+    /// Another process has the folder's lock.
     #[error(
         "{}: held by process {holder}; wait for it, stop it, or name another folder",
         folder.display()
     )]
-    Held { folder: PathBuf, holder: String },
-    /// The folder belongs to a run of another recipe.
+    Held {
+        /// The run's.
+        folder: PathBuf,
+        /// Its process id; empty in the moment before it has written that.
+        holder: String,
+    },
+    /// The folder belongs to a run of another recipe or of other data.
     #[error(
         "{}: {field} is {there} in this folder's recipe and {here} in yours; \
          name another folder, or start this one afresh (--fresh removes what it holds)",
         folder.display()
     )]
     OtherRun {
+        /// The run's.
         folder: PathBuf,
+        /// The first differing key, such as `optimizer.lr`, or the data's digest.
         field: String,
+        /// The folder's value, as JSON.
         there: String,
+        /// The job's value, as JSON.
         here: String,
     },
     /// Going on would not give the bits the uninterrupted run would have given.
@@ -54,38 +76,63 @@ pub enum TrainError {
         folder.display()
     )]
     Inexact {
+        /// The run's.
         folder: PathBuf,
+        /// `threads` or `device`.
         field: &'static str,
+        /// When the checkpoint was written.
         there: String,
+        /// In this process.
         here: String,
     },
+    /// A checkpoint is absent, incomplete or damaged.
     #[error("{}: {reason}; name another checkpoint, or start afresh", path.display())]
-    Checkpoint { path: PathBuf, reason: String },
+    Checkpoint {
+        /// Its folder, or the file in it.
+        path: PathBuf,
+        /// What is wrong, with both numbers or hashes.
+        reason: String,
+    },
+    /// NaN or infinity, found before it reached the weights.
     #[error(
         "{place}: {what} is {value}; the weights were left as they were; \
          the batch was {}; lower optimizer.lr, or look at these pictures",
         shortened(pictures)
     )]
     NotFinite {
+        /// `step N`, counted from 1, or `evaluation`.
         place: String,
+        /// `the loss` or `the largest gradient`.
         what: &'static str,
+        /// NaN or ±infinity.
         value: f64,
+        /// Names of the whole batch; the message shows eight.
         pictures: Vec<String>,
     },
+    /// The disk is full or fails. What was complete before is still there.
     #[error(
         "{}: {source}; {needed} bytes needed, {free} bytes free; \
          make room and run again: it goes on from the last checkpoint",
         path.display()
     )]
     Storage {
+        /// What was to be written.
         path: PathBuf,
+        /// Bytes; 0 where nothing was to be written.
         needed: u64,
+        /// Bytes left to this process; 0 where the system does not tell.
         free: u64,
+        /// The system's error.
         source: std::io::Error,
     },
     /// A file of a run's folder is absent or does not say what it must.
     #[error("{}: {reason}", path.display())]
-    Record { path: PathBuf, reason: String },
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// With the line, where it has lines.
+        reason: String,
+    },
     /// Asked to stop while scoring; what was saved stays.
     #[error("stopped by {0}")]
     Stopped(Signal),

@@ -17,12 +17,15 @@ use crate::{loss, metrics};
 pub struct Evaluation {
     /// Mean cross-entropy, nats.
     pub loss: f64,
+    /// Share whose most probable class is their label, 0 to 1.
     pub accuracy: f64,
     /// `[N][K]`, each row sums to one. With one logit: `[1 - p, p]`.
     pub probabilities: Vec<Vec<f32>>,
     /// `[N]`.
     pub labels: Vec<u32>,
+    /// Wall-clock, waiting for data included.
     pub seconds: f64,
+    /// `N / seconds`.
     pub images_per_s: f64,
 }
 

@@ -42,74 +42,110 @@ impl fmt::Display for Signal {
 pub enum Event {
     /// The pictures that will be used: counts by part, how many were refused.
     Data {
+        /// blake3 of classes and pictures, wherever they lie.
         digest: String,
+        /// `[K]` names, in the order of the labels.
         classes: Vec<String>,
+        /// Pictures of the training part.
         train: u64,
+        /// Pictures of the validation part, also those that `validation_steps` leaves out.
         val: u64,
+        /// Pictures of the test part.
         test: u64,
+        /// Pictures that could not be used; `split.json` names them.
         rejected: u64,
+        /// Drawn by the program, not photographed.
         drawings: bool,
     },
     /// Something that did not stop the run but must be known, such as a damaged checkpoint.
     Warning {
+        /// A sentence for people.
         text: String,
     },
     /// The loop begins. `steps_target` is below `steps_total` when the run is bounded.
     Started {
+        /// Trainable numbers of the model.
         parameters: u64,
+        /// What the recipe asks for.
         steps_total: u64,
+        /// Where this call stops.
         steps_target: u64,
+        /// What the recipe asks for.
         epochs: u32,
+        /// The checkpoint's step; `None` when the run begins.
         resumed_from: Option<u64>,
     },
-    /// A step was taken. `epoch` counts from 1, `step` is the number of steps taken so far of the
-    /// `steps_total` this call will take; loss and accuracy are those of the epoch until now.
-    /// `remaining_s` is for the whole run, validations and test included.
+    /// A step was taken.
     Step {
+        /// Counts from 1.
         epoch: u32,
+        /// What the recipe asks for.
         epochs: u32,
+        /// Steps taken since the run began, those before a stop included.
         step: u64,
+        /// Where this call stops: `steps_target` of [`Event::Started`].
         steps_total: u64,
+        /// Mean cross-entropy of the epoch until now, nats.
         loss: f64,
+        /// Of the epoch until now, 0 to 1.
         accuracy: f64,
+        /// Smoothed over about ten steps, without waiting for data.
         images_per_s: f64,
+        /// Seconds to the end of the run, validations and test included.
         remaining_s: f64,
     },
-    /// Pictures of a part (`validation` or `test`) were scored.
+    /// One more batch of a part was scored.
     Evaluating {
+        /// `validation` or `test`.
         part: String,
+        /// Pictures scored so far.
         done: u64,
+        /// Pictures to score.
         total: u64,
     },
+    /// An epoch was validated and its line written.
     Epoch(EpochRecord),
     /// A checkpoint is complete on the disk.
     Saved {
+        /// Steps taken when it was saved.
         step: u64,
+        /// Its folder.
         path: String,
+        /// Of weights, velocity and state; the manifest is not counted.
         bytes: u64,
     },
     /// The test part was scored, once, after the last step.
     Tested {
+        /// All of the test part.
         pictures: u64,
+        /// Mean cross-entropy, nats.
         loss: f64,
+        /// 0 to 1.
         accuracy: f64,
+        /// Waiting for data included.
         images_per_s: f64,
     },
     /// The last event of a run that was not interrupted.
     Finished {
+        /// Taken since the run began, those before a stop included.
         steps: u64,
+        /// [`Job::max_steps`](crate::Job::max_steps) ended it before the recipe's last step.
         bounded: bool,
+        /// Wall-clock of this call alone.
         seconds: f64,
     },
     /// The last event of a run that was: its checkpoint is saved.
     Interrupted {
+        /// What stopped it.
         signal: Signal,
+        /// Steps taken, and the checkpoint's step.
         step: u64,
     },
 }
 
 /// Who follows a training. `()` follows in silence and never stops it.
 pub trait Watch {
+    /// Called from the trainer's thread, which waits until it returns.
     fn on_event(&mut self, event: &Event);
 
     /// Asked after every step and every scored batch; a signal ends the run with a checkpoint.

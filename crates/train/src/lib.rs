@@ -7,7 +7,8 @@
 //!    `open` finds the place to go on from, `run` holds the state, `pace` the speed.
 //! 5. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
 //! 6. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
-//! 7. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others out.
+//! 7. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
+//!    out.
 //! 8. [`record`], [`environment`] and [`tensorboard`]: a run's folder, written and read back.
 //!
 //! Axes: `N` batch, `C` channels, `H W` space, `K` classes.

@@ -46,17 +46,23 @@ pub fn log_loss(probabilities: &[Vec<f32>], labels: &[u32]) -> f64 {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tally {
+    /// Over pictures, not batches, nats; so a short batch weighs what it holds.
     pub loss_sum: f64,
+    /// Pictures whose predicted class was their label.
     pub right: u64,
+    /// Pictures met, augmented copies counted each time.
     pub pictures: u64,
     /// Learning rate of the last step.
     pub lr: f64,
     /// Taking steps.
     pub step_seconds: f64,
+    /// Not part of `step_seconds`.
     pub seconds_waiting_for_data: f64,
 }
 
 impl Tally {
+    /// A step on `pictures` pictures, `right` of them right, with `mean_loss` (nats) over them, at
+    /// rate `lr`.
     pub fn add(&mut self, mean_loss: f64, right: u64, pictures: u64, lr: f64) {
         self.loss_sum += mean_loss * pictures as f64;
         self.right += right;
@@ -69,6 +75,7 @@ impl Tally {
         self.loss_sum / (self.pictures as f64).max(1.0)
     }
 
+    /// 0 to 1; 0 before the first picture.
     pub fn accuracy(&self) -> f64 {
         self.right as f64 / (self.pictures as f64).max(1.0)
     }

@@ -15,14 +15,19 @@ mod validate;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
+    /// Architecture, pooling, initial weights' rule and number format.
     pub model: ModelConfig,
+    /// Pictures, their size and how they are split.
     pub data: DataConfig,
     /// `None`: training pictures are shown as they are.
     pub augment: Option<Augment>,
+    /// Its `lr` is the peak that `schedule` moves below.
     pub optimizer: Sgd,
+    /// Runs over all epochs' steps together.
     pub schedule: Schedule,
     /// Pictures in a step.
     pub batch: u32,
+    /// How many; each closes with a validation and a checkpoint.
     pub epochs: u32,
     /// `None`: an epoch is one pass over the training part. `Some(80)`: an epoch is 80 steps, and
     /// the stream of batches runs on through passes, as Keras' generators do.
@@ -36,12 +41,17 @@ pub struct Recipe {
 /// A recipe that cannot be trained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {
+    /// A value that no training can have, or that does not fit the data.
     #[error("recipe: {key} is {value}, want {allowed}; change it and start again")]
     Value {
+        /// With dots, such as `optimizer.lr`.
         key: String,
+        /// As it was given.
         value: String,
+        /// The range or the rule, in words.
         allowed: String,
     },
+    /// Not JSON, or a key is missing or unknown: serde's message, which names it.
     #[error("recipe: {0}; compare it with a recipe.json that a run wrote")]
     Json(String),
 }

@@ -11,10 +11,14 @@ use crate::error::TrainError;
 use crate::recipe::Recipe;
 use crate::storage::{read_json, read_text, record_error, write_atomic};
 
-pub const RECIPE_FILE: &str = "recipe.json";
-pub const SPLIT_FILE: &str = "split.json";
-pub const METRICS_FILE: &str = "metrics.jsonl";
-pub const TEST_FILE: &str = "test.json";
+/// The resolved [`Recipe`]; its presence makes a folder a run's.
+pub(crate) const RECIPE_FILE: &str = "recipe.json";
+/// Which picture is in which part; [`SplitSummary`] reads it.
+pub(crate) const SPLIT_FILE: &str = "split.json";
+/// One [`EpochRecord`] a line.
+pub(crate) const METRICS_FILE: &str = "metrics.jsonl";
+/// The [`TestRecord`]; absent until the end.
+pub(crate) const TEST_FILE: &str = "test.json";
 
 /// A line of `metrics.jsonl`: one epoch, closed. Losses are mean cross-entropies in nats.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,13 +33,17 @@ pub struct EpochRecord {
     pub lr: f64,
     /// Mean over the training pictures *as they were met*: augmented, while the weights changed.
     pub train_loss: f64,
+    /// Over the same pictures as `train_loss`, 0 to 1.
     pub train_accuracy: f64,
+    /// After the epoch's last step, on the pictures `validation_steps` chooses.
     pub val_loss: f64,
+    /// Over the same pictures as `val_loss`, 0 to 1.
     pub val_accuracy: f64,
     /// Training pictures a second, without waiting for data and without validation.
     pub images_per_s: f64,
     /// Wall-clock of the epoch: steps, waiting and validation.
     pub seconds: f64,
+    /// The part of `seconds` in which the trainer had no batch to work on.
     pub seconds_waiting_for_data: f64,
     /// When the epoch closed, seconds since 1970 (UTC).
     pub unix_s: f64,
@@ -45,7 +53,9 @@ pub struct EpochRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestPicture {
+    /// [`Sample::name`](catscan_data::Sample::name).
     pub name: String,
+    /// Into [`TestRecord::classes`].
     pub label: u32,
     /// `[K]`, sums to one.
     pub probabilities: Vec<f32>,
@@ -56,18 +66,27 @@ pub struct TestPicture {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestRecord {
+    /// [`Recipe::hash`] of the run.
     pub recipe_hash: String,
+    /// [`Dataset::digest`] of its pictures.
     pub data_digest: String,
-    /// Steps taken when the test was made, and how many the recipe asks for.
+    /// Steps taken when the test was made.
     pub steps: u64,
+    /// What the recipe asks for.
     pub steps_total: u64,
     /// `steps < steps_total`: a trial, not a finished training.
     pub bounded: bool,
+    /// `[K]` names, in the order of the labels.
     pub classes: Vec<String>,
+    /// Mean cross-entropy over `pictures`, nats.
     pub loss: f64,
+    /// Share of `pictures` whose most probable class is their label, 0 to 1.
     pub accuracy: f64,
+    /// Waiting for data included.
     pub images_per_s: f64,
+    /// Wall-clock of scoring the test part.
     pub seconds: f64,
+    /// In the order of the split's test part.
     pub pictures: Vec<TestPicture>,
 }
 
@@ -77,7 +96,9 @@ pub struct SplitSummary {
     /// `digest` in the file: of class names and of every picture, wherever they lie.
     #[serde(rename = "digest")]
     pub data_digest: String,
+    /// `[K]` names, in the order of the labels.
     pub classes: Vec<String>,
+    /// How many; the names are in the file alone.
     pub counts: PartCounts,
     /// Pictures that could not be used, with the reason.
     pub rejected: Vec<Rejected>,
@@ -87,12 +108,16 @@ pub struct SplitSummary {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartCounts {
+    /// What the weights are fitted to.
     pub train: Vec<u64>,
+    /// What each epoch is judged by.
     pub val: Vec<u64>,
+    /// What the finished run is judged by, once.
     pub test: Vec<u64>,
 }
 
 impl PartCounts {
+    /// Counts the labels of each part of `dataset`.
     pub fn of(dataset: &Dataset) -> PartCounts {
         let count = |indices: &[u32]| {
             let mut counts = vec![0; dataset.classes.len()];
@@ -113,12 +138,19 @@ impl PartCounts {
 /// All that is needed to believe a run or to repeat it.
 #[derive(Debug, Clone)]
 pub struct RunRecord {
+    /// As it was given to [`RunRecord::read`].
     pub folder: PathBuf,
+    /// `recipe.json`, validated.
     pub recipe: Recipe,
+    /// [`Recipe::hash`], taken anew, not read.
     pub recipe_hash: String,
+    /// `environment.json`: where it began, and each time it went on.
     pub environment: Environment,
+    /// `split.json`, in numbers.
     pub split: SplitSummary,
+    /// `metrics.jsonl`, oldest first; empty before the first epoch closed.
     pub epochs: Vec<EpochRecord>,
+    /// `test.json`; `None` while the run is not at its end.
     pub test: Option<TestRecord>,
     /// Wall-clock of all epochs, seconds.
     pub train_seconds: f64,

@@ -8,21 +8,28 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Schedule {
+    /// The peak at every step.
     Constant,
     /// A straight rise over `warmup_steps`, then half a cosine down to `end_fraction` of the peak
     /// (Loshchilov & Hutter 2017, arXiv:1608.03983, equation 5 without restarts; the rise is that
     /// of Goyal et al. 2017, arXiv:1706.02677, section 2.2).
     Cosine {
+        /// 0: begins at the peak.
         warmup_steps: u64,
+        /// Of the peak, 0 to 1; one step after the last would have it.
         end_fraction: f64,
     },
     /// Up from `peak / start_divisor` over `rise_fraction` of the run, then down to
     /// `peak / start_divisor / end_divisor` (Smith & Topin 2018, arXiv:1708.07120). The numbers
     /// are those of `torch.optim.lr_scheduler.OneCycleLR` with two phases.
     OneCycle {
+        /// Between 0 and 1; PyTorch's `pct_start`.
         rise_fraction: f64,
+        /// 1 or more; PyTorch's `div_factor`.
         start_divisor: f64,
+        /// 1 or more; PyTorch's `final_div_factor`.
         end_divisor: f64,
+        /// Of both the rise and the fall.
         anneal: Anneal,
     },
 }
@@ -31,7 +38,9 @@ pub enum Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Anneal {
+    /// A straight line.
     Linear,
+    /// Half a cosine: flat at both ends.
     Cosine,
 }
 

@@ -22,7 +22,9 @@ use tch::{Device, Kind, Tensor, no_grad};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Semantics {
+    /// `torch.optim.SGD`: coupled decay, velocity without the learning rate.
     Pytorch,
+    /// Keras 3's `SGD`: decoupled decay, velocity with the learning rate folded in.
     Keras,
 }
 
@@ -32,9 +34,13 @@ pub enum Semantics {
 pub struct Sgd {
     /// The schedule's peak.
     pub lr: f64,
+    /// 0 to below 1; 0 keeps no velocity.
     pub momentum: f64,
+    /// Look ahead by one momentum step; needs momentum above 0.
     pub nesterov: bool,
+    /// 0 or more. Acts on every trainable number, biases and batch norm included.
     pub weight_decay: f64,
+    /// Which column of the table above.
     pub semantics: Semantics,
 }
 

@@ -21,8 +21,11 @@ use crate::{loss, sgd};
 
 /// One training to be made, and where.
 pub struct Job<'a> {
+    /// Validated again before anything is written.
     pub recipe: &'a Recipe,
+    /// Opened from `recipe.data`: another picture size or number of classes is refused.
     pub dataset: &'a Dataset,
+    /// Where model and batches live; a checkpoint remembers it.
     pub device: Device,
     /// The run's folder; made when absent, gone on with when it holds this recipe's checkpoints.
     pub folder: &'a Path,
@@ -33,9 +36,11 @@ pub struct Job<'a> {
     /// Go on from a checkpoint made with another number of threads or on another device, and note
     /// it. Never covers another recipe or other data.
     pub allow_inexact_resume: bool,
-    /// Written to environment.json.
+    /// What the run is part of; written to environment.json.
     pub experiment: String,
+    /// Of the experiment; written to environment.json.
     pub arm: String,
+    /// Program and arguments as typed; written to environment.json.
     pub command: Vec<String>,
 }
 

@@ -161,135 +161,57 @@ fn value(key: &str, is: impl ToString, allowed: &str) -> RecipeError {
 
 #[cfg(test)]
 mod tests {
-    use catscan_data::{Augment, DataConfig};
-
     use super::*;
     use crate::testing::recipe;
 
+    /// `change` makes the shared recipe impossible, and the refusal `says` so.
+    #[track_caller]
+    fn check(change: impl FnOnce(&mut Recipe), says: &str) {
+        let mut recipe = recipe();
+        recipe.validate().unwrap();
+        change(&mut recipe);
+        let error = recipe.validate().unwrap_err();
+        assert!(error.to_string().contains(says), "{error}, want {says}");
+        assert_eq!(error.exit_code(), 2);
+    }
+
     #[test]
-    fn impossible_values_are_named_with_their_range() {
-        let sgd = recipe().optimizer;
-        let data = recipe().data;
+    fn impossible_lengths_are_named_with_their_range() {
+        let range = "batch is 0, want a whole number from 2 to 65536";
+        check(|recipe| recipe.batch = 0, range);
+        check(|recipe| recipe.batch = 1, "batch is 1, want");
+        check(|recipe| recipe.epochs = 0, "epochs is 0, want");
+        let says = "steps_per_epoch is 0, want";
+        check(|recipe| recipe.steps_per_epoch = Some(0), says);
+        let says = "validation_steps is 0, want";
+        check(|recipe| recipe.validation_steps = Some(0), says);
+    }
+
+    #[test]
+    fn impossible_rates_are_named_with_their_range() {
+        let range = "optimizer.lr is -1, want a finite number above 0";
+        check(|recipe| recipe.optimizer.lr = -1.0, range);
+        let says = "optimizer.lr is NaN, want";
+        check(|recipe| recipe.optimizer.lr = f64::NAN, says);
+        let says = "optimizer.lr is inf, want";
+        check(|recipe| recipe.optimizer.lr = f64::INFINITY, says);
+        let says = "optimizer.momentum is 1, want";
+        check(|recipe| recipe.optimizer.momentum = 1.0, says);
+        let range = "optimizer.weight_decay is -0.0001, want 0 or more";
+        check(|recipe| recipe.optimizer.weight_decay = -1e-4, range);
         let cosine = Schedule::Cosine {
             warmup_steps: 1,
             end_fraction: f64::NAN,
         };
-        let augment = recipe().augment.map(|augment| Augment {
-            zoom: -0.1,
-            ..augment
-        });
-        for (recipe, says) in [
-            (
-                Recipe {
-                    batch: 0,
-                    ..recipe()
-                },
-                "batch is 0, want a whole number from 2 to 65536",
-            ),
-            (
-                Recipe {
-                    batch: 1,
-                    ..recipe()
-                },
-                "batch is 1, want",
-            ),
-            (
-                Recipe {
-                    epochs: 0,
-                    ..recipe()
-                },
-                "epochs is 0, want",
-            ),
-            (
-                Recipe {
-                    steps_per_epoch: Some(0),
-                    ..recipe()
-                },
-                "steps_per_epoch is 0, want",
-            ),
-            (
-                Recipe {
-                    validation_steps: Some(0),
-                    ..recipe()
-                },
-                "validation_steps is 0, want",
-            ),
-            (
-                Recipe {
-                    optimizer: Sgd {
-                        lr: -1.0,
-                        ..sgd.clone()
-                    },
-                    ..recipe()
-                },
-                "optimizer.lr is -1, want a finite number above 0",
-            ),
-            (
-                Recipe {
-                    optimizer: Sgd {
-                        lr: f64::NAN,
-                        ..sgd.clone()
-                    },
-                    ..recipe()
-                },
-                "optimizer.lr is NaN, want",
-            ),
-            (
-                Recipe {
-                    optimizer: Sgd {
-                        lr: f64::INFINITY,
-                        ..sgd.clone()
-                    },
-                    ..recipe()
-                },
-                "optimizer.lr is inf, want",
-            ),
-            (
-                Recipe {
-                    optimizer: Sgd {
-                        momentum: 1.0,
-                        ..sgd.clone()
-                    },
-                    ..recipe()
-                },
-                "optimizer.momentum is 1, want",
-            ),
-            (
-                Recipe {
-                    optimizer: Sgd {
-                        weight_decay: -1e-4,
-                        ..sgd
-                    },
-                    ..recipe()
-                },
-                "optimizer.weight_decay is -0.0001, want 0 or more",
-            ),
-            (
-                Recipe {
-                    data: DataConfig { size_px: 0, ..data },
-                    ..recipe()
-                },
-                "data.size_px is 0, want",
-            ),
-            (
-                Recipe {
-                    schedule: cosine,
-                    ..recipe()
-                },
-                "schedule.end_fraction is NaN, want",
-            ),
-            (
-                Recipe {
-                    augment,
-                    ..recipe()
-                },
-                "recipe: augment.zoom is -0.1, want",
-            ),
-        ] {
-            let error = recipe.validate().unwrap_err();
-            assert!(error.to_string().contains(says), "{error}, want {says}");
-            assert_eq!(error.exit_code(), 2);
-        }
-        recipe().validate().unwrap();
+        let says = "schedule.end_fraction is NaN, want";
+        check(|recipe| recipe.schedule = cosine, says);
+    }
+
+    #[test]
+    fn what_the_data_crate_refuses_keeps_its_place_in_the_recipe() {
+        let says = "data.size_px is 0, want";
+        check(|recipe| recipe.data.size_px = 0, says);
+        let unzoom = |recipe: &mut Recipe| recipe.augment.as_mut().unwrap().zoom = -0.1;
+        check(unzoom, "recipe: augment.zoom is -0.1, want");
     }
 }
