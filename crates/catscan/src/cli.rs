@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{doctor, evaluate, experiment, explain, list, predict, report, train};
+use crate::output::say;
 use crate::refusal;
 
 /// Controlled Architecture Trials, with scans of what each network looks at.
@@ -11,9 +12,9 @@ use crate::refusal;
 /// is real, and shows what each network looked at.
 #[derive(Debug, Parser)]
 #[command(name = "catscan", version, arg_required_else_help = true, after_help = AFTER_HELP)]
-pub struct Cli {
+struct Cli {
     #[command(subcommand)]
-    pub command: Command,
+    command: Command,
 }
 
 const AFTER_HELP: &str = "\
@@ -22,7 +23,7 @@ Exit codes: 0 done, 2 bad command line or configuration, 3 bad data, 4 bad weigh
 To check a machine in seconds: catscan experiment smoke";
 
 #[derive(Debug, Subcommand)]
-pub enum Command {
+enum Command {
     /// Answer a question: train all arms, compare them, write a report
     Experiment(experiment::Args),
     /// Train one network
@@ -41,7 +42,9 @@ pub enum Command {
     Doctor(doctor::Args),
 }
 
-/// Runs the command line; the process's exit code.
+/// Runs the command line and gives the process's exit code. Says what went wrong on standard error.
+///
+/// Help, and a command line that cannot be understood (code 2), end the process here.
 pub fn main() -> u8 {
     let result = match Cli::parse().command {
         Command::Experiment(args) => experiment::run(&args),
@@ -54,7 +57,7 @@ pub fn main() -> u8 {
         Command::Doctor(args) => doctor::run(&args),
     };
     result.unwrap_or_else(|error| {
-        eprintln!("error: {}", message(&error));
+        say(format_args!("error: {}", message(&error)));
         refusal::exit_code(&error)
     })
 }

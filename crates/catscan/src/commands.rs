@@ -15,7 +15,6 @@ use anyhow::{Context, Result};
 use catscan_data::{DataConfig, Dataset, default_cache_dir};
 use catscan_torch_ext::DeviceSpec;
 use catscan_train::storage::write_atomic;
-use serde::Serialize;
 
 use crate::progress::Stages;
 use crate::refusal::{Refusal, STORAGE};
@@ -32,16 +31,6 @@ pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
 pub fn device(text: &str) -> Result<DeviceSpec, String> {
     text.parse()
         .map_err(|error: catscan_torch_ext::DeviceError| error.to_string())
-}
-
-/// Prints a value for other programs.
-///
-/// # Errors
-/// Where standard output is closed.
-pub fn print_json(value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).context("writing JSON")?;
-    println!("{text}");
-    Ok(())
 }
 
 /// Writes a whole file or leaves what was there; makes its folder.

@@ -31,7 +31,8 @@ use crate::weights::Trained;
 pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> Result<PathBuf> {
     if dataset.digest != study.split.data_digest {
         let message = format!(
-            "{}: has changed since the runs (digest {}, was {}); put the pictures back as they were",
+            "{}: has changed since the runs (digest {}, was {}); put the pictures back as they \
+             were",
             study.source, dataset.digest, study.split.data_digest
         );
         return Err(Refusal::new(DATA, message).into());

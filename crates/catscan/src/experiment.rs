@@ -28,6 +28,7 @@ pub enum Profile {
 }
 
 impl Profile {
+    /// As the command line spells it.
     pub fn name(self) -> &'static str {
         match self {
             Profile::Quick => "quick",
@@ -39,30 +40,41 @@ impl Profile {
 
 /// What a profile comes to: the recipe that arms change, and how many seeds.
 pub struct Plan {
+    /// The base: an arm and a seed make a cell's recipe of it, see [`cell_recipe`].
     pub recipe: Recipe,
+    /// Seeds 1 to this.
     pub seeds: u64,
 }
 
 /// One way of building or training the network.
 pub struct Arm {
+    /// What `--arms` takes, and the folder its runs lie in.
     pub name: &'static str,
+    /// Half a sentence: how it differs from the other arms.
     pub about: &'static str,
+    /// What it does to the base, and all that it does.
     pub change: fn(Recipe) -> Recipe,
 }
 
 /// A question that training can answer.
 pub struct Experiment {
+    /// What `catscan experiment` takes, and the folder under `--runs`.
     pub name: &'static str,
+    /// One sentence that the report's answer answers.
     pub question: &'static str,
+    /// What the arms tell apart, and what stays the same in all of them.
     pub about: &'static str,
     /// What the arms are judged by.
     pub metric: &'static str,
+    /// All arms there are; `--arms` chooses.
     pub arms: &'static [Arm],
     /// Arms that run when none are named; the first is the one others are compared with.
     pub default_arms: &'static [&'static str],
+    /// The base recipe and the number of seeds that a profile pays for.
     pub plan: fn(Profile) -> Plan,
 }
 
+/// Every experiment; help, tests and `catscan list` loop over it.
 pub static EXPERIMENTS: &[Experiment] = &[
     Experiment {
         name: "pooling-compare",
@@ -144,7 +156,7 @@ fn pooling_plan(profile: Profile) -> Plan {
 ///
 /// # Errors
 /// Where there is none: the nearest is named.
-pub fn find(name: &str) -> Result<&'static Experiment, Refusal> {
+pub(crate) fn find(name: &str) -> Result<&'static Experiment, Refusal> {
     let known: Vec<&str> = EXPERIMENTS.iter().map(|row| row.name).collect();
     names::find("experiment", name, &known)?;
     Ok(EXPERIMENTS
@@ -158,7 +170,7 @@ impl Experiment {
     ///
     /// # Errors
     /// Where there is none: the nearest is named.
-    pub fn arm(&self, name: &str) -> Result<&'static Arm, Refusal> {
+    pub(crate) fn arm(&self, name: &str) -> Result<&'static Arm, Refusal> {
         let known: Vec<&str> = self.arms.iter().map(|arm| arm.name).collect();
         names::find("arm", name, &known)?;
         Ok(self
@@ -171,7 +183,7 @@ impl Experiment {
 
 /// What the command line may change in any recipe, before the arm does.
 #[derive(Clone, Debug, Default, clap::Args)]
-pub struct Overrides {
+pub(crate) struct Overrides {
     /// Pictures: critters[:N], folder:PATH or cats-vs-dogs:PATH (see `catscan list sources`)
     #[arg(long, value_name = "SOURCE")]
     pub data: Option<String>,
@@ -188,7 +200,7 @@ pub struct Overrides {
 
 /// [`BadImages`] as the command line spells it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum BadImagesPolicy {
+pub(crate) enum BadImagesPolicy {
     /// Stop, and list them
     Fail,
     /// Leave them out, and list them in the report

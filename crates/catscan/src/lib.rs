@@ -12,10 +12,13 @@
 //!
 //! Beside the flow: `weights` opens a trained network for `evaluate`, `predict` and `explain`;
 //! `differences` tells recipes apart; `names` suggests the nearest name; `refusal` has the exit
-//! codes; `table` lines up columns.
+//! codes; `table` lines up columns and `output` prints.
 //!
 //! Public is what is of use without the program: the tables and the statistics. The rest is reached
 //! by the command line.
+
+// `println!` panics on a closed pipe; `output` is the one way out.
+#![warn(clippy::print_stdout)]
 
 pub mod cli;
 mod commands;
@@ -23,6 +26,7 @@ mod compose;
 mod differences;
 pub mod experiment;
 mod names;
+mod output;
 mod progress;
 mod queue;
 pub mod recipes;

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use catscan_train::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use crate::output;
+
 const CELL_BAR: &str = "{prefix:<14!} {bar:20} {msg}";
 const TOTAL_BAR: &str = "{prefix:<14!} {bar:20} {msg}";
 const STAGE_BAR: &str = "{prefix:<14!} {bar:20} {pos}/{len} {msg}";
@@ -26,6 +28,7 @@ pub struct Board {
 }
 
 impl Board {
+    /// An empty board; the total has a bar where there are several cells and a terminal.
     pub fn new(cells: usize) -> Board {
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
         let total = bars.as_ref().filter(|_| cells > 1).map(|bars| {
@@ -148,8 +151,8 @@ impl Line {
 
 fn say(bars: Option<&MultiProgress>, text: &str) {
     match bars {
-        Some(bars) => bars.suspend(|| eprintln!("{text}")),
-        None => eprintln!("{text}"),
+        Some(bars) => bars.suspend(|| output::say(text)),
+        None => output::say(text),
     }
 }
 
@@ -198,7 +201,8 @@ fn in_words(event: &Event, has_bar: bool) -> Option<String> {
             accuracy,
             images_per_s,
         } => Some(format!(
-            "test accuracy {:.2} %, loss {loss:.4} on {pictures} pictures ({images_per_s:.0} images/s)",
+            "test accuracy {:.2} %, loss {loss:.4} on {pictures} pictures ({images_per_s:.0} \
+             images/s)",
             accuracy * 100.0
         )),
         Event::Started {
@@ -232,6 +236,7 @@ fn in_words(event: &Event, has_bar: bool) -> Option<String> {
 pub struct Stages(Mutex<Option<ProgressBar>>);
 
 impl Stages {
+    /// No stage yet.
     pub fn new() -> Stages {
         Stages(Mutex::new(None))
     }
@@ -244,17 +249,11 @@ impl Stages {
     }
 }
 
-impl Default for Stages {
-    fn default() -> Self {
-        Stages::new()
-    }
-}
-
 impl catscan_data::Progress for Stages {
     fn stage(&self, what: &str, total: u64) {
         self.clear();
         if !std::io::stderr().is_terminal() {
-            eprintln!("data: {what}");
+            output::say(format_args!("data: {what}"));
             return;
         }
         let bar = ProgressBar::new(total);

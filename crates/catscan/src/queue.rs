@@ -6,6 +6,7 @@
 //! checkpoint. A cell whose queue is gone finds its input closed, and stops with a checkpoint too.
 
 pub mod cell;
+pub mod fresh;
 pub mod process;
 pub mod protocol;
 

@@ -21,8 +21,6 @@ use catscan_viz::VizError;
 pub const USAGE: u8 = 2;
 /// Bad data.
 pub const DATA: u8 = 3;
-/// Bad checkpoint or weights.
-pub const WEIGHTS: u8 = 4;
 /// Storage failed.
 pub const STORAGE: u8 = 7;
 
@@ -30,11 +28,14 @@ pub const STORAGE: u8 = 7;
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Refusal {
+    /// The exit code, one of the table above.
     pub code: u8,
+    /// *Where: what; what to do next.*
     pub message: String,
 }
 
 impl Refusal {
+    /// A refusal of any kind; `code` is one of the table above.
     pub fn new(code: u8, message: impl Into<String>) -> Refusal {
         Refusal {
             code,

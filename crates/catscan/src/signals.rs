@@ -42,6 +42,7 @@ impl Stop {
             .store(usize::from(signal.exit_code()), Ordering::SeqCst);
     }
 
+    /// The signal that came last.
     pub fn asked(&self) -> Option<Signal> {
         let code = self.0.load(Ordering::SeqCst);
         [Signal::Interrupt, Signal::Terminate]

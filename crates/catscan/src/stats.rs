@@ -6,12 +6,12 @@
 //!
 //! Values are checked against scipy (`scripts/golden/stats.py`).
 
-pub mod bootstrap;
-pub mod compare;
-pub mod interval;
-pub mod mcnemar;
+mod bootstrap;
+mod compare;
+mod interval;
+mod mcnemar;
 
-pub use bootstrap::bootstrap_mean;
+pub use bootstrap::{RESAMPLES, bootstrap_mean};
 pub use compare::{ArmResult, Claim, Comparison, SeedResult, compare};
 pub use interval::{Estimate, Interval, mean_t, wilson};
 pub use mcnemar::{McNemar, mcnemar};

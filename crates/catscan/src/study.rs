@@ -317,7 +317,8 @@ fn notices(
         let (cells, names) = (runs.len() + missing.len(), missing.join(", "));
         let count = missing.len();
         notices.push(format!(
-            "Unfinished: {count} of {cells} runs are missing ({names}); all numbers are without them."
+            "Unfinished: {count} of {cells} runs are missing ({names}); all numbers are without \
+             them."
         ));
     }
     for failure in &request.failures {

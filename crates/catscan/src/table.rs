@@ -5,7 +5,9 @@ use std::fmt;
 /// A table of ready-made text.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
+    /// Column titles.
     pub head: Vec<String>,
+    /// Each as long as the head.
     pub rows: Vec<Vec<String>>,
     /// Columns that hold numbers and are set right.
     pub numeric: Vec<usize>,
@@ -29,6 +31,7 @@ impl Table {
         }
     }
 
+    /// Adds a line; one cell a column.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
         self.rows.push(cells.into_iter().map(Into::into).collect());
     }

@@ -33,8 +33,11 @@ pub struct WeightsArgs {
 
 /// A trained network, and what it was trained on.
 pub struct Trained {
+    /// With its weights, on the device asked for.
     pub model: Model,
+    /// The run's; for a bare file what the options say, and the rest as in [`recipes::full`].
     pub recipe: Recipe,
+    /// Names by label; a bare file has none, so there they are `0`, `1` and so on.
     pub classes: Vec<String>,
 }
 

@@ -8,8 +8,9 @@ use catscan_train::{Evaluation, evaluate, metrics};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{device, open_dataset, print_json};
+use super::{device, open_dataset};
 use crate::experiment::BadImagesPolicy;
+use crate::output::{print, print_json, say};
 use crate::refusal::{DATA, Refusal};
 use crate::stats::{Interval, wilson};
 use crate::table::Table;
@@ -29,7 +30,8 @@ pub struct Args {
     #[arg(long, value_enum)]
     pub bad_images: Option<BadImagesPolicy>,
     /// Pictures at once
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: u32,
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto", value_parser = device)]
@@ -39,6 +41,7 @@ pub struct Args {
     pub json: bool,
 }
 
+/// `--part`: a part of the split, or the data as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Which {
@@ -74,6 +77,7 @@ struct Prediction<'a> {
     probabilities: &'a [f32],
 }
 
+/// Scores the pictures and prints accuracy with its interval, loss and confusion matrix.
 pub fn run(args: &Args) -> Result<u8> {
     let device = args.device.resolve()?;
     let trained = Trained::open(&args.weights, device)?;
@@ -108,17 +112,17 @@ pub fn run(args: &Args) -> Result<u8> {
     let scores = scores(args, &config.source, part, &dataset, &indices, &scored);
     match args.json {
         true => print_json(&scores)?,
-        false => print(&scores),
+        false => print(in_tables(&scores))?,
     }
     if !dataset.rejected.is_empty() {
-        eprintln!(
+        say(format_args!(
             "{} pictures could not be used and were left out:",
             dataset.rejected.len()
-        );
+        ));
         dataset
             .rejected
             .iter()
-            .for_each(|bad| eprintln!("  {}: {}", bad.name, bad.reason));
+            .for_each(|bad| say(format_args!("  {}: {}", bad.name, bad.reason)));
     }
     Ok(0)
 }
@@ -168,7 +172,8 @@ fn scores<'a>(
     }
 }
 
-fn print(scores: &Scores) {
+/// One line of scores, then the confusion matrix.
+fn in_tables(scores: &Scores) -> String {
     let mut table = Table::new(&[
         "data",
         "part",
@@ -186,7 +191,7 @@ fn print(scores: &Scores) {
         format!("{:.4}", scores.loss),
         format!("{:.1}", scores.images_per_s),
     ]);
-    println!("{table}");
+    let line = table.to_string();
     let head: Vec<String> = std::iter::once("true \\ said".to_owned())
         .chain(scores.classes.iter().map(|class| format!("#{class}")))
         .collect();
@@ -195,5 +200,5 @@ fn print(scores: &Scores) {
     for (class, row) in scores.classes.iter().zip(&scores.confusion) {
         table.row(std::iter::once(class.clone()).chain(row.iter().map(u64::to_string)));
     }
-    print!("{table}");
+    format!("{line}\n{table}")
 }

@@ -12,20 +12,23 @@ use catscan_torch_ext::{DeviceSpec, cpu};
 use catscan_train::Recipe;
 
 use super::train::read_recipe;
-use super::{command_line, device, open_dataset, print_json};
+use super::{command_line, device, open_dataset};
 use crate::compose;
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
+use crate::output::{print, print_json, say};
 use crate::progress::duration;
+use crate::queue::fresh::remove_runs;
 use crate::queue::{self, Cell, CellEnd, Settings};
 use crate::refusal::{Refusal, USAGE};
 use crate::signals::Stop;
-use crate::study::{Failure, Request, Study, print};
+use crate::study::{Failure, Request, Study, print as tables};
 use crate::table::Table;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// A row of `catscan list experiments`
     pub name: String,
+    /// How much it may cost
     #[arg(long, value_enum, default_value = "quick")]
     pub profile: Profile,
     /// Start from this recipe.json instead of the profile's
@@ -51,7 +54,7 @@ pub struct Args {
     /// Where experiments keep their runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
-    /// Remove these runs and begin again
+    /// Remove these runs and begin again; refused while one of them is being trained
     #[arg(long)]
     pub fresh: bool,
     /// Let cut runs go on with another number of threads or device; noted in their records
@@ -108,6 +111,9 @@ struct Plan {
     folder: PathBuf,
 }
 
+/// Trains what is not trained yet, weighs it, writes study.json and report.html.
+///
+/// Cells that fail do not end the others; the exit code is then the first failed one's.
 pub fn run(args: &Args) -> Result<u8> {
     let began = Instant::now();
     let plan = plan(args)?;
@@ -117,7 +123,7 @@ pub fn run(args: &Args) -> Result<u8> {
     writable(&plan.folder)?;
     let device = args.device.resolve()?;
     let dataset = open_dataset(&plan.base.data)?;
-    eprintln!("{}", in_words(&dataset, &plan.base.data.source));
+    say(in_words(&dataset, &plan.base.data.source));
     let cells = cells(args, &plan, &dataset)?;
     let (jobs, threads) = shares(args.jobs, cells.len(), device.is_cuda());
     let settings = Settings {
@@ -128,21 +134,23 @@ pub fn run(args: &Args) -> Result<u8> {
         max_steps: args.max_steps,
         allow_inexact_resume: args.allow_inexact_resume,
     };
-    eprintln!(
+    say(format_args!(
         "{} cells, {jobs} at once, threads of each: {threads}",
         cells.len()
-    );
+    ));
     let stop = Stop::on_signals().context("handling signals")?;
     let ends = queue::run(&cells, &settings, &stop)?;
     let failures = failures(&cells, &ends);
     for failure in &failures {
-        eprintln!(
+        say(format_args!(
             "{} seed {}: failed with exit code {}:\n{}",
             failure.arm, failure.seed, failure.exit_code, failure.stderr
-        );
+        ));
     }
     if let Some(signal) = stop.asked() {
-        eprintln!("stopped by {signal}; nothing is lost, the same command goes on from here");
+        say(format_args!(
+            "stopped by {signal}; nothing is lost, the same command goes on from here"
+        ));
         return Ok(signal.exit_code());
     }
     let code = queue::exit_code(&ends, None);
@@ -151,7 +159,10 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let request = request(args, &plan, failures);
     conclude(args, &plan.folder, request, &dataset)?;
-    eprintln!("experiment took {}", duration(began.elapsed()));
+    say(format_args!(
+        "experiment took {}",
+        duration(began.elapsed())
+    ));
     Ok(code)
 }
 
@@ -227,7 +238,7 @@ fn dry_run(args: &Args, plan: &Plan) -> Result<u8> {
     }
     match args.json {
         true => print_json(&recipes)?,
-        false => print!("{}\n{table}", plan.experiment.question),
+        false => print(format_args!("{}\n{table}", plan.experiment.question))?,
     }
     Ok(0)
 }
@@ -263,15 +274,16 @@ fn in_words(dataset: &Dataset, source: &str) -> String {
 }
 
 fn cells(args: &Args, plan: &Plan, dataset: &Dataset) -> Result<Vec<Cell>> {
+    let folder = |arm: &Arm, seed: u64| plan.folder.join(arm.name).join(format!("seed-{seed}"));
+    if args.fresh {
+        let of_seed = |&seed: &u64| plan.arms.iter().map(move |arm| folder(arm, seed));
+        remove_runs(&plan.seeds.iter().flat_map(of_seed).collect::<Vec<_>>())?;
+    }
     let mut cells = Vec::new();
     // Seed by seed: if the time runs out, whole pairs of arms are done.
     for &seed in &plan.seeds {
         for arm in &plan.arms {
             let recipe = cell_recipe(&plan.base, arm, seed, dataset.classes.len())?;
-            let folder = plan.folder.join(arm.name).join(format!("seed-{seed}"));
-            if args.fresh {
-                remove_run(&folder)?;
-            }
             let cell = Cell::plan(
                 &plan.folder,
                 arm.name,
@@ -283,20 +295,6 @@ fn cells(args: &Args, plan: &Plan, dataset: &Dataset) -> Result<Vec<Cell>> {
         }
     }
     Ok(cells)
-}
-
-/// Removes a run's folder, and nothing that does not look like one.
-fn remove_run(folder: &Path) -> Result<()> {
-    let is_empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if !folder.exists() || is_empty() {
-        return Ok(());
-    }
-    if !folder.join("recipe.json").exists() {
-        let message =
-            "holds no recipe.json, so it is no run; remove it yourself, or name --runs DIR";
-        return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
-    }
-    fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))
 }
 
 /// Cells at once, and threads of each. Two cells of one thread get more done than one of two, so
@@ -343,19 +341,26 @@ fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> 
     if args.json {
         print_json(&study)?;
     } else {
-        println!("\n{}\n", study.request.question);
-        println!("{}\n{}\n", print::arms(&study), print::UNDER_ARMS);
-        study
-            .notices
-            .iter()
-            .for_each(|notice| println!("Note: {notice}"));
-        study.answer.iter().for_each(|answer| println!("{answer}"));
+        print(in_full(&study))?;
     }
     if !args.no_report {
         let path = compose::write(&study, &runs, dataset, folder)?;
-        eprintln!("report: {}", path.display());
+        say(format_args!("report: {}", path.display()));
     }
     Ok(())
+}
+
+/// Question, table, notices and answer.
+fn in_full(study: &Study) -> String {
+    let (arms, under) = (tables::arms(study), tables::UNDER_ARMS);
+    let mut text = format!("\n{}\n\n{arms}\n{under}\n\n", study.request.question);
+    for notice in &study.notices {
+        text += &format!("Note: {notice}\n");
+    }
+    for answer in &study.answer {
+        text += &format!("{answer}\n");
+    }
+    text
 }
 
 #[cfg(test)]
@@ -380,17 +385,5 @@ mod tests {
         assert_eq!(shares(None, 1, false), (1, cores));
         assert_eq!(shares(None, 100, true).0, 1);
         assert_eq!(shares(Some(1), 100, false), (1, cores));
-    }
-
-    #[test]
-    fn only_runs_are_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
-        let error = remove_run(folder.path()).unwrap_err();
-        assert!(
-            error.to_string().contains("holds no recipe.json"),
-            "{error}"
-        );
-        assert!(folder.path().join("thesis.txt").exists());
     }
 }

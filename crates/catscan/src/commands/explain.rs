@@ -14,8 +14,9 @@ use serde::Serialize;
 use tch::Tensor;
 
 use super::predict::{open, probabilities, tensor};
-use super::{device, print_json, write_file};
+use super::{device, write_file};
 use crate::names;
+use crate::output::{print, print_json};
 use crate::refusal::{DATA, Refusal};
 use crate::table::Table;
 use crate::weights::{Trained, WeightsArgs};
@@ -39,6 +40,7 @@ pub struct Args {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto", value_parser = device)]
     pub device: DeviceSpec,
+    /// Print what was drawn, and where, as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -56,6 +58,7 @@ struct Drawn {
     empty_taps: Vec<String>,
 }
 
+/// Draws both kinds of scans for each picture into `--out`.
 pub fn run(args: &Args) -> Result<u8> {
     let device = args.device.resolve()?;
     let trained = Trained::open(&args.weights, device)?;
@@ -94,7 +97,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     match args.json {
         true => print_json(&drawn)?,
-        false => print(&drawn),
+        false => print(in_a_table(&drawn))?,
     }
     Ok(0)
 }
@@ -181,7 +184,8 @@ fn draw(
     })
 }
 
-fn print(drawn: &[Drawn]) {
+/// Where the drawings lie, and the taps at which there is nothing to see.
+fn in_a_table(drawn: &[Drawn]) -> String {
     let mut table = Table::new(&[
         "picture",
         "class",
@@ -198,9 +202,10 @@ fn print(drawn: &[Drawn]) {
             drawn.feature_maps.clone(),
         ]);
     }
-    print!("{table}");
+    let mut text = table.to_string();
     for drawn in drawn.iter().filter(|drawn| !drawn.empty_taps.is_empty()) {
         let (class, taps) = (&drawn.class, drawn.empty_taps.join(", "));
-        println!("{}: nothing speaks for {class} at {taps}", drawn.picture);
+        text += &format!("{}: nothing speaks for {class} at {taps}\n", drawn.picture);
     }
+    text
 }

@@ -7,9 +7,9 @@ use catscan_viz::cam::CAMS;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-use super::print_json;
-use crate::experiment::EXPERIMENTS;
-use crate::recipes::RECIPES;
+use crate::experiment::{EXPERIMENTS, Experiment};
+use crate::output::{print, print_json};
+use crate::recipes::{RECIPES, RecipeRow};
 use crate::table::Table;
 
 #[derive(Debug, clap::Args)]
@@ -17,10 +17,12 @@ pub struct Args {
     /// Which table; all of them by default
     #[arg(value_enum)]
     pub what: Option<What>,
+    /// Print the tables as JSON; recipes with all their numbers
     #[arg(long)]
     pub json: bool,
 }
 
+/// One of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum What {
     Models,
@@ -31,6 +33,7 @@ pub enum What {
     Recipes,
 }
 
+/// Prints one table, or all of them under their names.
 pub fn run(args: &Args) -> Result<u8> {
     let all = What::value_variants();
     let wanted = args.what.as_ref().map_or(all, std::slice::from_ref);
@@ -42,12 +45,14 @@ pub fn run(args: &Args) -> Result<u8> {
         print_json(&tables)?;
         return Ok(0);
     }
-    for (i, what) in wanted.iter().enumerate() {
-        if wanted.len() > 1 {
-            println!("{}{}\n", if i > 0 { "\n" } else { "" }, what.name());
+    let text = match wanted {
+        [what] => what.table().to_string(),
+        all => {
+            let section = |what: &What| format!("{}\n\n{}", what.name(), what.table());
+            all.iter().map(section).collect::<Vec<_>>().join("\n")
         }
-        print!("{}", what.table());
-    }
+    };
+    print(text)?;
     Ok(0)
 }
 
@@ -89,7 +94,7 @@ impl What {
                 )
             }
             What::Experiments => {
-                let row = |row: &crate::experiment::Experiment| {
+                let row = |row: &Experiment| {
                     let arms: Vec<&str> = row.arms.iter().map(|arm| arm.name).collect();
                     texts(&[
                         row.name,
@@ -102,7 +107,7 @@ impl What {
                 (head, EXPERIMENTS.iter().map(row).collect())
             }
             What::Recipes => {
-                let row = |row: &crate::recipes::RecipeRow| texts(&[row.name, row.about]);
+                let row = |row: &RecipeRow| texts(&[row.name, row.about]);
                 (vec!["name", "about"], RECIPES.iter().map(row).collect())
             }
         }
@@ -118,7 +123,10 @@ impl What {
     fn json(self) -> Value {
         // A recipe's numbers are what one wants of it.
         if self == What::Recipes {
-            let row = |row: &crate::recipes::RecipeRow| json!({ "name": row.name, "about": row.about, "recipe": (row.make)() });
+            let row = |row: &RecipeRow| {
+                let recipe = (row.make)();
+                json!({ "name": row.name, "about": row.about, "recipe": recipe })
+            };
             return RECIPES.iter().map(row).collect();
         }
         let (head, rows) = self.lines();

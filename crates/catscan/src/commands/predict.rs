@@ -10,7 +10,8 @@ use catscan_train::metrics::predicted;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
-use super::{device, print_json};
+use super::device;
+use crate::output::{print, print_json};
 use crate::refusal::{DATA, Refusal};
 use crate::table::Table;
 use crate::weights::{Trained, WeightsArgs};
@@ -25,6 +26,7 @@ pub struct Args {
     /// auto, cpu, cuda or cuda:N
     #[arg(long, default_value = "auto", value_parser = device)]
     pub device: DeviceSpec,
+    /// Print classes and probabilities as JSON
     #[arg(long)]
     pub json: bool,
 }
@@ -38,6 +40,7 @@ struct Said<'a> {
     problem: Option<String>,
 }
 
+/// Answers for every picture, and fails (code 3) after that where some could not be used.
 pub fn run(args: &Args) -> Result<u8> {
     let device = args.device.resolve()?;
     let trained = Trained::open(&args.weights, device)?;
@@ -48,7 +51,7 @@ pub fn run(args: &Args) -> Result<u8> {
         .collect::<Result<_>>()?;
     match args.json {
         true => print_json(&said)?,
-        false => print(&said, &trained.classes),
+        false => print(in_a_table(&said, &trained.classes))?,
     }
     let bad = said.iter().filter(|said| said.problem.is_some()).count();
     if bad > 0 {
@@ -118,7 +121,8 @@ pub fn probabilities(model: &Model, x: &Tensor) -> Vec<Vec<f32>> {
     Vec::try_from(shares.to_device(Device::Cpu)).expect("a matrix of floats")
 }
 
-fn print(said: &[Said], classes: &[String]) {
+/// One line a picture: its class, or what is wrong with it, and all probabilities.
+fn in_a_table(said: &[Said], classes: &[String]) -> Table {
     let head: Vec<String> = ["picture", "class"]
         .map(str::to_owned)
         .into_iter()
@@ -137,5 +141,5 @@ fn print(said: &[Said], classes: &[String]) {
         row.resize(head.len(), String::new());
         table.row(row);
     }
-    print!("{table}");
+    table
 }

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use catscan_train::RunRecord;
 
-use super::{open_dataset, print_json};
+use super::open_dataset;
 use crate::compose;
 use crate::experiment::EXPERIMENTS;
+use crate::output::{print, print_json, say};
 use crate::refusal::Refusal;
-use crate::study::{Request, Study, print};
+use crate::study::{Request, Study, print as tables};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -21,6 +22,7 @@ pub struct Args {
     pub json: bool,
 }
 
+/// Makes study.json and report.html anew from the runs that are there.
 pub fn run(args: &Args) -> Result<u8> {
     let folder = &args.folder;
     if !folder.is_dir() {
@@ -43,11 +45,11 @@ pub fn run(args: &Args) -> Result<u8> {
     match args.json {
         true => print_json(&study)?,
         false => {
-            println!("{}\n{}\n", print::arms(&study), print::UNDER_ARMS);
-            study.answer.iter().for_each(|answer| println!("{answer}"));
+            let (arms, answer) = (tables::arms(&study), study.answer.join("\n"));
+            print(format_args!("{arms}\n{}\n\n{answer}\n", tables::UNDER_ARMS))?;
         }
     }
-    eprintln!("report: {}", path.display());
+    say(format_args!("report: {}", path.display()));
     Ok(0)
 }
 

@@ -28,6 +28,7 @@ pub struct Args {
     /// One of the experiment's arms
     #[arg(long, value_name = "NAME", requires = "experiment")]
     pub arm: Option<String>,
+    /// How much it may cost; quick by default
     #[arg(long, value_enum)]
     pub profile: Option<Profile>,
     /// Of initial weights, order and augmentation
@@ -58,6 +59,7 @@ pub struct Args {
     pub queued: bool,
 }
 
+/// Trains into `--out`, going on where a cut run left off; 130 or 143 where a signal stopped it.
 pub fn run(args: &Args) -> Result<u8> {
     let (experiment, arm) = names(args);
     let recipe = match args.queued {

@@ -10,10 +10,15 @@ use crate::differences::{Difference, differences};
 /// One training of an experiment.
 #[derive(Clone, Debug)]
 pub struct Cell {
+    /// An arm's name in the experiment's table.
     pub arm: String,
+    /// The same as in the recipe.
     pub seed: u64,
+    /// Complete: changed by the arm, for the data's classes.
     pub recipe: Recipe,
+    /// `EXPERIMENT/ARM/seed-N`.
     pub folder: PathBuf,
+    /// Whether there is anything left to do.
     pub state: State,
     /// Threads of an earlier, cut run: going on with them gives the bits of an uncut one.
     pub threads_before: Option<usize>,
@@ -22,8 +27,11 @@ pub struct Cell {
 /// How far a cell got before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
+    /// No checkpoint: begins at step 0, whatever else the folder holds.
     New,
+    /// Goes on from its newest checkpoint.
     Cut,
+    /// Tested after as many steps as are asked for, on the same pictures.
     Finished,
 }
 
@@ -33,7 +41,9 @@ pub enum CellEnd {
     Done,
     /// It was finished before.
     Skipped,
+    /// After a checkpoint.
     Stopped(Signal),
+    /// With its exit code (1 where it has none) and the last lines of its standard error.
     Failed {
         code: u8,
         stderr: String,
@@ -43,6 +53,7 @@ pub enum CellEnd {
 }
 
 impl CellEnd {
+    /// For the line that stays when the cell's bar goes.
     pub fn in_words(&self) -> String {
         match self {
             CellEnd::Done => "finished".into(),
@@ -97,6 +108,7 @@ impl Cell {
         Ok(cell)
     }
 
+    /// What lines on the terminal begin with.
     pub fn label(&self) -> String {
         format!("{} seed {}", self.arm, self.seed)
     }

@@ -14,19 +14,25 @@ const BOOTSTRAP_SEED: u64 = 1979;
 /// What one arm answered on the test pictures, for each seed that finished.
 #[derive(Clone, Debug)]
 pub struct ArmResult {
+    /// The arm's name, as sentences call it.
     pub arm: String,
+    /// In any order; arms are paired by the seed's number.
     pub seeds: Vec<SeedResult>,
 }
 
-/// One finished run: which test pictures it got right (in the split's order), and its mean loss.
+/// One finished run on the test part.
 #[derive(Clone, Debug)]
 pub struct SeedResult {
+    /// The training seed.
     pub seed: u64,
+    /// Whether each test picture was told right, in the split's order: the same for all runs.
     pub right: Vec<bool>,
+    /// Mean cross-entropy over the test pictures.
     pub loss: f64,
 }
 
 impl SeedResult {
+    /// Share of pictures told right, 0 to 1; NaN without pictures.
     pub fn accuracy(&self) -> f64 {
         self.right.iter().filter(|right| **right).count() as f64 / self.right.len() as f64
     }
@@ -40,6 +46,7 @@ pub enum Claim {
     SecondBetter,
     /// Both intervals lie below zero: the first arm is better.
     FirstBetter,
+    /// Zero lies in one of the intervals. That the arms are equal is not shown either.
     NoDifferenceShown,
     /// One seed: what another seed would give is not known.
     OneSeed,
@@ -48,9 +55,13 @@ pub enum Claim {
 /// Second arm minus first arm, over the seeds that both finished.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comparison {
+    /// The arm that others are compared with.
     pub first: String,
+    /// The other arm.
     pub second: String,
+    /// How many seeds both arms finished: n.
     pub seeds: usize,
+    /// Test pictures of each seed.
     pub pictures: usize,
     /// Difference of test accuracy, paired by seed; its interval is over seeds.
     pub accuracy: Estimate,
@@ -58,12 +69,18 @@ pub struct Comparison {
     pub over_pictures: Interval,
     /// Difference of test loss, paired by seed.
     pub loss: Estimate,
+    /// One test a seed.
     pub mcnemar: Vec<McNemar>,
+    /// What the two intervals of the accuracy allow.
     pub claim: Claim,
+    /// The claim as a sentence, in percentage points, with intervals and n.
     pub words: String,
 }
 
 /// Compares two arms; none where no seed finished in both.
+///
+/// # Panics
+/// Where runs hold different numbers of pictures, or none.
 pub fn compare(first: &ArmResult, second: &ArmResult) -> Option<Comparison> {
     let pairs: Vec<(&SeedResult, &SeedResult)> = first
         .seeds

@@ -8,7 +8,9 @@ use super::LEVEL;
 /// A range of values that the data do not contradict at [`LEVEL`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
+    /// Lower end, in the unit of the data.
     pub low: f64,
+    /// Upper end.
     pub high: f64,
 }
 
@@ -30,8 +32,11 @@ impl Interval {
 /// A mean over `n` seeds; one seed has no interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
+    /// Mean over seeds, in the unit of the data.
     pub mean: f64,
+    /// Student's t at [`LEVEL`].
     pub interval: Option<Interval>,
+    /// How many seeds.
     pub n: usize,
 }
 

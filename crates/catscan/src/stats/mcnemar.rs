@@ -6,6 +6,7 @@ use statrs::distribution::{Binomial, DiscreteCDF};
 /// The test for one seed. Only pictures on which exactly one arm is right say anything.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct McNemar {
+    /// The seed that both arms were trained under.
     pub seed: u64,
     /// Pictures that only the first arm got right.
     pub only_first: u64,

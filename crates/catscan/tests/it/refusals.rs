@@ -104,13 +104,18 @@ const CASES: &[Case] = &[
         &["no.jpg"],
     ),
     (
-        "predict bad-picture/cat/web.jpg --weights three.safetensors --model densenet-mini --outputs 3",
+        "predict bad-picture/cat/web.jpg --weights three.safetensors --model densenet-mini \
+         --outputs 3",
         3,
         &["1 of 1 pictures cannot be used"],
     ),
     ("report no-such-folder", 2, &["no-such-folder"]),
     ("report empty-folder", 2, &["holds no runs"]),
     ("list poools", 2, &["pools"]),
+    ("trian", 2, &["trian", "train"]),
+    ("train --batch 3", 2, &["--batch"]),
+    ("experiment", 2, &["<NAME>"]),
+    ("predict no.jpg", 2, &["--weights"]),
 ];
 
 #[test]

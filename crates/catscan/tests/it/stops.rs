@@ -22,6 +22,9 @@ fn an_experiment_that_was_interrupted_goes_on() {
     ];
     let mut running = start(&long, here);
     running.wait_for("epoch 2:");
+    let fresh = run(&[&long[..], &["--fresh"]].concat(), here);
+    assert_eq!(fresh.code, 2, "{}", fresh.stderr);
+    assert!(fresh.stderr.contains("avg/seed-1"), "{}", fresh.stderr);
     let (code, text) = running.stop("-INT");
     assert_eq!(code, 130, "{text}");
     assert!(

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::support::succeed;
+use super::support::{Said, catscan, succeed};
 
 #[test]
 fn a_study_is_trained_reported_and_looked_into() {
@@ -65,7 +65,7 @@ fn check_report(html: &str) {
     for words in [
         "drawings",
         "McNemar",
-        "catscan experiment smoke",
+        "experiment smoke",
         "model.pooling.head",
     ] {
         assert!(html.contains(words), "no {words:?}");
@@ -116,6 +116,19 @@ fn look_into(here: &Path, study: &Value) {
     succeed(&explain, here);
     assert!(here.join("scans/001-mine.grad-cam.png").exists());
     assert!(here.join("scans/001-mine.feature-maps.png").exists());
+}
+
+#[test]
+fn a_reader_may_leave_before_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    for line in ["list", "list --json", "doctor --no-speed", "--help"] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let mut command = catscan(&args, folder.path());
+        let said: Said = command.stdout(writer).output().unwrap().into();
+        assert_eq!((said.code, &*said.stderr), (0, ""), "{line}");
+    }
 }
 
 #[test]

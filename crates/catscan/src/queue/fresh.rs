@@ -1,0 +1,83 @@
+//! `--fresh`: removes runs, so that they begin again. Never one that is being trained.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use catscan_train::lock::Lock;
+
+use crate::refusal::Refusal;
+
+/// Removes the runs in these folders, or none of them.
+///
+/// # Errors
+/// Where a folder holds something else than a run, or a process that lives is training in it
+/// (exit code 2).
+pub fn remove_runs(folders: &[PathBuf]) -> Result<()> {
+    // Every lock is ours before the first file goes.
+    let locks: Vec<Option<Lock>> = folders
+        .iter()
+        .map(|folder| take(folder))
+        .collect::<Result<_>>()?;
+    for (folder, _) in folders
+        .iter()
+        .zip(&locks)
+        .filter(|(_, lock)| lock.is_some())
+    {
+        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// The lock of a run's folder; none where there is nothing to remove.
+fn take(folder: &Path) -> Result<Option<Lock>> {
+    let is_empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+    if !folder.exists() || is_empty() {
+        return Ok(None);
+    }
+    if !folder.join("recipe.json").exists() {
+        let message =
+            "holds no recipe.json, so it is no run; remove it yourself, or name --runs DIR";
+        return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
+    }
+    Ok(Some(Lock::take(folder)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_runs_are_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
+        let error = remove_runs(&[folder.path().to_owned()]).unwrap_err();
+        assert!(
+            error.to_string().contains("holds no recipe.json"),
+            "{error}"
+        );
+        assert!(folder.path().join("thesis.txt").exists());
+    }
+
+    #[test]
+    fn a_run_that_is_held_keeps_all_of_them() {
+        let root = tempfile::tempdir().unwrap();
+        let folders = ["a", "b", "none"].map(|name| root.path().join(name));
+        for folder in &folders[..2] {
+            fs::create_dir(folder).unwrap();
+            fs::write(folder.join("recipe.json"), "{}").unwrap();
+        }
+        let held = Lock::take(&folders[1]).unwrap();
+        let error = remove_runs(&folders).unwrap_err();
+        assert_eq!(crate::refusal::exit_code(&error), crate::refusal::USAGE);
+        assert!(
+            folders
+                .iter()
+                .take(2)
+                .all(|folder| folder.join("recipe.json").exists())
+        );
+        drop(held);
+        remove_runs(&folders).unwrap();
+        assert!(folders.iter().all(|folder| !folder.exists()));
+    }
+}
