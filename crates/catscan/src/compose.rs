@@ -37,7 +37,7 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
         );
         return Err(Refusal::new(DATA, message).into());
     }
-    eprintln!("drawing the report");
+    crate::output::say("drawing the report");
     let shown = first_runs(study, runs)?;
     let mut sections = vec![
         numbers::result(study)?,

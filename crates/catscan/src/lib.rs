@@ -18,7 +18,7 @@
 //! by the command line.
 
 // `println!` panics on a closed pipe; `output` is the one way out.
-#![warn(clippy::print_stdout)]
+#![warn(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod cli;
 mod commands;

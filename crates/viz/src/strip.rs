@@ -18,8 +18,10 @@ const SIDE: u32 = 162;
 const LINE: u32 = 24;
 /// Room above each arm after the first.
 const APART: u32 = 14;
-/// Height of the colour bar with its words.
-const FOOT: u32 = 34;
+/// Height of the colour bar.
+const BAR: u32 = 14;
+/// Height of the colour bar with its words and margins.
+const FOOT: u32 = 50;
 
 /// What full heat means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,19 +158,18 @@ fn draw_row(on: &mut RgbImage, y: u32, row: &StripRow, largest: &[f32], rule: Sc
     }
 }
 
+/// The scale in words, and under them the bar, as wide as all panels but the input's.
 fn colour_bar(on: &mut RgbImage, y: u32, rule: ScaleRule) {
-    let width = 2 * PANEL + GAP;
-    let left = column(1).min(on.width() - PANEL);
-    for x in 0..width.min(on.width() - left) {
+    let words = format!("heat from none to strongest ({})", rule.in_words());
+    raster::label(on, GAP, y, &words, FAINT, Size::Small);
+    let (left, right) = (column(1), on.width() - GAP);
+    for x in left..right {
         // Over a middle grey, as heat lies over a picture.
-        let colour = heated(110, x as f32 / (width - 1) as f32);
-        for dy in 0..14 {
-            on.put_pixel(left + x, y + dy, colour);
+        let colour = heated(110, (x - left) as f32 / (right - left - 1) as f32);
+        for dy in 0..BAR {
+            on.put_pixel(x, y + Size::Small.cell().1 + GAP + dy, colour);
         }
     }
-    raster::label(on, GAP, y, "for the class: none", FAINT, Size::Small);
-    let words = format!("strongest ({})", rule.in_words());
-    raster::label(on, left + width + GAP, y, &words, FAINT, Size::Small);
 }
 
 #[cfg(test)]

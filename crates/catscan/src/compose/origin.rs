@@ -13,8 +13,8 @@ use crate::table::Table;
 pub fn origin(study: &Study, shown: &[Shown]) -> Result<Section> {
     let mut blocks = rejected(&study.split.rejected);
     blocks.push(Block::Code {
-        title: "Command".into(),
-        text: command(&study.request.command),
+        title: "Command, in a checkout of this commit".into(),
+        text: format!("cargo xtask {}", command(study.request.command.get(1..).unwrap_or_default())),
     });
     blocks.push(table(
         varied(shown),

@@ -76,20 +76,21 @@ pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Res
         let cams = maps(shown, &picked, &taps, dataset)?;
         arms.push(arm(study, shown, &picked, &cams, dataset));
     }
-    let at_last: Vec<StripArm> = arms.iter().map(|arm| only(arm, last)).collect();
+    let classes = &study.split.classes;
+    let (columns, at_last) = last_block(classes, shown, &arms, &picked);
     let scale = SCALE.in_words();
     let rule = "Pictures by rule, not by taste: for two classes, one that every arm got right and \
                 one that every arm (else some arm) got wrong, the one of median probability. Maps \
                 are Grad-CAM (Selvaraju et al. 2017) for the class that the arm predicted, \
                 negative parts cut off.";
-    let heat_last = strip(&at_last, &taps[last..], SCALE)?;
+    let heat_last = strip(&at_last, &columns, SCALE)?;
     let heat_all = strip(&arms, &taps, SCALE)?;
     let blocks = vec![
         Block::Paragraph(rule.into()),
         Block::Picture {
             caption: format!(
-                "At the last block ({}), {scale}. Look whether the heat lies on the animal, and \
-                 whether the arms look at the same parts of it.",
+                "At the last block ({}), what speaks for either class, {scale}. Look whether the \
+                 heat lies on the animal, and whether the arms look at the same parts of it.",
                 taps[last]
             ),
             alt: "Grad-CAM of every arm at the last block".into(),
@@ -151,16 +152,42 @@ fn arm(
     }
 }
 
-/// The same rows with one tap's maps.
-fn only(arm: &StripArm, tap: usize) -> StripArm {
-    let row = |row: &StripRow| StripRow {
-        maps: vec![row.maps[tap].clone()],
-        ..row.clone()
+/// The same rows at the last tap alone: what speaks for each of two classes; with more classes, for
+/// the one that the arm predicted. Returns the columns' titles and the arms.
+fn last_block(
+    classes: &[String],
+    shown: &[Shown],
+    arms: &[StripArm],
+    picked: &[Picked],
+) -> (Vec<String>, Vec<StripArm>) {
+    let two = classes.len() == 2;
+    let titles = match two {
+        true => classes.iter().map(|class| format!("for {class}")).collect(),
+        false => vec!["for its answer".to_owned()],
     };
-    StripArm {
+    let row = |shown: &Shown, row: &StripRow, picked: &Picked| {
+        let said = predicted(&shown.run.test.pictures[picked.place].probabilities);
+        let map = row.maps.last().expect("a network has blocks").clone();
+        let maps = match (two, said) {
+            (false, _) => vec![map],
+            (true, 0) => vec![map.clone(), map.for_other_class()],
+            (true, _) => vec![map.for_other_class(), map],
+        };
+        StripRow {
+            maps,
+            ..row.clone()
+        }
+    };
+    let arms = shown.iter().zip(arms).map(|(shown, arm)| StripArm {
         name: arm.name.clone(),
-        rows: arm.rows.iter().map(row).collect(),
-    }
+        rows: arm
+            .rows
+            .iter()
+            .zip(picked)
+            .map(|(strip, picked)| row(shown, strip, picked))
+            .collect(),
+    });
+    (titles, arms.collect())
 }
 
 /// A sample as a person sees it.

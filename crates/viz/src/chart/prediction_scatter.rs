@@ -105,7 +105,8 @@ fn draw_marks(
         [_, second] => format!("P({})", frame::short(second, 20)),
         _ => "P(true class)".to_owned(),
     };
-    area.draw_text(&what, &text(frame::TEXT_PX), (at(4), at(head)))?;
+    // Above the highest tick's label, not on it.
+    area.draw_text(&what, &text(frame::TEXT_PX), (at(4), at(head - 8)))?;
     for (i, class) in classes.iter().enumerate() {
         let below = chart.backend_coord(&(i as f64 + 0.5, 0.0));
         let of_class = pictures.iter().filter(|p| p.label as usize == i);
