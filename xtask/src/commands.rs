@@ -51,20 +51,12 @@ pub static COMMANDS: &[Command] = &[
         about: "check what reviewers forget: headers, lengths, layers, documents",
         run: tidy::run,
     },
-    Command {
-        name: "help",
-        usage: "",
-        about: "this list",
-        run: help::run,
-    },
+    Command { name: "help", usage: "", about: "this list", run: help::run },
 ];
 
 /// Subcommands of `catscan`: set up, build in release, run with the same words.
 pub static PROGRAM: &[(&str, &str)] = &[
-    (
-        "experiment",
-        "run an experiment and write its report; all of it from one command",
-    ),
+    ("experiment", "run an experiment and write its report; all of it from one command"),
     ("train", "train one recipe"),
     ("evaluate", "score a trained run on pictures"),
     ("predict", "say what is in a picture"),
@@ -72,10 +64,7 @@ pub static PROGRAM: &[(&str, &str)] = &[
     ("report", "write an experiment's report again"),
     ("summary", "a model's layers, shapes and parameters"),
     ("list", "experiments, models, pools, sources"),
-    (
-        "doctor",
-        "what was found on this machine, and how fast it is",
-    ),
+    ("doctor", "what was found on this machine, and how fast it is"),
 ];
 
 /// Runs the command that `words` begin with.
@@ -84,11 +73,7 @@ pub fn dispatch(words: &[String]) -> Result<(), Failure> {
     let Some((name, rest)) = words.split_first() else {
         return help::run(&root, &[]);
     };
-    let name = if ["-h", "--help"].contains(&name.as_str()) {
-        "help"
-    } else {
-        name.as_str()
-    };
+    let name = if ["-h", "--help"].contains(&name.as_str()) { "help" } else { name.as_str() };
     if let Some(command) = COMMANDS.iter().find(|command| command.name == name) {
         return (command.run)(&root, rest);
     }
@@ -102,17 +87,13 @@ fn unknown(name: &str) -> Failure {
     let names = COMMANDS.iter().map(|command| command.name);
     let near = nearest(name, names.chain(PROGRAM.iter().map(|(name, _)| *name)));
     let hint = near.map_or_else(String::new, |near| format!(", nearest is {near}"));
-    Failure::usage(format!(
-        "{name}: no such command{hint}; see cargo xtask help"
-    ))
+    Failure::usage(format!("{name}: no such command{hint}; see cargo xtask help"))
 }
 
 /// Refuses words that a command has no use for.
 fn no_arguments(name: &str, words: &[String]) -> Result<(), Failure> {
     words.first().map_or(Ok(()), |word| {
-        Err(Failure::usage(format!(
-            "cargo xtask {name}: takes no arguments, got {word}"
-        )))
+        Err(Failure::usage(format!("cargo xtask {name}: takes no arguments, got {word}")))
     })
 }
 
@@ -124,11 +105,7 @@ mod tests {
     fn an_unknown_command_suggests_the_nearest() {
         let failure = dispatch(&["experimnt".to_owned()]).unwrap_err();
         assert_eq!(failure.exit, 2);
-        assert!(
-            failure.message.contains("nearest is experiment"),
-            "{}",
-            failure.message
-        );
+        assert!(failure.message.contains("nearest is experiment"), "{}", failure.message);
         let failure = dispatch(&["zzzzzz".to_owned()]).unwrap_err();
         assert!(!failure.message.contains("nearest"), "{}", failure.message);
     }

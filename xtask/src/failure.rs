@@ -14,26 +14,17 @@ pub struct Failure {
 impl Failure {
     /// A step that failed.
     pub fn step(message: impl Into<String>) -> Self {
-        Self {
-            exit: 1,
-            message: message.into(),
-        }
+        Self { exit: 1, message: message.into() }
     }
 
     /// A command line or a setting that cannot work.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self {
-            exit: 2,
-            message: message.into(),
-        }
+        Self { exit: 2, message: message.into() }
     }
 
     /// A folder that cannot be written, or is full.
     pub fn storage(message: impl Into<String>) -> Self {
-        Self {
-            exit: 7,
-            message: message.into(),
-        }
+        Self { exit: 7, message: message.into() }
     }
 
     /// The cache refused an operation on `path`.

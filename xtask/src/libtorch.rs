@@ -41,16 +41,9 @@ pub fn set_up(root: &Path, wanted: Wanted) -> Result<(), Failure> {
         None => fetch::fetch(root, wanted)?,
     };
     link::link(&places.link, &found.libtorch.folder)?;
-    let half = if found.libtorch.cuda {
-        " with CUDA"
-    } else {
-        ""
-    };
+    let half = if found.libtorch.cuda { " with CUDA" } else { "" };
     let folder = found.libtorch.folder.display();
-    say(format!(
-        "libtorch {}{half}: {} {folder}",
-        found.libtorch.version, found.how
-    ));
+    say(format!("libtorch {}{half}: {} {folder}", found.libtorch.version, found.how));
     if !found.libtorch.cuda && Path::new("/dev/nvidia0").exists() {
         say("this machine has an NVIDIA GPU: `cargo xtask setup --cuda` fetches what it needs");
     }

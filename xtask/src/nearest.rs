@@ -4,10 +4,8 @@
 /// enough to be what was meant (at most a third of the letters, and at least one).
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let allowed = (typed.chars().count() / 3).max(1);
-    let (edits, name) = known
-        .into_iter()
-        .map(|name| (distance(typed, name), name))
-        .min_by_key(|&(d, _)| d)?;
+    let (edits, name) =
+        known.into_iter().map(|name| (distance(typed, name), name)).min_by_key(|&(d, _)| d)?;
     (edits <= allowed).then_some(name)
 }
 

@@ -19,11 +19,7 @@ pub fn timed<T, E>(what: &str, work: impl FnOnce() -> Result<T, E>) -> Result<T,
 /// `0.4 s`, `312 s`: a tenth while it matters.
 pub fn seconds(time: Duration) -> String {
     let seconds = time.as_secs_f64();
-    if seconds < 100.0 {
-        format!("{seconds:.1} s")
-    } else {
-        format!("{seconds:.0} s")
-    }
+    if seconds < 100.0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
 }
 
 #[cfg(test)]

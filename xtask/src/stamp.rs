@@ -24,27 +24,17 @@ pub fn of_tree(root: &Path) -> Option<String> {
             .args(arguments)
             .env("GIT_INDEX_FILE", &index)
             .env("GIT_OBJECT_DIRECTORY", folder.join("objects"))
-            .env(
-                "GIT_ALTERNATE_OBJECT_DIRECTORIES",
-                git_folder.join("objects"),
-            )
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", git_folder.join("objects"))
             .output()
             .ok()?;
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     git(&["add", "--all"])?;
     let tree = git(&["write-tree"])?;
     let rustc = Command::new("rustc").arg("--version").output().ok()?;
     let libtorch = fs::canonicalize(root.join(".libtorch")).ok()?;
     let rustc = String::from_utf8_lossy(&rustc.stdout);
-    Some(format!(
-        "{tree}\n{}\n{}\n",
-        rustc.trim(),
-        libtorch.display()
-    ))
+    Some(format!("{tree}\n{}\n{}\n", rustc.trim(), libtorch.display()))
 }
 
 /// Notes that the tests passed for the tree `of_tree` described.

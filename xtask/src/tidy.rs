@@ -45,13 +45,7 @@ pub fn check(root: &Path) -> Result<Vec<String>, Failure> {
 }
 
 fn files(root: &Path) -> Result<Vec<File>, Failure> {
-    let arguments = [
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-    ];
+    let arguments = ["ls-files", "-z", "--cached", "--others", "--exclude-standard"];
     let list = workspace::git(root, &arguments)
         .ok_or_else(|| Failure::usage("tidy: needs git and a clone, to know which files count"))?;
     let mut paths: Vec<&str> = list.split('\0').filter(|path| !path.is_empty()).collect();
@@ -61,16 +55,8 @@ fn files(root: &Path) -> Result<Vec<File>, Failure> {
         // Deleted but not yet committed: gone.
         let bytes = fs::read(root.join(path)).ok()?;
         let size = bytes.len() as u64;
-        let text = if bytes.contains(&0) {
-            None
-        } else {
-            String::from_utf8(bytes).ok()
-        };
-        Some(File {
-            path: path.to_owned(),
-            size,
-            text,
-        })
+        let text = if bytes.contains(&0) { None } else { String::from_utf8(bytes).ok() };
+        Some(File { path: path.to_owned(), size, text })
     };
     Ok(paths.into_iter().filter_map(read).collect())
 }

@@ -12,9 +12,7 @@ use crate::failure::Failure;
 pub fn root() -> PathBuf {
     let own = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    own.parent()
-        .expect("xtask lies one folder below the root")
-        .to_path_buf()
+    own.parent().expect("xtask lies one folder below the root").to_path_buf()
 }
 
 /// `cargo`, the one that started us, in the workspace's root.
@@ -26,9 +24,7 @@ pub fn cargo(root: &Path) -> Command {
 
 /// Runs `command` to its end with our terminal; a failure names what was being done.
 pub fn run(command: &mut Command, what: &str) -> Result<(), Failure> {
-    let program = Path::new(command.get_program())
-        .file_stem()
-        .unwrap_or_default();
+    let program = Path::new(command.get_program()).file_stem().unwrap_or_default();
     let program = program.to_string_lossy().into_owned();
     let status = command
         .status()
@@ -41,10 +37,7 @@ pub fn run(command: &mut Command, what: &str) -> Result<(), Failure> {
         || format!("was stopped ({status})"),
         |code| format!("ended with exit status {code}"),
     );
-    Err(Failure {
-        exit,
-        message: format!("{what}: {program} {how}; its words stand above"),
-    })
+    Err(Failure { exit, message: format!("{what}: {program} {how}; its words stand above") })
 }
 
 /// The status a shell would show: 128 + n for a child ended by signal n.
@@ -53,20 +46,12 @@ fn exit_code(status: ExitStatus) -> u8 {
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
         return u8::try_from(128 + signal).unwrap_or(1);
     }
-    status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(1)
+    status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
 
 /// What `git` prints, trimmed; `None` without git, or outside a clone.
 pub fn git(root: &Path, arguments: &[&str]) -> Option<String> {
-    let output = Command::new("git")
-        .arg("-C")
-        .arg(root)
-        .args(arguments)
-        .output()
-        .ok()?;
+    let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| text.trim().to_owned())
 }
@@ -103,10 +88,6 @@ mod tests {
         let stopped = run(Command::new("sh").args(["-c", "kill -TERM $$"]), "a step").unwrap_err();
         assert_eq!(stopped.exit, 143);
         let absent = run(&mut Command::new("no-such-program"), "a step").unwrap_err();
-        assert!(
-            absent.message.contains("cannot start no-such-program"),
-            "{}",
-            absent.message
-        );
+        assert!(absent.message.contains("cannot start no-such-program"), "{}", absent.message);
     }
 }

@@ -21,8 +21,5 @@ fn arm(name: &str, right: [usize; 3]) -> ArmResult {
         right: (0..400).map(|picture| picture < right).collect(),
         loss: 0.3,
     };
-    ArmResult {
-        arm: name.into(),
-        seeds: (1..).zip(right).map(seed).collect(),
-    }
+    ArmResult { arm: name.into(), seeds: (1..).zip(right).map(seed).collect() }
 }

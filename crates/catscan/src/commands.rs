@@ -29,8 +29,7 @@ pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
 
 /// `--device` as clap reads it.
 pub fn device(text: &str) -> Result<DeviceSpec, String> {
-    text.parse()
-        .map_err(|error: catscan_torch_ext::DeviceError| error.to_string())
+    text.parse().map_err(|error: catscan_torch_ext::DeviceError| error.to_string())
 }
 
 /// Writes a whole file or leaves what was there; makes its folder.
@@ -42,19 +41,15 @@ pub fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     std::fs::create_dir_all(folder).map_err(|error| {
         let message = "cannot be made; make room or name another folder";
-        Refusal::new(
-            STORAGE,
-            format!("{}: {message} ({error})", folder.display()),
-        )
+        Refusal::new(STORAGE, format!("{}: {message} ({error})", folder.display()))
     })?;
     Ok(write_atomic(&path, contents)?)
 }
 
 /// This process's command line, for the records.
 pub fn command_line() -> Vec<String> {
-    let mut words: Vec<String> = std::env::args_os()
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let mut words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     // Where the program lies is the machine's business, not the study's.
     if let Some(program) = words.first_mut() {
         *program = "catscan".into();
@@ -73,10 +68,7 @@ mod tests {
         write_file(&path, b"{}").unwrap();
         write_file(&path, b"[]").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"[]");
-        assert_eq!(
-            std::fs::read_dir(path.parent().unwrap()).unwrap().count(),
-            1
-        );
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 
     #[test]

@@ -85,12 +85,7 @@ pub struct Shown<'a> {
 
 fn first_runs<'a>(study: &Study, runs: &'a [Run]) -> Result<Vec<Shown<'a>>> {
     let first = |arm: &str| runs.iter().find(|run| run.arm == arm);
-    study
-        .arms
-        .iter()
-        .filter_map(|arm| first(&arm.arm))
-        .map(open)
-        .collect()
+    study.arms.iter().filter_map(|arm| first(&arm.arm)).map(open).collect()
 }
 
 fn open(run: &Run) -> Result<Shown<'_>> {
@@ -102,24 +97,11 @@ fn open(run: &Run) -> Result<Shown<'_>> {
 
 /// A section of the page.
 fn section(id: &str, title: &str, blocks: Vec<Block>) -> Section {
-    Section {
-        id: id.into(),
-        title: title.into(),
-        blocks,
-    }
+    Section { id: id.into(), title: title.into(), blocks }
 }
 
 /// A terminal's table as a page's.
 fn table(table: crate::table::Table, caption: &str) -> Block {
-    let crate::table::Table {
-        head,
-        rows,
-        numeric,
-    } = table;
-    Block::Table(Table {
-        caption: caption.into(),
-        head,
-        rows,
-        numeric,
-    })
+    let crate::table::Table { head, rows, numeric } = table;
+    Block::Table(Table { caption: caption.into(), head, rows, numeric })
 }

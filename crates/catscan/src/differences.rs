@@ -24,11 +24,7 @@ fn compare(field: &str, first: &Value, second: &Value, found: &mut Vec<Differenc
     if let (Some(a), Some(b)) = (first.as_object(), second.as_object()) {
         let only_second = b.keys().filter(|key| !a.contains_key(*key));
         for key in a.keys().chain(only_second) {
-            let field = if field.is_empty() {
-                key.clone()
-            } else {
-                format!("{field}.{key}")
-            };
+            let field = if field.is_empty() { key.clone() } else { format!("{field}.{key}") };
             let side = |object: &serde_json::Map<String, Value>| {
                 object.get(key).cloned().unwrap_or(Value::Null)
             };
@@ -36,11 +32,7 @@ fn compare(field: &str, first: &Value, second: &Value, found: &mut Vec<Differenc
         }
     } else if first != second {
         let (first, second) = (first.to_string(), second.to_string());
-        found.push(Difference {
-            field: field.to_owned(),
-            first,
-            second,
-        });
+        found.push(Difference { field: field.to_owned(), first, second });
     }
 }
 
@@ -54,32 +46,19 @@ mod tests {
     fn every_differing_field_is_named() {
         let first = quick();
         let pooling = pooling("transition-avg_head-max").unwrap();
-        let model = ModelConfig {
-            pooling,
-            ..first.model.clone()
-        };
-        let second = Recipe {
-            model,
-            epochs: first.epochs + 1,
-            ..first.clone()
-        };
+        let model = ModelConfig { pooling, ..first.model.clone() };
+        let second = Recipe { model, epochs: first.epochs + 1, ..first.clone() };
         let found = differences(&first, &second);
         let fields: Vec<&str> = found.iter().map(|found| &*found.field).collect();
         assert_eq!(fields, ["model.pooling.head", "epochs"]);
-        assert_eq!(
-            (&*found[0].first, &*found[0].second),
-            ("\"avg\"", "\"max\"")
-        );
+        assert_eq!((&*found[0].first, &*found[0].second), ("\"avg\"", "\"max\""));
         assert!(differences(&first, &first).is_empty());
     }
 
     #[test]
     fn a_part_that_one_lacks_is_a_difference() {
         let first = quick();
-        let second = Recipe {
-            augment: None,
-            ..first.clone()
-        };
+        let second = Recipe { augment: None, ..first.clone() };
         assert_eq!(differences(&first, &second)[0].field, "augment");
     }
 }

@@ -93,10 +93,7 @@ pub static EXPERIMENTS: &[Experiment] = &[
         metric: "test accuracy",
         arms: POOLING_ARMS,
         default_arms: &["avg", "max"],
-        plan: |_| Plan {
-            recipe: smoke(),
-            seeds: 1,
-        },
+        plan: |_| Plan { recipe: smoke(), seeds: 1 },
     },
 ];
 
@@ -125,30 +122,15 @@ const POOLING_ARMS: &[Arm] = &[
 
 fn with_pooling(recipe: Recipe, arm: &str) -> Recipe {
     let pooling = pooling(arm).expect("the arms above are named by their pooling");
-    Recipe {
-        model: ModelConfig {
-            pooling,
-            ..recipe.model
-        },
-        ..recipe
-    }
+    Recipe { model: ModelConfig { pooling, ..recipe.model }, ..recipe }
 }
 
 /// The published study trained each arm once, so `original` has one seed; `--seeds` gives more.
 fn pooling_plan(profile: Profile) -> Plan {
     match profile {
-        Profile::Quick => Plan {
-            recipe: quick(),
-            seeds: 2,
-        },
-        Profile::Original => Plan {
-            recipe: original(),
-            seeds: 1,
-        },
-        Profile::Full => Plan {
-            recipe: full(),
-            seeds: 5,
-        },
+        Profile::Quick => Plan { recipe: quick(), seeds: 2 },
+        Profile::Original => Plan { recipe: original(), seeds: 1 },
+        Profile::Full => Plan { recipe: full(), seeds: 5 },
     }
 }
 
@@ -159,10 +141,7 @@ fn pooling_plan(profile: Profile) -> Plan {
 pub(crate) fn find(name: &str) -> Result<&'static Experiment, Refusal> {
     let known: Vec<&str> = EXPERIMENTS.iter().map(|row| row.name).collect();
     names::find("experiment", name, &known)?;
-    Ok(EXPERIMENTS
-        .iter()
-        .find(|row| row.name == name)
-        .expect("just found"))
+    Ok(EXPERIMENTS.iter().find(|row| row.name == name).expect("just found"))
 }
 
 impl Experiment {
@@ -173,11 +152,7 @@ impl Experiment {
     pub(crate) fn arm(&self, name: &str) -> Result<&'static Arm, Refusal> {
         let known: Vec<&str> = self.arms.iter().map(|arm| arm.name).collect();
         names::find("arm", name, &known)?;
-        Ok(self
-            .arms
-            .iter()
-            .find(|arm| arm.name == name)
-            .expect("just found"))
+        Ok(self.arms.iter().find(|arm| arm.name == name).expect("just found"))
     }
 }
 
@@ -219,9 +194,7 @@ impl From<BadImagesPolicy> for BadImages {
 impl Overrides {
     /// The recipe with these changes.
     pub fn apply(&self, recipe: Recipe) -> Recipe {
-        let bad_images = self
-            .bad_images
-            .map_or(recipe.data.bad_images, BadImages::from);
+        let bad_images = self.bad_images.map_or(recipe.data.bad_images, BadImages::from);
         Recipe {
             epochs: self.epochs.unwrap_or(recipe.epochs),
             data: DataConfig {
@@ -270,11 +243,7 @@ mod tests {
                     .map(|arm| cell_recipe(&plan.recipe, arm, 3, 2).unwrap())
                     .collect();
                 for (i, recipe) in recipes.iter().enumerate() {
-                    assert!(
-                        !recipes[..i].contains(recipe),
-                        "two equal arms: {}",
-                        experiment.name
-                    );
+                    assert!(!recipes[..i].contains(recipe), "two equal arms: {}", experiment.name);
                     assert_eq!(recipe.seed, 3);
                 }
             }
@@ -288,13 +257,7 @@ mod tests {
         for arm in experiment.arms {
             let recipe = (arm.change)(base.clone());
             let pooling = base.model.pooling.clone();
-            let back = Recipe {
-                model: ModelConfig {
-                    pooling,
-                    ..recipe.model.clone()
-                },
-                ..recipe
-            };
+            let back = Recipe { model: ModelConfig { pooling, ..recipe.model.clone() }, ..recipe };
             assert_eq!(back, base, "{}", arm.name);
         }
     }
@@ -309,24 +272,10 @@ mod tests {
 
     #[test]
     fn overrides_change_only_what_they_name() {
-        let overrides = Overrides {
-            epochs: Some(3),
-            size: Some(48),
-            ..Overrides::default()
-        };
+        let overrides = Overrides { epochs: Some(3), size: Some(48), ..Overrides::default() };
         let changed = overrides.apply(quick());
         assert_eq!((changed.epochs, changed.data.size_px), (3, 48));
-        let data = DataConfig {
-            size_px: quick().data.size_px,
-            ..changed.data.clone()
-        };
-        assert_eq!(
-            Recipe {
-                epochs: quick().epochs,
-                data,
-                ..changed
-            },
-            quick()
-        );
+        let data = DataConfig { size_px: quick().data.size_px, ..changed.data.clone() };
+        assert_eq!(Recipe { epochs: quick().epochs, data, ..changed }, quick());
     }
 }

@@ -7,27 +7,18 @@ use crate::refusal::Refusal;
 /// # Errors
 /// Where no known name equals `name`; exit code 2.
 pub fn find<'a>(kind: &str, name: &str, known: &[&'a str]) -> Result<&'a str, Refusal> {
-    known
-        .iter()
-        .find(|row| **row == name)
-        .copied()
-        .ok_or_else(|| {
-            let nearest =
-                nearest(name, known).map_or(String::new(), |row| format!(", nearest is {row}"));
-            let all = known.join(", ");
-            Refusal::usage(format!(
-                "{kind} {name}: no such {kind}{nearest}; there are: {all}"
-            ))
-        })
+    known.iter().find(|row| **row == name).copied().ok_or_else(|| {
+        let nearest =
+            nearest(name, known).map_or(String::new(), |row| format!(", nearest is {row}"));
+        let all = known.join(", ");
+        Refusal::usage(format!("{kind} {name}: no such {kind}{nearest}; there are: {all}"))
+    })
 }
 
 /// The known name that is most like `name`.
 pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     let likeness = |row: &str| strsim::jaro_winkler(name, row);
-    known
-        .iter()
-        .copied()
-        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+    known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
 #[cfg(test)]

@@ -38,15 +38,7 @@ impl Board {
             bar
         });
         let began = Instant::now();
-        Board {
-            bars,
-            total,
-            cells,
-            ended: 0,
-            ended_before: 0,
-            moving: Vec::new(),
-            began,
-        }
+        Board { bars, total, cells, ended: 0, ended_before: 0, moving: Vec::new(), began }
     }
 
     /// A line that stays.
@@ -67,11 +59,7 @@ impl Board {
             bar.set_message("starting");
             bar
         });
-        Line {
-            label: label.to_owned(),
-            bars: self.bars.clone(),
-            bar,
-        }
+        Line { label: label.to_owned(), bars: self.bars.clone(), bar }
     }
 
     /// A cell has done this share of its steps.
@@ -102,10 +90,7 @@ impl Board {
             true => duration(self.began.elapsed().mul_f64((1.0 - share) / share)) + " left",
             false => String::new(),
         };
-        bar.set_message(format!(
-            "{} of {} cells done  {left}",
-            self.ended, self.cells
-        ));
+        bar.set_message(format!("{} of {} cells done  {left}", self.ended, self.cells));
     }
 
     /// Takes all bars away.
@@ -158,24 +143,11 @@ fn say(bars: Option<&MultiProgress>, text: &str) {
 
 fn draw(bar: &ProgressBar, event: &Event) {
     match event {
-        Event::Started {
-            steps_target,
-            resumed_from,
-            ..
-        } => {
+        Event::Started { steps_target, resumed_from, .. } => {
             bar.set_length(*steps_target);
             bar.set_position(resumed_from.unwrap_or(0));
         }
-        Event::Step {
-            epoch,
-            epochs,
-            step,
-            loss,
-            accuracy,
-            images_per_s,
-            remaining_s,
-            ..
-        } => {
+        Event::Step { epoch, epochs, step, loss, accuracy, images_per_s, remaining_s, .. } => {
             bar.set_position(*step);
             bar.set_message(format!(
                 "epoch {epoch}/{epochs}  loss {loss:.3}  accuracy {:.1} %  {images_per_s:.0} \
@@ -195,29 +167,17 @@ fn draw(bar: &ProgressBar, event: &Event) {
 fn in_words(event: &Event, has_bar: bool) -> Option<String> {
     match event {
         Event::Warning { text } => Some(format!("warning: {text}")),
-        Event::Tested {
-            pictures,
-            loss,
-            accuracy,
-            images_per_s,
-        } => Some(format!(
+        Event::Tested { pictures, loss, accuracy, images_per_s } => Some(format!(
             "test accuracy {:.2} %, loss {loss:.4} on {pictures} pictures ({images_per_s:.0} \
              images/s)",
             accuracy * 100.0
         )),
-        Event::Started {
-            resumed_from: Some(step),
-            steps_total,
-            ..
-        } => Some(format!("goes on from step {step} of {steps_total}")),
-        Event::Started {
-            parameters,
-            steps_target,
-            epochs,
-            ..
-        } if !has_bar => Some(format!(
-            "{parameters} parameters, {steps_target} steps in {epochs} epochs"
-        )),
+        Event::Started { resumed_from: Some(step), steps_total, .. } => {
+            Some(format!("goes on from step {step} of {steps_total}"))
+        }
+        Event::Started { parameters, steps_target, epochs, .. } if !has_bar => {
+            Some(format!("{parameters} parameters, {steps_target} steps in {epochs} epochs"))
+        }
         Event::Epoch(epoch) if !has_bar => Some(format!(
             "epoch {}: loss {:.4}, accuracy {:.2} %, validation loss {:.4}, accuracy {:.2} %, \
              {:.0} images/s",
@@ -311,12 +271,7 @@ mod tests {
             remaining_s: 12.0,
         };
         assert_eq!(in_words(&step, false), None);
-        let warning = Event::Warning {
-            text: "step-3 is damaged".into(),
-        };
-        assert_eq!(
-            in_words(&warning, true).unwrap(),
-            "warning: step-3 is damaged"
-        );
+        let warning = Event::Warning { text: "step-3 is damaged".into() };
+        assert_eq!(in_words(&warning, true).unwrap(), "warning: step-3 is damaged");
     }
 }

@@ -51,10 +51,8 @@ pub fn run(cells: &[Cell], settings: &Settings, stop: &Stop) -> Result<Vec<CellE
             *end = Some(CellEnd::Skipped);
         }
     }
-    let mut waiting = (0..cells.len())
-        .filter(|&i| ends[i].is_none())
-        .collect::<Vec<_>>()
-        .into_iter();
+    let mut waiting =
+        (0..cells.len()).filter(|&i| ends[i].is_none()).collect::<Vec<_>>().into_iter();
     let (sender, messages) = mpsc::channel();
     let mut running: Vec<Running> = Vec::new();
     let mut told_to_stop = false;
@@ -62,29 +60,19 @@ pub fn run(cells: &[Cell], settings: &Settings, stop: &Stop) -> Result<Vec<CellE
         while running.len() < settings.jobs && stop.asked().is_none() {
             let Some(index) = waiting.next() else { break };
             let process = Process::start(index, &cells[index], settings, sender.clone())?;
-            running.push(Running {
-                index,
-                process,
-                line: board.line(&cells[index].label()),
-            });
+            running.push(Running { index, process, line: board.line(&cells[index].label()) });
         }
         if running.is_empty() {
             break;
         }
         if let Some(signal) = stop.asked().filter(|_| !told_to_stop) {
             told_to_stop = true;
-            board.say(&format!(
-                "{signal}: cells save a checkpoint and stop; again to stop at once"
-            ));
-            running
-                .iter_mut()
-                .for_each(|cell| cell.process.ask_to_stop(signal));
+            board
+                .say(&format!("{signal}: cells save a checkpoint and stop; again to stop at once"));
+            running.iter_mut().for_each(|cell| cell.process.ask_to_stop(signal));
         }
         if let Some(index) = listen(&messages, &mut running, &mut board) {
-            let place = running
-                .iter()
-                .position(|cell| cell.index == index)
-                .expect("it runs");
+            let place = running.iter().position(|cell| cell.index == index).expect("it runs");
             let Running { process, line, .. } = running.swap_remove(place);
             let end = process.finish()?;
             line.end(&end.in_words());
@@ -93,10 +81,7 @@ pub fn run(cells: &[Cell], settings: &Settings, stop: &Stop) -> Result<Vec<CellE
         }
     }
     board.clear();
-    Ok(ends
-        .into_iter()
-        .map(|end| end.unwrap_or(CellEnd::NotStarted))
-        .collect())
+    Ok(ends.into_iter().map(|end| end.unwrap_or(CellEnd::NotStarted)).collect())
 }
 
 /// A cell that runs, and its line on the terminal.
@@ -121,10 +106,7 @@ fn listen(
     match message {
         Message::Event(event) => {
             cell.line.on_event(&event);
-            if let Event::Step {
-                step, steps_total, ..
-            } = *event
-            {
+            if let Event::Step { step, steps_total, .. } = *event {
                 board.cell_moved(index, step as f64 / steps_total.max(1) as f64);
             }
         }
@@ -149,18 +131,8 @@ mod tests {
 
     #[test]
     fn the_exit_code_is_the_signals_then_the_first_failures() {
-        let failed = CellEnd::Failed {
-            code: 5,
-            stderr: String::new(),
-        };
-        let ends = [
-            CellEnd::Done,
-            failed,
-            CellEnd::Failed {
-                code: 7,
-                stderr: String::new(),
-            },
-        ];
+        let failed = CellEnd::Failed { code: 5, stderr: String::new() };
+        let ends = [CellEnd::Done, failed, CellEnd::Failed { code: 7, stderr: String::new() }];
         assert_eq!(exit_code(&ends, None), 5);
         assert_eq!(exit_code(&ends, Some(Signal::Interrupt)), 130);
         assert_eq!(exit_code(&[CellEnd::Done, CellEnd::Skipped], None), 0);

@@ -39,18 +39,11 @@ pub static RECIPES: &[RecipeRow] = &[
         about: "224 px, bf16, cosine with warm-up, weight decay, normalised: for a GPU",
         make: full,
     },
-    RecipeRow {
-        name: "smoke",
-        about: "a tiny net for seconds: does it run here?",
-        make: smoke,
-    },
+    RecipeRow { name: "smoke", about: "a tiny net for seconds: does it run here?", make: smoke },
 ];
 
 /// Mean and deviation of ImageNet's pictures, as torchvision's models expect them.
-const IMAGENET: Normalize = Normalize {
-    mean: [0.485, 0.456, 0.406],
-    std: [0.229, 0.224, 0.225],
-};
+const IMAGENET: Normalize = Normalize { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
 
 /// The published pooling study (Keras, Colab): every value as its notebooks have it.
 ///
@@ -72,10 +65,7 @@ pub fn original() -> Recipe {
             source: "critters".into(),
             size_px: 224,
             filter: Filter::Nearest,
-            split: SplitRule {
-                ratio: [17, 4, 4],
-                seed: 1,
-            },
+            split: SplitRule { ratio: [17, 4, 4], seed: 1 },
             bad_images: BadImages::Fail,
             normalize: None,
         },
@@ -111,11 +101,7 @@ pub fn full() -> Recipe {
             precision: Precision::Bf16,
             ..base.model
         },
-        data: DataConfig {
-            filter: Filter::Bilinear,
-            normalize: Some(IMAGENET),
-            ..base.data
-        },
+        data: DataConfig { filter: Filter::Bilinear, normalize: Some(IMAGENET), ..base.data },
         augment: Some(Augment {
             rotation_deg: 15.0,
             shear: Shear::Degrees(0.0),
@@ -129,10 +115,7 @@ pub fn full() -> Recipe {
             weight_decay: 5e-4,
             semantics: Semantics::Pytorch,
         },
-        schedule: Schedule::Cosine {
-            warmup_steps: 500,
-            end_fraction: 0.0,
-        },
+        schedule: Schedule::Cosine { warmup_steps: 500, end_fraction: 0.0 },
         batch: 64,
         epochs: 60,
         steps_per_epoch: None,
@@ -149,20 +132,14 @@ pub fn full() -> Recipe {
 pub fn quick() -> Recipe {
     let base = full();
     Recipe {
-        data: DataConfig {
-            size_px: 64,
-            ..base.data
-        },
+        data: DataConfig { size_px: 64, ..base.data },
         augment: Some(Augment {
             rotation_deg: 0.0,
             shear: Shear::Degrees(0.0),
             zoom: 0.0,
             horizontal_flip: true,
         }),
-        optimizer: Sgd {
-            lr: 0.01,
-            ..base.optimizer
-        },
+        optimizer: Sgd { lr: 0.01, ..base.optimizer },
         schedule: Schedule::OneCycle {
             rise_fraction: 0.25,
             start_divisor: 25.0,
@@ -179,15 +156,8 @@ pub fn quick() -> Recipe {
 pub fn smoke() -> Recipe {
     let base = quick();
     Recipe {
-        model: ModelConfig {
-            name: "densenet-mini".into(),
-            ..base.model
-        },
-        data: DataConfig {
-            source: "critters:125".into(),
-            size_px: 32,
-            ..base.data
-        },
+        model: ModelConfig { name: "densenet-mini".into(), ..base.model },
+        data: DataConfig { source: "critters:125".into(), size_px: 32, ..base.data },
         batch: 20,
         epochs: 1,
         ..base
@@ -197,13 +167,7 @@ pub fn smoke() -> Recipe {
 /// The recipe for data of this many classes: one logit tells two classes apart, else one each.
 pub fn for_classes(recipe: Recipe, classes: usize) -> Recipe {
     let outputs = if classes == 2 { 1 } else { classes as i64 };
-    Recipe {
-        model: ModelConfig {
-            outputs,
-            ..recipe.model
-        },
-        ..recipe
-    }
+    Recipe { model: ModelConfig { outputs, ..recipe.model }, ..recipe }
 }
 
 /// Reads what an arm's name says of a DenseNet's pooling: `avg`, `max`,
@@ -219,10 +183,7 @@ pub fn pooling(name: &str) -> Option<Pooling> {
     }
     let (transition, head) = name.split_once('_')?;
     let transition = pool(transition.strip_prefix("transition-")?)?;
-    Some(Pooling::densenet(
-        transition,
-        pool(head.strip_prefix("head-")?)?,
-    ))
+    Some(Pooling::densenet(transition, pool(head.strip_prefix("head-")?)?))
 }
 
 #[cfg(test)]
@@ -233,9 +194,7 @@ mod tests {
     fn every_recipe_is_possible_and_survives_json() {
         for row in RECIPES {
             let recipe = (row.make)();
-            recipe
-                .validate()
-                .unwrap_or_else(|error| panic!("{}: {error}", row.name));
+            recipe.validate().unwrap_or_else(|error| panic!("{}: {error}", row.name));
             assert_eq!(
                 Recipe::from_json(&recipe.to_json_pretty()).unwrap(),
                 recipe,
@@ -248,19 +207,10 @@ mod tests {
     #[test]
     fn original_is_the_published_study() {
         let recipe = original();
-        assert_eq!(
-            (recipe.data.size_px, recipe.data.filter),
-            (224, Filter::Nearest)
-        );
+        assert_eq!((recipe.data.size_px, recipe.data.filter), (224, Filter::Nearest));
         assert_eq!((recipe.batch, recipe.epochs), (20, 250));
-        assert_eq!(
-            (recipe.steps_per_epoch, recipe.validation_steps),
-            (Some(80), Some(20))
-        );
-        assert_eq!(
-            (recipe.optimizer.lr, recipe.optimizer.momentum),
-            (0.001, 0.9)
-        );
+        assert_eq!((recipe.steps_per_epoch, recipe.validation_steps), (Some(80), Some(20)));
+        assert_eq!((recipe.optimizer.lr, recipe.optimizer.momentum), (0.001, 0.9));
         assert_eq!(recipe.optimizer.weight_decay, 0.0);
         assert!(!recipe.optimizer.nesterov && recipe.data.normalize.is_none());
         assert_eq!(recipe.model.precision, Precision::Fp32);
@@ -269,19 +219,10 @@ mod tests {
 
     #[test]
     fn pooling_is_read_from_a_name() {
-        assert_eq!(
-            pooling("max"),
-            Some(Pooling::densenet(Pool::Max, Pool::Max))
-        );
+        assert_eq!(pooling("max"), Some(Pooling::densenet(Pool::Max, Pool::Max)));
         let mixed = Pooling::densenet(Pool::Max, Pool::Avg);
         assert_eq!(pooling("transition-max_head-avg"), Some(mixed));
-        for wrong in [
-            "",
-            "maxx",
-            "max_avg",
-            "transition-max",
-            "head-max_transition-avg",
-        ] {
+        for wrong in ["", "maxx", "max_avg", "transition-max", "head-max_transition-avg"] {
             assert_eq!(pooling(wrong), None, "{wrong}");
         }
     }

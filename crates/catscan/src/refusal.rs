@@ -37,10 +37,7 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal of any kind; `code` is one of the table above.
     pub fn new(code: u8, message: impl Into<String>) -> Refusal {
-        Refusal {
-            code,
-            message: message.into(),
-        }
+        Refusal { code, message: message.into() }
     }
 
     /// A bad command line, the commonest kind.
@@ -65,14 +62,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(refusal) = cause.downcast_ref::<Refusal>() {
         return Some(refusal.code);
     }
-    ask!(
-        DataError,
-        ModelError,
-        RecipeError,
-        TrainError,
-        VizError,
-        DeviceError
-    );
+    ask!(DataError, ModelError, RecipeError, TrainError, VizError, DeviceError);
     cause.downcast_ref::<std::io::Error>().map(|_| STORAGE)
 }
 

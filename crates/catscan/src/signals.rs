@@ -38,8 +38,7 @@ impl Stop {
 
     /// Asks for a stop as the signal would.
     pub fn ask(&self, signal: Signal) {
-        self.0
-            .store(usize::from(signal.exit_code()), Ordering::SeqCst);
+        self.0.store(usize::from(signal.exit_code()), Ordering::SeqCst);
     }
 
     /// The signal that came last.

@@ -37,9 +37,6 @@ mod golden {
     }
 
     pub fn close(ours: f64, scipys: f64, tolerance: f64) {
-        assert!(
-            (ours - scipys).abs() <= tolerance,
-            "ours {ours}, scipy's {scipys}"
-        );
+        assert!((ours - scipys).abs() <= tolerance, "ours {ours}, scipy's {scipys}");
     }
 }

@@ -114,19 +114,12 @@ impl Study {
         };
         same_pictures(first, &runs)?;
         let results: Vec<ArmResult> = request.arms.iter().map(|arm| result(arm, &runs)).collect();
-        let results: Vec<ArmResult> = results
-            .into_iter()
-            .filter(|result| !result.seeds.is_empty())
-            .collect();
-        let comparisons: Vec<Comparison> = results[1..]
-            .iter()
-            .filter_map(|other| compare(&results[0], other))
-            .collect();
+        let results: Vec<ArmResult> =
+            results.into_iter().filter(|result| !result.seeds.is_empty()).collect();
+        let comparisons: Vec<Comparison> =
+            results[1..].iter().filter_map(|other| compare(&results[0], other)).collect();
         let drawings = first.record.recipe.data.source.starts_with("critters");
-        let arms = results
-            .iter()
-            .map(|result| summary(result, &runs))
-            .collect::<Result<_>>()?;
+        let arms = results.iter().map(|result| summary(result, &runs)).collect::<Result<_>>()?;
         let study = Study {
             answer: answer(&results, &comparisons),
             notices: notices(&request, &runs, &missing, first, drawings),
@@ -164,12 +157,7 @@ fn read_runs(folder: &Path, request: &Request) -> Result<(Vec<Run>, Vec<String>)
                 false => None,
             };
             match record.and_then(|record| Some((record.test.clone()?, record))) {
-                Some((test, record)) => runs.push(Run {
-                    arm: arm.clone(),
-                    seed,
-                    record,
-                    test,
-                }),
+                Some((test, record)) => runs.push(Run { arm: arm.clone(), seed, record, test }),
                 None => missing.push(format!("{arm} seed {seed}")),
             }
         }
@@ -180,11 +168,7 @@ fn read_runs(folder: &Path, request: &Request) -> Result<(Vec<Run>, Vec<String>)
 /// Paired comparisons need the same test pictures in the same order.
 fn same_pictures(first: &Run, runs: &[Run]) -> Result<()> {
     let names = |run: &Run| -> Vec<(String, u32)> {
-        run.test
-            .pictures
-            .iter()
-            .map(|picture| (picture.name.clone(), picture.label))
-            .collect()
+        run.test.pictures.iter().map(|picture| (picture.name.clone(), picture.label)).collect()
     };
     let want = names(first);
     for run in runs {
@@ -215,21 +199,12 @@ fn result(arm: &str, runs: &[Run]) -> ArmResult {
         loss: run.test.loss,
     };
     let seeds = runs.iter().filter(|run| run.arm == arm).map(seed).collect();
-    ArmResult {
-        arm: arm.to_owned(),
-        seeds,
-    }
+    ArmResult { arm: arm.to_owned(), seeds }
 }
 
 fn summary(result: &ArmResult, runs: &[Run]) -> Result<ArmSummary> {
     let runs: Vec<&Run> = runs.iter().filter(|run| run.arm == result.arm).collect();
-    let accuracy = mean_t(
-        &result
-            .seeds
-            .iter()
-            .map(SeedResult::accuracy)
-            .collect::<Vec<_>>(),
-    );
+    let accuracy = mean_t(&result.seeds.iter().map(SeedResult::accuracy).collect::<Vec<_>>());
     let pictures = result.seeds[0].right.len();
     let epochs = || runs.iter().flat_map(|run| &run.record.epochs);
     let speeds: Vec<f64> = epochs().map(|epoch| epoch.images_per_s).collect();
@@ -240,13 +215,7 @@ fn summary(result: &ArmResult, runs: &[Run]) -> Result<ArmSummary> {
         arm: result.arm.clone(),
         accuracy,
         accuracy_over_pictures: wilson(accuracy.mean * pictures as f64, pictures),
-        loss: mean_t(
-            &result
-                .seeds
-                .iter()
-                .map(|seed| seed.loss)
-                .collect::<Vec<_>>(),
-        ),
+        loss: mean_t(&result.seeds.iter().map(|seed| seed.loss).collect::<Vec<_>>()),
         parameters: model.weights().count_parameters() as u64,
         images_per_s: mean(&speeds),
         seconds: mean(&seconds),
@@ -271,14 +240,9 @@ fn cell(run: &Run) -> CellSummary {
 fn answer(results: &[ArmResult], comparisons: &[Comparison]) -> Vec<String> {
     if comparisons.is_empty() {
         let arm = &results[0].arm;
-        return vec![format!(
-            "Only {arm} has finished runs, so there is nothing to compare."
-        )];
+        return vec![format!("Only {arm} has finished runs, so there is nothing to compare.")];
     }
-    comparisons
-        .iter()
-        .map(|comparison| first_upper(&comparison.words))
-        .collect()
+    comparisons.iter().map(|comparison| first_upper(&comparison.words)).collect()
 }
 
 fn first_upper(text: &str) -> String {
@@ -363,9 +327,6 @@ mod tests {
         };
         let error = Study::read(folder.path(), request).err().unwrap();
         assert_eq!(crate::refusal::exit_code(&error), crate::refusal::USAGE);
-        assert!(
-            error.to_string().contains("no run in it is finished"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("no run in it is finished"), "{error}");
     }
 }

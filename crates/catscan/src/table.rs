@@ -17,18 +17,9 @@ impl Table {
     /// An empty table with these column titles; a title that begins with `#` is a column of
     /// numbers.
     pub fn new(head: &[&str]) -> Table {
-        let numeric = (0..head.len())
-            .filter(|&column| head[column].starts_with('#'))
-            .collect();
-        let head = head
-            .iter()
-            .map(|title| title.trim_start_matches('#').to_owned())
-            .collect();
-        Table {
-            head,
-            rows: Vec::new(),
-            numeric,
-        }
+        let numeric = (0..head.len()).filter(|&column| head[column].starts_with('#')).collect();
+        let head = head.iter().map(|title| title.trim_start_matches('#').to_owned()).collect();
+        Table { head, rows: Vec::new(), numeric }
     }
 
     /// Adds a line; one cell a column.
@@ -56,11 +47,8 @@ impl fmt::Display for Table {
             let mut text = String::new();
             for (column, cell) in line.iter().enumerate() {
                 let space = " ".repeat(widths[column] - width(cell));
-                let (before, after) = if self.numeric.contains(&column) {
-                    (&*space, "")
-                } else {
-                    ("", &*space)
-                };
+                let (before, after) =
+                    if self.numeric.contains(&column) { (&*space, "") } else { ("", &*space) };
                 text.push_str(&format!("{before}{cell}{after}  "));
             }
             writeln!(f, "{}", text.trim_end())?;

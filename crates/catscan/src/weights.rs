@@ -55,9 +55,7 @@ impl Trained {
             return Trained::open_run(&args.weights, device);
         }
         let recipe = file_recipe(args)?;
-        let classes = (0..recipe.model.outputs.max(2))
-            .map(|class| class.to_string())
-            .collect();
+        let classes = (0..recipe.model.outputs.max(2)).map(|class| class.to_string()).collect();
         Trained::load(recipe, classes, &args.weights, device)
     }
 
@@ -74,20 +72,13 @@ impl Trained {
     fn load(recipe: Recipe, classes: Vec<String>, file: &Path, device: Device) -> Result<Trained> {
         let model = Model::build(&recipe.model, recipe.seed, device)?;
         model.weights().load(file)?;
-        Ok(Trained {
-            model,
-            recipe,
-            classes,
-        })
+        Ok(Trained { model, recipe, classes })
     }
 
     /// The data to score: what it was trained on, or other pictures read in the same way.
     pub fn data(&self, source: Option<&str>) -> DataConfig {
         let data = self.recipe.data.clone();
-        DataConfig {
-            source: source.map_or(data.source, str::to_owned),
-            ..data
-        }
+        DataConfig { source: source.map_or(data.source, str::to_owned), ..data }
     }
 
     /// Refuses pictures of other classes than those the network knows, in whatever case.
@@ -99,11 +90,7 @@ impl Trained {
             names.iter().map(|name| name.to_lowercase()).collect()
         };
         // A bare file does not tell its classes' names, only how many there are.
-        let bare = self
-            .classes
-            .iter()
-            .enumerate()
-            .all(|(i, name)| *name == i.to_string());
+        let bare = self.classes.iter().enumerate().all(|(i, name)| *name == i.to_string());
         let agree = match bare {
             true => classes.len() == self.classes.len(),
             false => lower(classes) == lower(&self.classes),
@@ -136,10 +123,7 @@ fn file_recipe(args: &WeightsArgs) -> Result<Recipe> {
     };
     let pooling = recipes::pooling(&args.pooling).ok_or_else(|| {
         let known = "avg, max, transition-max_head-avg, transition-avg_head-max";
-        Refusal::usage(format!(
-            "pooling {}: no such pooling; there are: {known}",
-            args.pooling
-        ))
+        Refusal::usage(format!("pooling {}: no such pooling; there are: {known}", args.pooling))
     })?;
     // Weights from elsewhere are most often torchvision's: its batch norm, size and normalisation.
     let base = recipes::full();

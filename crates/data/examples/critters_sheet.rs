@@ -14,9 +14,7 @@ const GAP_PX: u32 = 4;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments
-        .next()
-        .ok_or("where to? critters_sheet PATH.png [SIZE_PX] [SEED]")?;
+    let path = arguments.next().ok_or("where to? critters_sheet PATH.png [SIZE_PX] [SEED]")?;
     let size_px: u32 = arguments.next().map_or(Ok(128), |text| text.parse())?;
     let seed: u64 = arguments.next().map_or(Ok(0), |text| text.parse())?;
     let (wide, high) = (2 * size_px + GAP_PX, size_px + GAP_PX);
@@ -28,19 +26,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for (at, pixel) in critter.rgb.chunks_exact(3).enumerate() {
             let (x, y) = (left + at as u32 % size_px, top + at as u32 / size_px);
             let shown = [pixel[0], pixel[1], pixel[2]];
-            let dark = if critter.evidence[at] > 0 {
-                shown
-            } else {
-                shown.map(|value| value / 4)
-            };
+            let dark = if critter.evidence[at] > 0 { shown } else { shown.map(|value| value / 4) };
             sheet.put_pixel(x, y, Rgb(shown));
             sheet.put_pixel(x + size_px, y, Rgb(dark));
         }
     }
     sheet.save(&path)?;
-    println!(
-        "{path}: {} pictures, {size_px} px, seed {seed}",
-        COLUMNS * ROWS
-    );
+    println!("{path}: {} pictures, {size_px} px, seed {seed}", COLUMNS * ROWS);
     Ok(())
 }

@@ -17,36 +17,21 @@ const SEED: u64 = 1;
 
 fn main() -> Result<(), DataError> {
     let config = DataConfig {
-        source: std::env::args()
-            .nth(1)
-            .unwrap_or_else(|| "critters:1000".into()),
+        source: std::env::args().nth(1).unwrap_or_else(|| "critters:1000".into()),
         size_px: 32,
         filter: Filter::Bilinear,
-        split: SplitRule {
-            ratio: [17, 4, 4],
-            seed: 0,
-        },
+        split: SplitRule { ratio: [17, 4, 4], seed: 0 },
         bad_images: BadImages::Skip,
-        normalize: Some(Normalize {
-            mean: [0.5; 3],
-            std: [0.25; 3],
-        }),
+        normalize: Some(Normalize { mean: [0.5; 3], std: [0.25; 3] }),
     };
     let set = Dataset::open(&config, &catscan_data::default_cache_dir(), &())?;
     println!("{set:#?}");
     let shear = Shear::Degrees(0.2);
-    let augment = Augment {
-        rotation_deg: 10.0,
-        shear,
-        zoom: 0.1,
-        horizontal_flip: true,
-    };
+    let augment = Augment { rotation_deg: 10.0, shear, zoom: 0.1, horizontal_flip: true };
 
     let vars = nn::VarStore::new(Device::Cpu);
     let net = small_net(&vars.root(), set.classes.len() as i64);
-    let mut optimizer = nn::Adam::default()
-        .build(&vars, 2e-3)
-        .expect("a fresh optimiser");
+    let mut optimizer = nn::Adam::default().build(&vars, 2e-3).expect("a fresh optimiser");
 
     let train = set.split.part(Part::Train);
     for epoch in 0..8 {
@@ -65,13 +50,8 @@ fn main() -> Result<(), DataError> {
         // Validation pictures are never augmented.
         let val = set.split.part(Part::Val);
         let logits = no_grad(|| net.forward(&set.batch(val, Device::Cpu)));
-        let right = logits
-            .argmax(-1, false)
-            .eq_tensor(&Tensor::from_slice(&set.labels(val)));
-        let accuracy = right
-            .to_kind(Kind::Float)
-            .mean(Kind::Float)
-            .double_value(&[]);
+        let right = logits.argmax(-1, false).eq_tensor(&Tensor::from_slice(&set.labels(val)));
+        let accuracy = right.to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
         println!("epoch {epoch}: loss {last_loss:.3}, validation accuracy {accuracy:.3}");
     }
     Ok(())
@@ -79,22 +59,17 @@ fn main() -> Result<(), DataError> {
 
 /// Three convolutions of stride 2, the mean over space, one linear layer.
 fn small_net(root: &nn::Path, classes: i64) -> nn::Sequential {
-    let config = nn::ConvConfig {
-        stride: 2,
-        padding: 1,
-        ..Default::default()
-    };
+    let config = nn::ConvConfig { stride: 2, padding: 1, ..Default::default() };
     let mut net = nn::seq();
     for (i, (from, to)) in [(3, 16), (16, 32), (32, 64)].into_iter().enumerate() {
         net = net
             .add(nn::conv2d(root / format!("conv{i}"), from, to, 3, config))
             .add_fn(Tensor::relu);
     }
-    net.add_fn(|x| x.mean_dim([2i64, 3].as_slice(), false, Kind::Float))
-        .add(nn::linear(
-            root / "classifier",
-            64,
-            classes,
-            Default::default(),
-        ))
+    net.add_fn(|x| x.mean_dim([2i64, 3].as_slice(), false, Kind::Float)).add(nn::linear(
+        root / "classifier",
+        64,
+        classes,
+        Default::default(),
+    ))
 }

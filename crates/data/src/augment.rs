@@ -100,11 +100,7 @@ impl Augment {
                 return Ok(());
             }
             let (key, value) = (format!("augment.{key}"), value.to_string());
-            Err(DataError::Config {
-                key,
-                value,
-                want: format!("0 to {most}"),
-            })
+            Err(DataError::Config { key, value, want: format!("0 to {most}") })
         };
         within("rotation_deg", self.rotation_deg, 180.0)?;
         match self.shear {
@@ -139,16 +135,9 @@ impl Augment {
     pub fn apply(batch: &tch::Tensor, affines: &[Affine]) -> tch::Tensor {
         let (n, c, h, w) = batch.size4().expect("a batch is [N, C, H, W]");
         assert_eq!(h, w, "augment: {h} x {w} pictures, want square ones");
-        assert_eq!(
-            n as usize,
-            affines.len(),
-            "augment: {n} pictures, {} affines",
-            affines.len()
-        );
+        assert_eq!(n as usize, affines.len(), "augment: {n} pictures, {} affines", affines.len());
         let rows: Vec<f32> = affines.iter().flat_map(|affine| affine.0).collect();
-        let theta = tch::Tensor::from_slice(&rows)
-            .view([n, 2, 3])
-            .to_device(batch.device());
+        let theta = tch::Tensor::from_slice(&rows).view([n, 2, 3]).to_device(batch.device());
         // align_corners: −1 and 1 are the centres of the first and last pixel, as in Keras.
         let grid = tch::Tensor::affine_grid_generator(&theta, [n, c, h, w], true);
         const BILINEAR: i64 = 0;
@@ -168,12 +157,7 @@ mod tests {
 
     fn study() -> Augment {
         let shear = Shear::Degrees(0.2);
-        Augment {
-            rotation_deg: 40.0,
-            shear,
-            zoom: 0.2,
-            horizontal_flip: true,
-        }
+        Augment { rotation_deg: 40.0, shear, zoom: 0.2, horizontal_flip: true }
     }
 
     #[test]
@@ -185,14 +169,8 @@ mod tests {
             (low, high)
         };
         let near = |(low, high): (f64, f64), want: f64, centre: f64| {
-            assert!(
-                low >= centre - want && high <= centre + want,
-                "{low} {high}"
-            );
-            assert!(
-                low < centre - 0.99 * want && high > centre + 0.99 * want,
-                "{low} {high}"
-            );
+            assert!(low >= centre - want && high <= centre + want, "{low} {high}");
+            assert!(low < centre - 0.99 * want && high > centre + 0.99 * want, "{low} {high}");
         };
         near(spread(|d| d.rotation_rad.to_degrees()), 40.0, 0.0);
         near(spread(|d| d.shear_rad.to_degrees()), 0.2, 0.0);
@@ -201,23 +179,15 @@ mod tests {
         let flips = draws.iter().filter(|d| d.flip).count();
         assert!((1850..2150).contains(&flips), "{flips} flips of 4000");
         // zx and zy are drawn independently: their correlation is within 5 / √4000 of none.
-        let product: f64 = draws
-            .iter()
-            .map(|d| (d.zoom_x - 1.0) * (d.zoom_y - 1.0))
-            .sum();
+        let product: f64 = draws.iter().map(|d| (d.zoom_x - 1.0) * (d.zoom_y - 1.0)).sum();
         let correlation = product / 4000.0 / (0.2f64.powi(2) / 3.0);
         assert!(correlation.abs() < 0.08, "{correlation}");
     }
 
     #[test]
     fn radians_are_not_degrees() {
-        let radians = Augment {
-            shear: Shear::Radians(0.2),
-            ..study()
-        };
-        let widest = (0..1000)
-            .map(|i| radians.sample(1, 0, i).shear_rad)
-            .fold(0.0, f64::max);
+        let radians = Augment { shear: Shear::Radians(0.2), ..study() };
+        let widest = (0..1000).map(|i| radians.sample(1, 0, i).shear_rad).fold(0.0, f64::max);
         assert!(widest > 0.19 && widest <= 0.2, "{widest}");
         let json = serde_json::to_string(&radians).unwrap();
         assert!(json.contains("{\"radians\":0.2}"), "{json}");
@@ -226,35 +196,15 @@ mod tests {
     #[test]
     fn nothing_drawn_is_the_identity() {
         let shear = Shear::Degrees(0.0);
-        let still = Augment {
-            rotation_deg: 0.0,
-            shear,
-            zoom: 0.0,
-            horizontal_flip: false,
-        };
+        let still = Augment { rotation_deg: 0.0, shear, zoom: 0.0, horizontal_flip: false };
         assert_eq!(still.draw(9, 9, 9), Affine([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]));
     }
 
     #[test]
     fn impossible_ranges_are_refused() {
-        let error = Augment {
-            zoom: 1.5,
-            ..study()
-        }
-        .validate()
-        .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "data.augment.zoom: 1.5 is not possible, want 0 to 0.99"
-        );
-        assert!(
-            Augment {
-                rotation_deg: f64::NAN,
-                ..study()
-            }
-            .validate()
-            .is_err()
-        );
+        let error = Augment { zoom: 1.5, ..study() }.validate().unwrap_err();
+        assert_eq!(error.to_string(), "data.augment.zoom: 1.5 is not possible, want 0 to 0.99");
+        assert!(Augment { rotation_deg: f64::NAN, ..study() }.validate().is_err());
         assert!(study().validate().is_ok());
     }
 }

@@ -9,12 +9,7 @@ impl Dataset {
     /// `[N, 3, H, W]` f32 on `device`, values in 0..1 (normalised if the recipe says so), with
     /// channels_last strides.
     pub fn batch(&self, indices: &[u32], device: Device) -> Tensor {
-        to_tensor(
-            &self.gather(indices),
-            self.size_px,
-            self.normalize(),
-            device,
-        )
+        to_tensor(&self.gather(indices), self.size_px, self.normalize(), device)
     }
 }
 
@@ -28,24 +23,15 @@ pub fn to_tensor(
 ) -> Tensor {
     let side = i64::from(size_px);
     let picture = (side * side * 3) as usize;
-    assert!(
-        rgb.len().is_multiple_of(picture),
-        "{} bytes, want a multiple of {picture}",
-        rgb.len()
-    );
+    assert!(rgb.len().is_multiple_of(picture), "{} bytes, want a multiple of {picture}", rgb.len());
     let n = (rgb.len() / picture) as i64;
     // [N, H, W, C] in memory seen as [N, C, H, W] is what PyTorch calls channels_last.
-    let bytes = Tensor::from_slice(rgb)
-        .view([n, side, side, 3])
-        .to_device(device);
+    let bytes = Tensor::from_slice(rgb).view([n, side, side, 3]).to_device(device);
     let mut x = bytes.permute([0, 3, 1, 2]).to_kind(Kind::Float);
     let _ = x.g_div_scalar_(255.0);
     if let Some(normalize) = normalize {
-        let channels = |values: &[f32; 3]| {
-            Tensor::from_slice(values)
-                .view([1, 3, 1, 1])
-                .to_device(device)
-        };
+        let channels =
+            |values: &[f32; 3]| Tensor::from_slice(values).view([1, 3, 1, 1]).to_device(device);
         let _ = x.g_sub_(&channels(&normalize.mean));
         let _ = x.g_div_(&channels(&normalize.std));
     }
@@ -86,10 +72,7 @@ mod tests {
 
     #[test]
     fn normalisation_keeps_the_strides() {
-        let normalize = Normalize {
-            mean: [0.5, 0.25, 0.0],
-            std: [0.5, 1.0, 2.0],
-        };
+        let normalize = Normalize { mean: [0.5, 0.25, 0.0], std: [0.5, 1.0, 2.0] };
         let x = to_tensor(&[255; 2 * 4 * 4 * 3], 4, Some(&normalize), Device::Cpu);
         assert!(is_channels_last(&x));
         let value = |c| x.double_value(&[0, c, 3, 3]);
@@ -114,12 +97,7 @@ mod tests {
         let rgb: Vec<u8> = (0..4 * 8 * 8 * 3).map(|i| (i * 37 % 251) as u8).collect();
         let x = to_tensor(&rgb, 8, None, Device::Cpu);
         let shear = crate::Shear::Degrees(20.0);
-        let augment = Augment {
-            rotation_deg: 40.0,
-            shear,
-            zoom: 0.2,
-            horizontal_flip: true,
-        };
+        let augment = Augment { rotation_deg: 40.0, shear, zoom: 0.2, horizontal_flip: true };
         let affines: Vec<Affine> = (0..4).map(|i| augment.draw(5, 1, i)).collect();
         let together = Augment::apply(&x, &affines);
         for i in 0..4 {

@@ -33,11 +33,7 @@ const INDEX: &str = "index.json";
 
 /// The user's cache folder: `CATSCAN_CACHE`, else the platform's place for caches.
 pub fn default_cache_dir() -> PathBuf {
-    let folder = |name: &str| {
-        std::env::var_os(name)
-            .filter(|v| !v.is_empty())
-            .map(PathBuf::from)
-    };
+    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
     if let Some(chosen) = folder("CATSCAN_CACHE") {
         return chosen;
     }
@@ -110,10 +106,7 @@ impl Cache {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                progress.stage(
-                    "waiting for another process that decodes the same pictures",
-                    0,
-                );
+                progress.stage("waiting for another process that decodes the same pictures", 0);
                 lock.lock().map_err(storing)?;
                 if let Some(cache) = Cache::find(&place, config) {
                     return Ok(cache);
@@ -135,9 +128,7 @@ impl Cache {
     /// A complete cache that need not be tried again.
     fn find(place: &Path, config: &DataConfig) -> Option<Cache> {
         // Anything that is wrong with it is answered by building it anew.
-        Cache::map(place, config)
-            .ok()
-            .filter(|cache| !cache.index.retry)
+        Cache::map(place, config).ok().filter(|cache| !cache.index.retry)
     }
 
     fn map(place: &Path, config: &DataConfig) -> std::io::Result<Cache> {
@@ -148,27 +139,14 @@ impl Cache {
         }
         let open = |name: &str| File::open(place.join(name)).and_then(|file| map(&file));
         let pixels = open(PIXELS)?;
-        let evidence = if index.drawings {
-            Some(open(EVIDENCE)?)
-        } else {
-            None
-        };
+        let evidence = if index.drawings { Some(open(EVIDENCE)?) } else { None };
         let plane = index.size_px as usize * index.size_px as usize;
-        let slots = index
-            .samples
-            .iter()
-            .map(|s| s.slot as usize + 1)
-            .max()
-            .unwrap_or(0);
+        let slots = index.samples.iter().map(|s| s.slot as usize + 1).max().unwrap_or(0);
         let short = |map: &Mmap, bytes: usize| map.len() < slots * bytes;
         if short(&pixels, plane * 3) || evidence.as_ref().is_some_and(|map| short(map, plane)) {
             return Err(invalid("shorter than its index says"));
         }
-        Ok(Cache {
-            index,
-            pixels,
-            evidence,
-        })
+        Ok(Cache { index, pixels, evidence })
     }
 
     /// `[H, W, 3]` of sample `i`.

@@ -117,11 +117,7 @@ impl DataConfig {
     /// Refuses impossible values, naming the key, the value and the allowed range (exit 2).
     pub fn validate(&self) -> Result<(), DataError> {
         let bad = |key: &str, value: String, want: &str| {
-            Err(DataError::Config {
-                key: key.into(),
-                value,
-                want: want.into(),
-            })
+            Err(DataError::Config { key: key.into(), value, want: want.into() })
         };
         if !(1..=MAX_SIZE_PX).contains(&self.size_px) {
             let want = format!("1 to {MAX_SIZE_PX} pixels");
@@ -129,26 +125,14 @@ impl DataConfig {
         }
         if self.split.ratio[0] == 0 {
             let value = format!("{:?}", self.split.ratio);
-            return bad(
-                "split.ratio",
-                value,
-                "a train share of at least 1, such as [17, 4, 4]",
-            );
+            return bad("split.ratio", value, "a train share of at least 1, such as [17, 4, 4]");
         }
         if let Some(normalize) = &self.normalize {
             if normalize.mean.iter().any(|m| !m.is_finite()) {
-                return bad(
-                    "normalize.mean",
-                    format!("{:?}", normalize.mean),
-                    "finite numbers",
-                );
+                return bad("normalize.mean", format!("{:?}", normalize.mean), "finite numbers");
             }
             if normalize.std.iter().any(|s| !s.is_finite() || *s <= 0.0) {
-                return bad(
-                    "normalize.std",
-                    format!("{:?}", normalize.std),
-                    "numbers above 0",
-                );
+                return bad("normalize.std", format!("{:?}", normalize.std), "numbers above 0");
             }
         }
         Ok(())
@@ -164,10 +148,7 @@ mod tests {
             source: "critters".into(),
             size_px: 64,
             filter: Filter::Nearest,
-            split: SplitRule {
-                ratio: [17, 4, 4],
-                seed: 1,
-            },
+            split: SplitRule { ratio: [17, 4, 4], seed: 1 },
             bad_images: BadImages::Fail,
             normalize: None,
         }
@@ -189,35 +170,11 @@ mod tests {
             assert_eq!(error.exit_code(), 2);
             error.to_string()
         };
-        assert!(
-            message(DataConfig {
-                size_px: 0,
-                ..config()
-            })
-            .contains("size_px: 0")
-        );
-        let ratio = SplitRule {
-            ratio: [0, 4, 4],
-            seed: 1,
-        };
-        assert!(
-            message(DataConfig {
-                split: ratio,
-                ..config()
-            })
-            .contains("[0, 4, 4]")
-        );
-        let normalize = Some(Normalize {
-            mean: [0.0; 3],
-            std: [1.0, 0.0, 1.0],
-        });
-        assert!(
-            message(DataConfig {
-                normalize,
-                ..config()
-            })
-            .contains("normalize.std")
-        );
+        assert!(message(DataConfig { size_px: 0, ..config() }).contains("size_px: 0"));
+        let ratio = SplitRule { ratio: [0, 4, 4], seed: 1 };
+        assert!(message(DataConfig { split: ratio, ..config() }).contains("[0, 4, 4]"));
+        let normalize = Some(Normalize { mean: [0.0; 3], std: [1.0, 0.0, 1.0] });
+        assert!(message(DataConfig { normalize, ..config() }).contains("normalize.std"));
         assert!(config().validate().is_ok());
     }
 }

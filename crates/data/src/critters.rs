@@ -83,11 +83,7 @@ pub fn as_class(seed: u64, index: u64, size_px: u32, label: u32) -> Critter {
     occluders::paint(&mut canvas, &mut dice("occluders"));
     let (mut rgb, evidence) = canvas.into_planes();
     light::shine(&mut rgb, size_px, &mut dice("light"));
-    Critter {
-        rgb,
-        evidence,
-        label,
-    }
+    Critter { rgb, evidence, label }
 }
 
 #[cfg(test)]
@@ -100,16 +96,10 @@ mod tests {
     fn a_picture_is_a_function_of_seed_and_index() {
         let first = draw(SEED, 5, 48);
         assert_eq!(first, draw(SEED, 5, 48));
-        assert_eq!(
-            (first.rgb.len(), first.evidence.len()),
-            (48 * 48 * 3, 48 * 48)
-        );
+        assert_eq!((first.rgb.len(), first.evidence.len()), (48 * 48 * 3, 48 * 48));
         assert_ne!(first.rgb, draw(SEED, 7, 48).rgb);
         assert_ne!(first.rgb, draw(SEED + 1, 5, 48).rgb);
-        assert_eq!(
-            [0, 1, 2, 3].map(|index| draw(SEED, index, 8).label),
-            [0, 1, 0, 1]
-        );
+        assert_eq!([0, 1, 2, 3].map(|index| draw(SEED, index, 8).label), [0, 1, 0, 1]);
     }
 
     /// The mean of each 2 × 2 square of `plane` `[H, W, channels]`.
@@ -119,9 +109,7 @@ mod tests {
         let mean = |(y, x): (usize, usize), c: usize| {
             (at(y, x, c) + at(y, x + 1, c) + at(y + 1, x, c) + at(y + 1, x + 1, c)) / 4.0
         };
-        squares
-            .flat_map(|yx| (0..channels).map(move |c| mean(yx, c)))
-            .collect()
+        squares.flat_map(|yx| (0..channels).map(move |c| mean(yx, c))).collect()
     }
 
     #[test]
@@ -129,23 +117,14 @@ mod tests {
         for index in 0..10 {
             let (small, large) = (draw(SEED, index, 96), draw(SEED, index, 192));
             let distance = |small: &[u8], large: Vec<f32>| {
-                let sum: f32 = small
-                    .iter()
-                    .zip(large)
-                    .map(|(&a, b)| (f32::from(a) - b).abs())
-                    .sum();
+                let sum: f32 =
+                    small.iter().zip(large).map(|(&a, b)| (f32::from(a) - b).abs()).sum();
                 sum / small.len() as f32
             };
             let pictures = distance(&small.rgb, halved(&large.rgb, 192, 3));
             let masks = distance(&small.evidence, halved(&large.evidence, 192, 1));
-            assert!(
-                pictures < 1.5,
-                "picture {index}: {pictures} grey levels apart"
-            );
-            assert!(
-                masks < 0.03 * 255.0,
-                "evidence {index}: {masks} of 255 apart"
-            );
+            assert!(pictures < 1.5, "picture {index}: {pictures} grey levels apart");
+            assert!(masks < 0.03 * 255.0, "evidence {index}: {masks} of 255 apart");
         }
     }
 
@@ -153,9 +132,7 @@ mod tests {
     fn reach(evidence: &[u8], size: usize) -> Vec<bool> {
         let near = |at: usize| at.saturating_sub(1)..=(at + 1).min(size - 1);
         let any = |y, x| near(y).any(|y| near(x).any(|x| evidence[y * size + x] > 0));
-        (0..size * size)
-            .map(|at| any(at / size, at % size))
-            .collect()
+        (0..size * size).map(|at| any(at / size, at % size)).collect()
     }
 
     #[test]
@@ -169,20 +146,14 @@ mod tests {
                 let pairs = cat.rgb[pixel.clone()].iter().zip(&dog.rgb[pixel]);
                 let apart = pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0);
                 let (x, y) = (at % 64, at / 64);
-                assert!(
-                    apart < 50,
-                    "picture {index}: {apart} grey levels at x {x}, y {y}"
-                );
+                assert!(apart < 50, "picture {index}: {apart} grey levels at x {x}, y {y}");
                 outside += 1;
                 differing += u32::from(apart > 0);
             }
         }
         // What is left shines through slits narrower than a pixel, between blades of grass.
         let share = f64::from(differing) / f64::from(outside);
-        assert!(
-            share < 0.002,
-            "{differing} of {outside} pixels outside the evidence differ"
-        );
+        assert!(share < 0.002, "{differing} of {outside} pixels outside the evidence differ");
     }
 
     #[test]
@@ -195,45 +166,23 @@ mod tests {
             let coat = Coat::draw(&mut Dice::new(SEED, index, "coat"));
             let corner = draw(SEED, index, 8).rgb[0];
             let sum = &mut sums[(index & 1) as usize];
-            let values = [
-                coat.base.0,
-                coat.base.luma(),
-                coat.nose.luma(),
-                f32::from(corner) / 255.0,
-            ];
-            values
-                .into_iter()
-                .zip(sum)
-                .for_each(|(value, sum)| *sum += value / 700.0);
+            let values =
+                [coat.base.0, coat.base.luma(), coat.nose.luma(), f32::from(corner) / 255.0];
+            values.into_iter().zip(sum).for_each(|(value, sum)| *sum += value / 700.0);
         }
         for (cat, dog) in sums[0].into_iter().zip(sums[1]) {
-            assert!(
-                (cat - dog).abs() < tolerance,
-                "{sums:?}, want within {tolerance}"
-            );
+            assert!((cat - dog).abs() < tolerance, "{sums:?}, want within {tolerance}");
         }
     }
 
     #[test]
     fn nearly_every_picture_keeps_a_clue_one_can_see() {
-        let count = |index| {
-            draw(SEED, index, 64)
-                .evidence
-                .iter()
-                .filter(|&&e| e > 0)
-                .count()
-        };
+        let count = |index| draw(SEED, index, 64).evidence.iter().filter(|&&e| e > 0).count();
         let counts: Vec<usize> = (0..600).map(count).collect();
         let seen = counts.iter().filter(|&&pixels| pixels >= 16).count();
-        assert!(
-            seen >= 594,
-            "{seen} of 600 pictures show 16 pixels of evidence, want 594"
-        );
+        assert!(seen >= 594, "{seen} of 600 pictures show 16 pixels of evidence, want 594");
         let mean = counts.iter().sum::<usize>() as f32 / 600.0 / 4096.0;
-        assert!(
-            (0.03..0.15).contains(&mean),
-            "evidence is {mean} of a picture on average"
-        );
+        assert!((0.03..0.15).contains(&mean), "evidence is {mean} of a picture on average");
     }
 
     /// Mean brightness of the picture's 4 × 4 tiles, and how many pixels are evidence.
@@ -244,10 +193,7 @@ mod tests {
             tiles[tile] += pixel.iter().map(|&value| u32::from(value)).sum::<u32>();
         }
         let values = (size * size / 16 * 3) as u32;
-        (
-            tiles.map(|sum| sum / values),
-            critter.evidence.iter().filter(|&&e| e > 0).count(),
-        )
+        (tiles.map(|sum| sum / values), critter.evidence.iter().filter(|&&e| e > 0).count())
     }
 
     /// Pinned: who changes the drawings changes every result on them, and must say so in the
@@ -256,24 +202,12 @@ mod tests {
     #[test]
     fn the_drawings_are_the_ones_that_were_published() {
         let pinned: [([u32; 16], usize); 3] = [
+            ([87, 82, 77, 71, 95, 114, 93, 73, 103, 152, 114, 74, 99, 114, 95, 78], 589),
             (
-                [
-                    87, 82, 77, 71, 95, 114, 93, 73, 103, 152, 114, 74, 99, 114, 95, 78,
-                ],
-                589,
-            ),
-            (
-                [
-                    135, 166, 164, 164, 134, 143, 170, 153, 129, 131, 114, 150, 136, 147, 145, 167,
-                ],
+                [135, 166, 164, 164, 134, 143, 170, 153, 129, 131, 114, 150, 136, 147, 145, 167],
                 1280,
             ),
-            (
-                [
-                    129, 154, 135, 133, 126, 157, 143, 125, 141, 145, 134, 111, 116, 111, 116, 106,
-                ],
-                269,
-            ),
+            ([129, 154, 135, 133, 126, 157, 143, 125, 141, 145, 134, 111, 116, 111, 116, 106], 269),
         ];
         for (index, (tiles, evidence)) in pinned.into_iter().enumerate() {
             let seen = summary(&draw(SEED, index as u64, 64), 64);

@@ -61,16 +61,9 @@ impl Dataset {
             let total = index.rejected.len();
             let checked = total + index.samples.len();
             let first = index.rejected.iter().take(10).cloned().collect();
-            return Err(DataError::BadPictures {
-                checked,
-                total,
-                first,
-            });
+            return Err(DataError::BadPictures { checked, total, first });
         }
-        let sample = |s: &crate::cache::Indexed| Sample {
-            name: s.name.clone(),
-            label: s.label,
-        };
+        let sample = |s: &crate::cache::Indexed| Sample { name: s.name.clone(), label: s.label };
         let samples: Vec<Sample> = index.samples.iter().map(sample).collect();
         let fixed: Vec<_> = index.samples.iter().map(|s| s.part).collect();
         Ok(Dataset {
@@ -99,10 +92,7 @@ impl Dataset {
 
     /// Labels of samples, in the order asked for; what a loss wants.
     pub fn labels(&self, indices: &[u32]) -> Vec<i64> {
-        indices
-            .iter()
-            .map(|i| i64::from(self.samples[*i as usize].label))
-            .collect()
+        indices.iter().map(|i| i64::from(self.samples[*i as usize].label)).collect()
     }
 
     /// `[N, H, W, 3]` bytes, picture after picture; needs no tch and may run on any thread.
@@ -128,10 +118,7 @@ impl Dataset {
     /// What `split.json` holds.
     pub fn split_record(&self) -> SplitRecord {
         let names = |indices: &[u32]| {
-            indices
-                .iter()
-                .map(|i| self.samples[*i as usize].name.clone())
-                .collect()
+            indices.iter().map(|i| self.samples[*i as usize].name.clone()).collect()
         };
         SplitRecord {
             source: self.config.source.clone(),

@@ -84,10 +84,7 @@ fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orie
     let (width, height) = decoder.dimensions();
     check_pixels(&name, width.into(), height.into())?;
     let orientation = decoder.orientation().map_err(broken)?;
-    Ok((
-        DynamicImage::from_decoder(decoder).map_err(broken)?,
-        orientation,
-    ))
+    Ok((DynamicImage::from_decoder(decoder).map_err(broken)?, orientation))
 }
 
 fn check_pixels(format: &str, width: u64, height: u64) -> Result<(), String> {
@@ -123,17 +120,13 @@ fn tell_format(bytes: &[u8]) -> Result<ImageFormat, String> {
         return Ok(format);
     }
     let head = &bytes[..bytes.len().min(512)];
-    let text = String::from_utf8_lossy(head)
-        .trim_start()
-        .to_ascii_lowercase();
+    let text = String::from_utf8_lossy(head).trim_start().to_ascii_lowercase();
     if text.starts_with("<!doctype html") || text.starts_with("<html") {
         return Err("is an HTML page, want a picture".into());
     }
     let start: Vec<String> = bytes.iter().take(8).map(|b| format!("{b:02x}")).collect();
     let (start, n) = (start.join(" "), bytes.len());
-    Err(format!(
-        "starts with bytes {start} ({n} in all), want a JPEG, PNG, GIF, BMP, WebP or TIFF"
-    ))
+    Err(format!("starts with bytes {start} ({n} in all), want a JPEG, PNG, GIF, BMP, WebP or TIFF"))
 }
 
 #[cfg(test)]
@@ -154,20 +147,13 @@ mod tests {
     }
 
     fn reason(bytes: &[u8]) -> String {
-        read_rgb(bytes, "x.jpg")
-            .expect_err("must be refused")
-            .reason
+        read_rgb(bytes, "x.jpg").expect_err("must be refused").reason
     }
 
     #[test]
     fn lossless_formats_come_back_whatever_they_are_called() {
         let want = picture(37, 21);
-        for format in [
-            ImageFormat::Png,
-            ImageFormat::Bmp,
-            ImageFormat::Tiff,
-            ImageFormat::WebP,
-        ] {
+        for format in [ImageFormat::Png, ImageFormat::Bmp, ImageFormat::Tiff, ImageFormat::WebP] {
             let got = read_rgb(&encode(&want, format), "called.jpg").unwrap();
             assert_eq!(got, want.to_rgb8(), "{format:?}");
         }
@@ -189,10 +175,7 @@ mod tests {
             assert!(read_rgb(&bytes, "whole").is_ok(), "{format:?}");
             for percent in [1, 10, 50, 90, 99] {
                 let cut = &bytes[..bytes.len() * percent / 100];
-                assert!(
-                    read_rgb(cut, "cut").is_err(),
-                    "{format:?} cut at {percent} %"
-                );
+                assert!(read_rgb(cut, "cut").is_err(), "{format:?} cut at {percent} %");
             }
         }
     }
@@ -201,11 +184,7 @@ mod tests {
     fn what_is_not_a_picture_is_called_by_name() {
         assert_eq!(reason(b""), "ends after 0 bytes, want a picture");
         assert!(reason(b"\n <!DOCTYPE html><html>").contains("HTML page"));
-        assert!(
-            reason(b"plain text").contains("70 6c 61 69 6e"),
-            "{}",
-            reason(b"plain text")
-        );
+        assert!(reason(b"plain text").contains("70 6c 61 69 6e"), "{}", reason(b"plain text"));
     }
 
     #[test]
@@ -217,10 +196,7 @@ mod tests {
         let crc = png::crc(&bytes[12..29]);
         bytes[29..33].copy_from_slice(&crc.to_be_bytes());
         let text = reason(&bytes);
-        assert!(
-            text.contains("100000 x 100000 = 10000 million pixels, at most 100"),
-            "{text}"
-        );
+        assert!(text.contains("100000 x 100000 = 10000 million pixels, at most 100"), "{text}");
     }
 
     #[test]
@@ -229,15 +205,9 @@ mod tests {
         let decode = |p: &DynamicImage| read_rgb(&encode(p, ImageFormat::Png), "p").unwrap();
         assert_eq!(decode(&grey).get_pixel(1, 1).0, [77; 3]);
         let alpha = image::RgbaImage::from_pixel(2, 2, image::Rgba([10, 20, 30, 0]));
-        assert_eq!(
-            decode(&DynamicImage::ImageRgba8(alpha)).get_pixel(0, 0).0,
-            [10, 20, 30]
-        );
+        assert_eq!(decode(&DynamicImage::ImageRgba8(alpha)).get_pixel(0, 0).0, [10, 20, 30]);
         let deep = image::ImageBuffer::from_pixel(2, 2, image::Rgb([0u16, 32_768, 65_535]));
-        assert_eq!(
-            decode(&DynamicImage::ImageRgb16(deep)).get_pixel(0, 0).0,
-            [0, 128, 255]
-        );
+        assert_eq!(decode(&DynamicImage::ImageRgb16(deep)).get_pixel(0, 0).0, [0, 128, 255]);
         let narrow = picture(1, 20_000);
         assert_eq!(decode(&narrow).dimensions(), (1, 20_000));
     }

@@ -31,20 +31,12 @@ pub struct BadImage {
 impl BadImage {
     /// The bytes are there, and they are no whole picture.
     pub fn new(name: &str, reason: impl Into<String>) -> BadImage {
-        BadImage {
-            name: name.into(),
-            reason: reason.into(),
-            unreadable: false,
-        }
+        BadImage { name: name.into(), reason: reason.into(), unreadable: false }
     }
 
     /// The bytes could not be had.
     pub fn unreadable(name: &str, reason: impl Into<String>) -> BadImage {
-        BadImage {
-            name: name.into(),
-            reason: reason.into(),
-            unreadable: true,
-        }
+        BadImage { name: name.into(), reason: reason.into(), unreadable: true }
     }
 
     /// 3: bad data.
@@ -55,58 +47,31 @@ impl BadImage {
 
 /// An error of this crate; the message holds all of it.
 #[derive(Debug, Error)]
-#[allow(
-    missing_docs,
-    reason = "each variant's message says what it and its fields are"
-)]
+#[allow(missing_docs, reason = "each variant's message says what it and its fields are")]
 pub enum DataError {
     #[error("data.{key}: {value} is not possible, want {want}")]
-    Config {
-        key: String,
-        value: String,
-        want: String,
-    },
+    Config { key: String, value: String, want: String },
 
     #[error("data {name}: no such source{nearest}; the sources are {all}")]
-    UnknownSource {
-        name: String,
-        nearest: String,
-        all: String,
-    },
+    UnknownSource { name: String, nearest: String, all: String },
 
     #[error("data {source_name}: {what}; write {usage}")]
-    Usage {
-        source_name: String,
-        what: String,
-        usage: String,
-    },
+    Usage { source_name: String, what: String, usage: String },
 
     #[error("{}: no such file or folder; check the path after the colon", path.display())]
     Missing { path: PathBuf },
 
     #[error("{}: {what}; {hint}", path.display())]
-    Layout {
-        path: PathBuf,
-        what: String,
-        hint: String,
-    },
+    Layout { path: PathBuf, what: String, hint: String },
 
     #[error("{place}: 0 pictures in this class{table}; add pictures or remove the class")]
     EmptyClass { place: String, table: String },
 
     #[error("{}", bad_pictures(*checked, *total, first))]
-    BadPictures {
-        checked: usize,
-        total: usize,
-        first: Vec<Rejected>,
-    },
+    BadPictures { checked: usize, total: usize, first: Vec<Rejected> },
 
     #[error("{}: {what}; {hint}", path.display())]
-    Archive {
-        path: PathBuf,
-        what: String,
-        hint: String,
-    },
+    Archive { path: PathBuf, what: String, hint: String },
 
     #[error("{}: cannot be read ({error}); check its permissions", path.display())]
     Read { path: PathBuf, error: io::Error },
@@ -115,22 +80,14 @@ pub enum DataError {
         "{}: {doing} failed ({error}); make room or name another folder by CATSCAN_CACHE",
         path.display()
     )]
-    Storage {
-        path: PathBuf,
-        doing: &'static str,
-        error: io::Error,
-    },
+    Storage { path: PathBuf, doing: &'static str, error: io::Error },
 
     #[error(
         "{}: {free} bytes are free, the pixel cache needs {needed}; \
          make room or name another folder by CATSCAN_CACHE",
         path.display()
     )]
-    NoRoom {
-        path: PathBuf,
-        needed: u64,
-        free: u64,
-    },
+    NoRoom { path: PathBuf, needed: u64, free: u64 },
 }
 
 impl DataError {
@@ -151,34 +108,19 @@ impl DataError {
     }
 
     pub(crate) fn layout(path: &Path, what: impl Into<String>, hint: &str) -> DataError {
-        DataError::Layout {
-            path: path.into(),
-            what: what.into(),
-            hint: hint.into(),
-        }
+        DataError::Layout { path: path.into(), what: what.into(), hint: hint.into() }
     }
 
     pub(crate) fn archive(path: &Path, what: impl Into<String>, hint: &str) -> DataError {
-        DataError::Archive {
-            path: path.into(),
-            what: what.into(),
-            hint: hint.into(),
-        }
+        DataError::Archive { path: path.into(), what: what.into(), hint: hint.into() }
     }
 
     pub(crate) fn read(path: &Path, error: io::Error) -> DataError {
-        DataError::Read {
-            path: path.into(),
-            error,
-        }
+        DataError::Read { path: path.into(), error }
     }
 
     pub(crate) fn storage(path: &Path, doing: &'static str, error: io::Error) -> DataError {
-        DataError::Storage {
-            path: path.into(),
-            doing,
-            error,
-        }
+        DataError::Storage { path: path.into(), doing, error }
     }
 }
 

@@ -42,25 +42,8 @@ mod tests {
 
     #[test]
     fn numbers_count_by_value() {
-        let mut names = [
-            "cat.10.jpg",
-            "dog.1.jpg",
-            "cat.9.jpg",
-            "cat.009.jpg",
-            "cat",
-            "Cat.1",
-        ];
+        let mut names = ["cat.10.jpg", "dog.1.jpg", "cat.9.jpg", "cat.009.jpg", "cat", "Cat.1"];
         names.sort_by(|a, b| compare(a, b));
-        assert_eq!(
-            names,
-            [
-                "Cat.1",
-                "cat",
-                "cat.009.jpg",
-                "cat.9.jpg",
-                "cat.10.jpg",
-                "dog.1.jpg"
-            ]
-        );
+        assert_eq!(names, ["Cat.1", "cat", "cat.009.jpg", "cat.9.jpg", "cat.10.jpg", "dog.1.jpg"]);
     }
 }

@@ -14,10 +14,7 @@ use crate::config::Filter;
 
 /// Any picture to `[size_px, size_px, 3]` bytes.
 pub fn squash(image: &RgbImage, size_px: u32, filter: Filter) -> Vec<u8> {
-    assert!(
-        size_px > 0 && image.width() > 0 && image.height() > 0,
-        "squash: an empty picture"
-    );
+    assert!(size_px > 0 && image.width() > 0 && image.height() > 0, "squash: an empty picture");
     if image.dimensions() == (size_px, size_px) {
         return image.as_raw().clone();
     }
@@ -63,13 +60,8 @@ fn convolve(image: &RgbImage, size_px: u32, kernel: FilterType) -> Vec<u8> {
         // Keeps its scratch buffers from picture to picture.
         static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
     }
-    let source = ImageRef::new(
-        image.width(),
-        image.height(),
-        image.as_raw(),
-        PixelType::U8x3,
-    )
-    .expect("an RgbImage holds width x height x 3 bytes");
+    let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3)
+        .expect("an RgbImage holds width x height x 3 bytes");
     let mut target = Image::new(size_px, size_px, PixelType::U8x3);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(kernel));
     RESIZER
@@ -92,19 +84,11 @@ mod tests {
     #[test]
     fn every_filter_keeps_a_flat_picture_flat_and_the_same_size_alone() {
         let flat = RgbImage::from_pixel(31, 17, image::Rgb([9, 99, 199]));
-        let filters = [
-            Filter::Nearest,
-            Filter::Box,
-            Filter::Bilinear,
-            Filter::Bicubic,
-            Filter::Lanczos,
-        ];
+        let filters =
+            [Filter::Nearest, Filter::Box, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos];
         for filter in filters {
             let small = squash(&flat, 8, filter);
-            assert!(
-                small.chunks(3).all(|pixel| pixel == [9, 99, 199]),
-                "{filter:?}"
-            );
+            assert!(small.chunks(3).all(|pixel| pixel == [9, 99, 199]), "{filter:?}");
             let square = RgbImage::from_fn(8, 8, |x, y| image::Rgb([x as u8, y as u8, 7]));
             assert_eq!(squash(&square, 8, filter), square.into_raw(), "{filter:?}");
         }

@@ -76,11 +76,7 @@ impl Request<'_> {
 
     fn usage(&self, what: &str) -> DataError {
         let usage = self.row.usage.to_string();
-        DataError::Usage {
-            source_name: self.row.name.into(),
-            what: what.into(),
-            usage,
-        }
+        DataError::Usage { source_name: self.row.name.into(), what: what.into(), usage }
     }
 }
 
@@ -141,34 +137,19 @@ pub(crate) fn open(
     let Some(row) = SOURCES.iter().find(|row| row.name == name) else {
         return Err(unknown(name));
     };
-    (row.open)(&Request {
-        row,
-        argument,
-        cache_dir,
-        size_px,
-        progress,
-    })
+    (row.open)(&Request { row, argument, cache_dir, size_px, progress })
 }
 
 fn unknown(name: &str) -> DataError {
     let nearest = SOURCES
         .iter()
-        .map(|row| {
-            (
-                strsim::normalized_damerau_levenshtein(name, row.name),
-                row.name,
-            )
-        })
+        .map(|row| (strsim::normalized_damerau_levenshtein(name, row.name), row.name))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(likeness, _)| *likeness > 0.4)
         .map(|(_, nearest)| format!(", nearest is {nearest}"))
         .unwrap_or_default();
     let all: Vec<&str> = SOURCES.iter().map(|row| row.usage).collect();
-    DataError::UnknownSource {
-        name: name.into(),
-        nearest,
-        all: all.join("; "),
-    }
+    DataError::UnknownSource { name: name.into(), nearest, all: all.join("; ") }
 }
 
 #[cfg(test)]
@@ -176,9 +157,7 @@ mod tests {
     use super::*;
 
     fn message(source: &str) -> String {
-        let error = open(source, Path::new("unused"), 8, &())
-            .err()
-            .expect("must be refused");
+        let error = open(source, Path::new("unused"), 8, &()).err().expect("must be refused");
         assert_eq!(error.exit_code(), 2);
         error.to_string()
     }
@@ -186,10 +165,7 @@ mod tests {
     #[test]
     fn unknown_names_get_the_nearest_and_the_table() {
         let text = message("criters");
-        assert!(
-            text.contains("criters: no such source, nearest is critters"),
-            "{text}"
-        );
+        assert!(text.contains("criters: no such source, nearest is critters"), "{text}");
         for row in SOURCES {
             assert!(text.contains(row.usage), "{text}");
         }
@@ -202,9 +178,6 @@ mod tests {
             assert!(message(name).contains("needs a path"), "{name}");
         }
         let text = message("cats-vs-dogs:/no/such/place");
-        assert!(
-            text.starts_with("/no/such/place: no such file or folder"),
-            "{text}"
-        );
+        assert!(text.starts_with("/no/such/place: no such file or folder"), "{text}");
     }
 }

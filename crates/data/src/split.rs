@@ -101,11 +101,7 @@ fn shares(n: usize, ratio: [u64; 3]) -> [usize; 3] {
     let mut counts = [0; 3];
     for part in [1, 2] {
         let rounded = (2 * n as u64 * ratio[part] + total) / (2 * total);
-        counts[part] = if ratio[part] > 0 {
-            (rounded as usize).max(1)
-        } else {
-            0
-        };
+        counts[part] = if ratio[part] > 0 { (rounded as usize).max(1) } else { 0 };
     }
     // A class of one or two pictures: train first, then val.
     counts[1] = counts[1].min(n.saturating_sub(1));
@@ -145,53 +141,28 @@ mod tests {
     fn samples(per_class: &[usize]) -> (Vec<Sample>, Vec<String>) {
         let mut all = Vec::new();
         for (label, n) in per_class.iter().enumerate() {
-            let sample = |i| Sample {
-                name: format!("{label}/{i}.jpg"),
-                label: label as u32,
-            };
+            let sample = |i| Sample { name: format!("{label}/{i}.jpg"), label: label as u32 };
             all.extend((0..*n).map(sample));
         }
-        (
-            all,
-            (0..per_class.len())
-                .map(|label| format!("class {label}"))
-                .collect(),
-        )
+        (all, (0..per_class.len()).map(|label| format!("class {label}")).collect())
     }
 
     fn rule(seed: u64) -> SplitRule {
-        SplitRule {
-            ratio: [17, 4, 4],
-            seed,
-        }
+        SplitRule { ratio: [17, 4, 4], seed }
     }
 
     #[test]
     fn the_studys_split_is_exact_and_balanced() {
         let (all, classes) = samples(&[12_500, 12_500]);
         let split = Split::deal(&all, &vec![None; all.len()], &classes, &rule(0));
-        assert_eq!(
-            [split.train.len(), split.val.len(), split.test.len()],
-            [17_000, 4_000, 4_000]
-        );
+        assert_eq!([split.train.len(), split.val.len(), split.test.len()], [17_000, 4_000, 4_000]);
         for part in Part::ALL {
-            let dogs = split
-                .part(part)
-                .iter()
-                .filter(|i| all[**i as usize].label == 1)
-                .count();
+            let dogs = split.part(part).iter().filter(|i| all[**i as usize].label == 1).count();
             assert_eq!(dogs * 2, split.part(part).len());
         }
-        let mut seen: Vec<u32> = Part::ALL
-            .iter()
-            .flat_map(|p| split.part(*p).to_vec())
-            .collect();
+        let mut seen: Vec<u32> = Part::ALL.iter().flat_map(|p| split.part(*p).to_vec()).collect();
         seen.sort_unstable();
-        assert_eq!(
-            seen,
-            (0..25_000).collect::<Vec<u32>>(),
-            "each picture is in one part"
-        );
+        assert_eq!(seen, (0..25_000).collect::<Vec<u32>>(), "each picture is in one part");
     }
 
     #[test]
@@ -204,32 +175,21 @@ mod tests {
         let first = deal(&two, &classes, 1);
         assert_eq!(first, deal(&two, &classes, 1));
         assert_ne!(first, deal(&two, &classes, 2));
-        let kept: Vec<u32> = deal(&three, &more, 1)
-            .val
-            .into_iter()
-            .filter(|i| *i < 100)
-            .collect();
+        let kept: Vec<u32> = deal(&three, &more, 1).val.into_iter().filter(|i| *i < 100).collect();
         assert_eq!(first.val, kept);
     }
 
     #[test]
     fn parts_that_are_given_stay_and_the_rest_is_carved_from_train() {
         let (all, classes) = samples(&[42, 42]);
-        let fixed: Vec<Option<Part>> = (0..84)
-            .map(|i| Some(if i % 2 == 0 { Part::Train } else { Part::Test }))
-            .collect();
+        let fixed: Vec<Option<Part>> =
+            (0..84).map(|i| Some(if i % 2 == 0 { Part::Train } else { Part::Test })).collect();
         let split = Split::deal(&all, &fixed, &classes, &rule(0));
-        assert_eq!(
-            [split.train.len(), split.val.len(), split.test.len()],
-            [34, 8, 42]
-        );
+        assert_eq!([split.train.len(), split.val.len(), split.test.len()], [34, 8, 42]);
         assert!(split.test.iter().all(|i| i % 2 == 1));
         let fixed: Vec<Option<Part>> = (0..84).map(|i| Some(Part::ALL[i % 3])).collect();
         let split = Split::deal(&all, &fixed, &classes, &rule(0));
-        assert_eq!(
-            [split.train.len(), split.val.len(), split.test.len()],
-            [28, 28, 28]
-        );
+        assert_eq!([split.train.len(), split.val.len(), split.test.len()], [28, 28, 28]);
     }
 
     #[test]

@@ -42,10 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let picture = random_picture(size_px);
     let logits = tch::no_grad(|| model.forward(&picture, Mode::Eval, &mut taps));
 
-    println!(
-        "\n{} with {pool:?} pooling, taps of one {size_px}×{size_px} picture:",
-        config.name
-    );
+    println!("\n{} with {pool:?} pooling, taps of one {size_px}×{size_px} picture:", config.name);
     for (tap, activation) in taps.iter() {
         println!("  {tap:44} {:?}", activation.size());
     }
@@ -53,10 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for weight in model.weights().parameters() {
         println!("  {:44} {:?}", weight.name, weight.tensor.size());
     }
-    let (trained, all) = (
-        model.weights().count_parameters(),
-        model.weights().count_all(),
-    );
+    let (trained, all) = (model.weights().count_parameters(), model.weights().count_all());
     println!("{trained} trained numbers, {all} with running statistics");
     println!(
         "logit {:.6}, smallest picture {} px",

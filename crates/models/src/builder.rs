@@ -49,13 +49,7 @@ impl Builder {
     /// A builder of nothing yet.
     pub fn new(config: &ModelConfig, seed: u64, device: Device) -> Builder {
         let convention = config.convention;
-        Builder {
-            seed,
-            device,
-            convention,
-            weights: Vec::new(),
-            taps: Vec::new(),
-        }
+        Builder { seed, device, convention, weights: Vec::new(), taps: Vec::new() }
     }
 
     /// Whose habits the layers follow.
@@ -81,10 +75,7 @@ impl Builder {
     /// The pooling layer `pool` over `extent`, shown as `name`.
     pub fn pool(&mut self, name: String, pool: Pool, extent: Extent) -> NamedPool {
         self.tap(&name, TapKind::Pool);
-        NamedPool {
-            name,
-            layer: (pool.row().build)(extent),
-        }
+        NamedPool { name, layer: (pool.row().build)(extent) }
     }
 
     /// The tensors in the order they were made, and the taps in forward order.

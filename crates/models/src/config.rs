@@ -50,11 +50,7 @@ impl Pooling {
     /// The pooling of a network with four dense blocks: max in the stem, as in the paper and in
     /// both arms of the study, `transitions` in all three transitions, `head` over the last map.
     pub fn densenet(transitions: Pool, head: Pool) -> Pooling {
-        Pooling {
-            stem: Pool::Max,
-            transitions: vec![transitions; 3],
-            head,
-        }
+        Pooling { stem: Pool::Max, transitions: vec![transitions; 3], head }
     }
 }
 
@@ -134,14 +130,9 @@ mod tests {
         };
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<ModelConfig>(&text).unwrap(), config);
-        assert!(
-            text.contains(r#""transitions":["avg","avg","avg"],"head":"max""#),
-            "{text}"
-        );
+        assert!(text.contains(r#""transitions":["avg","avg","avg"],"head":"max""#), "{text}");
         let wrong = text.replace("outputs", "classes");
-        let message = serde_json::from_str::<ModelConfig>(&wrong)
-            .unwrap_err()
-            .to_string();
+        let message = serde_json::from_str::<ModelConfig>(&wrong).unwrap_err().to_string();
         assert!(message.contains("classes"), "{message}");
     }
 }

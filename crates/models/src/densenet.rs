@@ -51,38 +51,24 @@ pub const DENSENET_121: DenseNetConfig = DenseNetConfig {
 };
 
 /// Table 1, second column.
-pub const DENSENET_169: DenseNetConfig = DenseNetConfig {
-    blocks: &[6, 12, 32, 32],
-    ..DENSENET_121
-};
+pub const DENSENET_169: DenseNetConfig =
+    DenseNetConfig { blocks: &[6, 12, 32, 32], ..DENSENET_121 };
 
 /// Table 1, third column.
-pub const DENSENET_201: DenseNetConfig = DenseNetConfig {
-    blocks: &[6, 12, 48, 32],
-    ..DENSENET_121
-};
+pub const DENSENET_201: DenseNetConfig =
+    DenseNetConfig { blocks: &[6, 12, 48, 32], ..DENSENET_121 };
 
 /// Table 1, fourth column.
-pub const DENSENET_264: DenseNetConfig = DenseNetConfig {
-    blocks: &[6, 12, 64, 48],
-    ..DENSENET_121
-};
+pub const DENSENET_264: DenseNetConfig =
+    DenseNetConfig { blocks: &[6, 12, 64, 48], ..DENSENET_121 };
 
 /// The wide one of the paper's first version (arXiv:1608.06993v3) and of torchvision.
-pub const DENSENET_161: DenseNetConfig = DenseNetConfig {
-    growth: 48,
-    blocks: &[6, 12, 36, 24],
-    stem_features: 96,
-    ..DENSENET_121
-};
+pub const DENSENET_161: DenseNetConfig =
+    DenseNetConfig { growth: 48, blocks: &[6, 12, 36, 24], stem_features: 96, ..DENSENET_121 };
 
 /// Every kind of layer that DenseNet-121 has, in few and narrow ones.
-pub const DENSENET_MINI: DenseNetConfig = DenseNetConfig {
-    growth: 8,
-    blocks: &[2, 2, 2, 2],
-    stem_features: 16,
-    ..DENSENET_121
-};
+pub const DENSENET_MINI: DenseNetConfig =
+    DenseNetConfig { growth: 8, blocks: &[2, 2, 2, 2], stem_features: 16, ..DENSENET_121 };
 
 /// A DenseNet.
 #[derive(Debug)]
@@ -134,12 +120,7 @@ impl DenseNet {
         let conv0 = Conv2d::new(
             builder,
             "features.conv0".into(),
-            ConvShape {
-                size: 7,
-                stride: 2,
-                padding: 3,
-                ..pointwise(config.in_channels, channels)
-            },
+            ConvShape { size: 7, stride: 2, padding: 3, ..pointwise(config.in_channels, channels) },
         );
         let norm0 = BatchNorm2d::new(builder, "features.norm0".into(), channels);
         let pool0 = builder.pool("features.pool0".into(), config.pooling.stem, Extent::STEM);
@@ -202,9 +183,7 @@ impl Network for DenseNet {
             }
         }
         let x = self.last_norm.forward_relu(&x, mode, taps);
-        let x = self
-            .head_pool
-            .forward(&self.precision.leave(&x), mode, taps); // [N, C]
+        let x = self.head_pool.forward(&self.precision.leave(&x), mode, taps); // [N, C]
         self.classifier.forward(&x, taps)
     }
 
@@ -254,11 +233,7 @@ impl DenseBlock {
 impl DenseLayer {
     fn new(builder: &mut Builder, name: &str, channels: i64, shape: &DenseNetConfig) -> DenseLayer {
         let wide = shape.bottleneck * shape.growth;
-        let three = ConvShape {
-            size: 3,
-            padding: 1,
-            ..pointwise(wide, shape.growth)
-        };
+        let three = ConvShape { size: 3, padding: 1, ..pointwise(wide, shape.growth) };
         DenseLayer {
             norm1: BatchNorm2d::new(builder, format!("{name}.norm1"), channels),
             conv1: Conv2d::new(builder, format!("{name}.conv1"), pointwise(channels, wide)),
@@ -295,11 +270,5 @@ impl Transition {
 
 /// A 1×1 convolution, and what other sizes derive from.
 fn pointwise(in_channels: i64, out_channels: i64) -> ConvShape {
-    ConvShape {
-        in_channels,
-        out_channels,
-        size: 1,
-        stride: 1,
-        padding: 0,
-    }
+    ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0 }
 }

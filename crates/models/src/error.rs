@@ -1,9 +1,6 @@
 //! Everything that can go wrong here, each with where, what (both numbers) and what to do next.
 
-#![allow(
-    missing_docs,
-    reason = "each variant's message says what it and its fields are"
-)]
+#![allow(missing_docs, reason = "each variant's message says what it and its fields are")]
 
 use std::path::PathBuf;
 
@@ -15,75 +12,35 @@ pub enum ModelError {
     #[error("pooling {name}: no such pooling, nearest is {nearest}; see catscan list pools")]
     UnknownPool { name: String, nearest: String },
     #[error("tap {name}: {model} shows no such layer, nearest is {nearest}")]
-    UnknownTap {
-        model: String,
-        name: String,
-        nearest: String,
-    },
+    UnknownTap { model: String, name: String, nearest: String },
     #[error("model {model}: {key} is {value}, want {want}; correct the recipe")]
-    Config {
-        model: String,
-        key: &'static str,
-        value: String,
-        want: String,
-    },
+    Config { model: String, key: &'static str, value: String, want: String },
     #[error("model {model}: input is {got:?}, want [N, {channels}, H, W]; {hint}")]
-    InputShape {
-        model: String,
-        got: Vec<i64>,
-        channels: i64,
-        hint: &'static str,
-    },
+    InputShape { model: String, got: Vec<i64>, channels: i64, hint: &'static str },
     #[error(
         "model {model}: pictures are {height}×{width} px, want at least {smallest}×{smallest}; \
          enlarge the pictures or choose a model with fewer poolings"
     )]
-    InputSize {
-        model: String,
-        height: i64,
-        width: i64,
-        smallest: i64,
-    },
+    InputSize { model: String, height: i64, width: i64, smallest: i64 },
     #[error(
         "model {model}: a training batch of {pictures} picture(s) of {height}×{width} px leaves \
          {values} value(s) a channel for the last batch norm, want at least 2; \
          use a larger batch or larger pictures"
     )]
-    TooFewValues {
-        model: String,
-        pictures: i64,
-        height: i64,
-        width: i64,
-        values: i64,
-    },
+    TooFewValues { model: String, pictures: i64, height: i64, width: i64, values: i64 },
     #[error("{path}: {what}, want safetensors (a pickle can run code, so none is read); {convert}")]
-    NotSafetensors {
-        path: PathBuf,
-        what: &'static str,
-        convert: String,
-    },
+    NotSafetensors { path: PathBuf, what: &'static str, convert: String },
     #[error("{path}: damaged safetensors file ({reason}); copy or convert it again")]
     Damaged { path: PathBuf, reason: String },
     #[error(
         "{path}: {count} difference(s) from {model}, nothing was loaded:\n{listed}\
          was it saved from another model?"
     )]
-    Differs {
-        path: PathBuf,
-        model: String,
-        count: usize,
-        listed: String,
-    },
+    Differs { path: PathBuf, model: String, count: usize, listed: String },
     #[error("{path}: cannot read weights ({source}); check the path")]
-    Read {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: std::io::Error },
     #[error("{path}: cannot save weights ({source}); free space or choose another folder")]
-    Save {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Save { path: PathBuf, source: std::io::Error },
 }
 
 impl ModelError {

@@ -69,20 +69,13 @@ fn stream(seed: u64, name: &str) -> ChaCha8Rng {
 /// `count` draws from N(0, deviation²).
 fn normal(rng: ChaCha8Rng, count: usize, deviation: f64) -> Vec<f32> {
     let draws = Distribution::<f64>::sample_iter(StandardNormal, rng);
-    draws
-        .take(count)
-        .map(|draw| (draw * deviation) as f32)
-        .collect()
+    draws.take(count).map(|draw| (draw * deviation) as f32).collect()
 }
 
 /// `count` draws from U(-bound, bound).
 fn uniform(rng: ChaCha8Rng, count: usize, bound: f64) -> Vec<f32> {
     let range = Uniform::new(-bound, bound).expect("a bound is positive and finite");
-    range
-        .sample_iter(rng)
-        .take(count)
-        .map(|draw: f64| draw as f32)
-        .collect()
+    range.sample_iter(rng).take(count).map(|draw: f64| draw as f32).collect()
 }
 
 #[cfg(test)]
@@ -93,21 +86,13 @@ mod tests {
     const CONV: [i64; 4] = [64, 32, 3, 3];
 
     fn draw(seed: u64, name: &str, values: Values, convention: Convention) -> Tensor {
-        let dims: &[i64] = if values == Values::Linear {
-            &[50, 400]
-        } else {
-            &CONV
-        };
+        let dims: &[i64] = if values == Values::Linear { &[50, 400] } else { &CONV };
         initial(seed, name, dims, values, convention)
     }
 
     /// Mean, standard deviation and largest magnitude.
     fn moments(tensor: &Tensor) -> [f64; 3] {
-        let statistics = [
-            tensor.mean(Kind::Float),
-            tensor.std(false),
-            tensor.abs().max(),
-        ];
+        let statistics = [tensor.mean(Kind::Float), tensor.std(false), tensor.abs().max()];
         statistics.map(|value| value.double_value(&[]))
     }
 
@@ -125,26 +110,13 @@ mod tests {
         for (values, convention, bound) in [
             (Values::Linear, Convention::Torchvision, 1.0 / 20.0),
             (Values::Linear, Convention::Keras, (6.0 / 450f64).sqrt()),
-            (
-                Values::Convolution,
-                Convention::Keras,
-                (6.0 / 864f64).sqrt(),
-            ),
+            (Values::Convolution, Convention::Keras, (6.0 / 864f64).sqrt()),
         ] {
             let [mean, deviation, most] = moments(&draw(1, "a", values, convention));
-            assert!(
-                mean.abs() < 0.03 * bound,
-                "{values:?} {convention:?}: mean {mean}"
-            );
+            assert!(mean.abs() < 0.03 * bound, "{values:?} {convention:?}: mean {mean}");
             let uniform = bound / 3f64.sqrt();
-            assert!(
-                (deviation / uniform - 1.0).abs() < 0.02,
-                "{values:?}: {deviation}"
-            );
-            assert!(
-                most <= bound && most > 0.99 * bound,
-                "{values:?}: {most} of {bound}"
-            );
+            assert!((deviation / uniform - 1.0).abs() < 0.02, "{values:?}: {deviation}");
+            assert!(most <= bound && most > 0.99 * bound, "{values:?}: {most} of {bound}");
         }
     }
 
@@ -159,12 +131,7 @@ mod tests {
     #[test]
     fn the_stream_never_changes() {
         // Pinned, because a change would silently change every experiment's starting point.
-        let tensor = draw(
-            0,
-            "features.conv0.weight",
-            Values::Convolution,
-            Convention::Torchvision,
-        );
+        let tensor = draw(0, "features.conv0.weight", Values::Convolution, Convention::Torchvision);
         let first = tensor.double_value(&[0, 0, 0, 0]);
         assert!((first - 0.006_546_838).abs() < 1e-8, "{first}");
     }

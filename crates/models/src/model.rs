@@ -42,18 +42,10 @@ impl Model {
     /// An unknown name, or numbers no model can have.
     pub fn build(config: &ModelConfig, seed: u64, device: Device) -> Result<Model, ModelError> {
         let row = ModelRow::find(&config.name)?;
-        for (key, value) in [
-            ("in_channels", config.in_channels),
-            ("outputs", config.outputs),
-        ] {
+        for (key, value) in [("in_channels", config.in_channels), ("outputs", config.outputs)] {
             if value < 1 {
                 let (model, value) = (config.name.clone(), value.to_string());
-                return Err(ModelError::Config {
-                    model,
-                    key,
-                    value,
-                    want: "at least 1".into(),
-                });
+                return Err(ModelError::Config { model, key, value, want: "at least 1".into() });
             }
         }
         let mut builder = Builder::new(config, seed, device);
@@ -61,12 +53,7 @@ impl Model {
         let (entries, taps) = builder.finish();
         let text = serde_json::to_string(config).expect("a configuration is plain data");
         let weights = Weights::new(entries, &config.name, text);
-        Ok(Model {
-            config: config.clone(),
-            network,
-            weights,
-            taps,
-        })
+        Ok(Model { config: config.clone(), network, weights, taps })
     }
 
     /// `[N, C, H, W] -> [N, K]`: 32-bit pictures to 32-bit logits. The picture's strides are kept
@@ -88,41 +75,20 @@ impl Model {
         let channels = self.config.in_channels;
         let &[pictures, got_channels, height, width] = shape else {
             let hint = "give a batch of pictures";
-            return Err(ModelError::InputShape {
-                model,
-                got: shape.to_vec(),
-                channels,
-                hint,
-            });
+            return Err(ModelError::InputShape { model, got: shape.to_vec(), channels, hint });
         };
         if got_channels != channels || pictures < 1 {
             let hint = "convert the pictures or set in_channels in the recipe";
-            return Err(ModelError::InputShape {
-                model,
-                got: shape.to_vec(),
-                channels,
-                hint,
-            });
+            return Err(ModelError::InputShape { model, got: shape.to_vec(), channels, hint });
         }
         let smallest = self.smallest_px();
         if height.min(width) < smallest {
-            return Err(ModelError::InputSize {
-                model,
-                height,
-                width,
-                smallest,
-            });
+            return Err(ModelError::InputSize { model, height, width, smallest });
         }
         let map = |size| self.network.last_map_size(size);
         let values = pictures * map(height) * map(width);
         if mode == Mode::Train && values < 2 {
-            return Err(ModelError::TooFewValues {
-                model,
-                pictures,
-                height,
-                width,
-                values,
-            });
+            return Err(ModelError::TooFewValues { model, pictures, height, width, values });
         }
         Ok(())
     }
@@ -169,11 +135,7 @@ impl Model {
         for name in names.iter().map(AsRef::as_ref) {
             if !known().any(|tap| tap == name) {
                 let (model, nearest) = (self.config.name.clone(), nearest(name, known()));
-                return Err(ModelError::UnknownTap {
-                    model,
-                    name: name.to_string(),
-                    nearest,
-                });
+                return Err(ModelError::UnknownTap { model, name: name.to_string(), nearest });
             }
         }
         Ok(Taps::only(names.iter().map(AsRef::as_ref)))

@@ -62,10 +62,7 @@ pub struct PoolRow {
 impl Pool {
     /// This pooling's row of the table.
     pub fn row(self) -> &'static PoolRow {
-        POOLS
-            .iter()
-            .find(|row| row.pool == self)
-            .expect("every pooling has a row (tested)")
+        POOLS.iter().find(|row| row.pool == self).expect("every pooling has a row (tested)")
     }
 }
 
@@ -74,17 +71,10 @@ impl FromStr for Pool {
 
     /// The pooling called `name`, or an error with the nearest name.
     fn from_str(name: &str) -> Result<Pool, ModelError> {
-        POOLS
-            .iter()
-            .find(|row| row.name == name)
-            .map(|row| row.pool)
-            .ok_or_else(|| {
-                let nearest = nearest(name, POOLS.iter().map(|row| row.name));
-                ModelError::UnknownPool {
-                    name: name.to_string(),
-                    nearest,
-                }
-            })
+        POOLS.iter().find(|row| row.name == name).map(|row| row.pool).ok_or_else(|| {
+            let nearest = nearest(name, POOLS.iter().map(|row| row.name));
+            ModelError::UnknownPool { name: name.to_string(), nearest }
+        })
     }
 }
 
@@ -106,17 +96,9 @@ pub enum Extent {
 
 impl Extent {
     /// The stem's windows: 3×3, stride 2, padding 1.
-    pub const STEM: Extent = Extent::Window {
-        size: 3,
-        stride: 2,
-        padding: 1,
-    };
+    pub const STEM: Extent = Extent::Window { size: 3, stride: 2, padding: 1 };
     /// A transition's windows: 2×2, stride 2.
-    pub const TRANSITION: Extent = Extent::Window {
-        size: 2,
-        stride: 2,
-        padding: 0,
-    };
+    pub const TRANSITION: Extent = Extent::Window { size: 2, stride: 2, padding: 0 };
 }
 
 /// A pooling layer at a site.

@@ -15,36 +15,12 @@ const DENSENET_PAPER: &str = "Huang et al. 2017, Densely Connected Convolutional
 
 /// Every model there is.
 pub static MODELS: &[ModelRow] = &[
-    dense(
-        "densenet121",
-        "DenseNet-BC of 121 layers, growth 32",
-        DENSENET_121,
-    ),
-    dense(
-        "densenet161",
-        "DenseNet-BC of 161 layers, growth 48",
-        DENSENET_161,
-    ),
-    dense(
-        "densenet169",
-        "DenseNet-BC of 169 layers, growth 32",
-        DENSENET_169,
-    ),
-    dense(
-        "densenet201",
-        "DenseNet-BC of 201 layers, growth 32",
-        DENSENET_201,
-    ),
-    dense(
-        "densenet264",
-        "DenseNet-BC of 264 layers, growth 32",
-        DENSENET_264,
-    ),
-    dense(
-        "densenet-mini",
-        "a small twin of DenseNet-121 for tests and smoke runs",
-        DENSENET_MINI,
-    ),
+    dense("densenet121", "DenseNet-BC of 121 layers, growth 32", DENSENET_121),
+    dense("densenet161", "DenseNet-BC of 161 layers, growth 48", DENSENET_161),
+    dense("densenet169", "DenseNet-BC of 169 layers, growth 32", DENSENET_169),
+    dense("densenet201", "DenseNet-BC of 201 layers, growth 32", DENSENET_201),
+    dense("densenet264", "DenseNet-BC of 264 layers, growth 32", DENSENET_264),
+    dense("densenet-mini", "a small twin of DenseNet-121 for tests and smoke runs", DENSENET_MINI),
 ];
 
 /// A row of [`MODELS`].
@@ -68,12 +44,7 @@ pub enum Family {
 }
 
 const fn dense(name: &'static str, about: &'static str, config: DenseNetConfig) -> ModelRow {
-    ModelRow {
-        name,
-        about,
-        paper: DENSENET_PAPER,
-        family: Family::DenseNet(config),
-    }
+    ModelRow { name, about, paper: DENSENET_PAPER, family: Family::DenseNet(config) }
 }
 
 impl ModelRow {
@@ -81,10 +52,7 @@ impl ModelRow {
     pub fn find(name: &str) -> Result<&'static ModelRow, ModelError> {
         MODELS.iter().find(|row| row.name == name).ok_or_else(|| {
             let nearest = nearest(name, MODELS.iter().map(|row| row.name));
-            ModelError::UnknownModel {
-                name: name.to_string(),
-                nearest,
-            }
+            ModelError::UnknownModel { name: name.to_string(), nearest }
         })
     }
 
@@ -107,21 +75,14 @@ mod tests {
     #[test]
     fn an_unknown_name_gets_the_nearest() {
         let error = ModelRow::find("densnet121").unwrap_err();
-        assert!(
-            error.to_string().contains("nearest is densenet121"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("nearest is densenet121"), "{error}");
         assert_eq!(error.exit_code(), 2);
     }
 
     #[test]
     fn names_are_unique() {
         for row in MODELS {
-            assert!(
-                std::ptr::eq(ModelRow::find(row.name).unwrap(), row),
-                "{}",
-                row.name
-            );
+            assert!(std::ptr::eq(ModelRow::find(row.name).unwrap(), row), "{}", row.name);
         }
     }
 }

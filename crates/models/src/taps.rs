@@ -27,27 +27,18 @@ enum Wanted {
 impl Taps {
     /// Keeps nothing; a layer then pays one comparison.
     pub fn off() -> Taps {
-        Taps {
-            wanted: Wanted::Nothing,
-            kept: Vec::new(),
-        }
+        Taps { wanted: Wanted::Nothing, kept: Vec::new() }
     }
 
     /// Keeps every tap.
     pub fn all() -> Taps {
-        Taps {
-            wanted: Wanted::Everything,
-            kept: Vec::new(),
-        }
+        Taps { wanted: Wanted::Everything, kept: Vec::new() }
     }
 
     /// Keeps the taps of these names. [`crate::Model::taps`] also checks that the names exist.
     pub fn only<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Taps {
         let names = names.into_iter().map(Into::into).collect();
-        Taps {
-            wanted: Wanted::Only(names),
-            kept: Vec::new(),
-        }
+        Taps { wanted: Wanted::Only(names), kept: Vec::new() }
     }
 
     /// Whether the tap of this name is to be kept. A layer must not overwrite a wanted tensor.
@@ -75,17 +66,12 @@ impl Taps {
 
     /// The kept activation of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.kept
-            .iter()
-            .find(|(kept, _)| kept == name)
-            .map(|(_, tensor)| tensor)
+        self.kept.iter().find(|(kept, _)| kept == name).map(|(_, tensor)| tensor)
     }
 
     /// The kept activations in forward order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Tensor)> {
-        self.kept
-            .iter()
-            .map(|(name, tensor)| (name.as_str(), tensor))
+        self.kept.iter().map(|(name, tensor)| (name.as_str(), tensor))
     }
 }
 
@@ -102,10 +88,7 @@ mod tests {
             taps.show("b", &tensor);
         }
         assert_eq!(off.iter().len(), 0);
-        assert_eq!(
-            all.iter().map(|(name, _)| name).collect::<Vec<_>>(),
-            ["a", "b"]
-        );
+        assert_eq!(all.iter().map(|(name, _)| name).collect::<Vec<_>>(), ["a", "b"]);
         assert!(one.get("a").is_none());
         assert_eq!(one.get("b").unwrap().data_ptr(), tensor.data_ptr());
         one.clear();

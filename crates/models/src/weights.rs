@@ -47,11 +47,7 @@ pub struct Weights {
 
 impl Weights {
     pub(crate) fn new(entries: Vec<Weight>, model: &str, config: String) -> Weights {
-        Weights {
-            entries,
-            config,
-            model: model.to_string(),
-        }
+        Weights { entries, config, model: model.to_string() }
     }
 
     /// All tensors, in the order of torchvision's `state_dict`.
@@ -61,17 +57,12 @@ impl Weights {
 
     /// The trained tensors, in that order.
     pub fn parameters(&self) -> impl Iterator<Item = &Weight> {
-        self.entries
-            .iter()
-            .filter(|weight| weight.role == Role::Parameter)
+        self.entries.iter().filter(|weight| weight.role == Role::Parameter)
     }
 
     /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
-        self.entries
-            .iter()
-            .find(|weight| weight.name == name)
-            .map(|weight| &weight.tensor)
+        self.entries.iter().find(|weight| weight.name == name).map(|weight| &weight.tensor)
     }
 
     /// How many numbers are trained: what PyTorch counts.
@@ -81,10 +72,7 @@ impl Weights {
 
     /// How many numbers there are, running statistics included: what Keras counts.
     pub fn count_all(&self) -> usize {
-        self.entries
-            .iter()
-            .map(|weight| weight.tensor.numel())
-            .sum()
+        self.entries.iter().map(|weight| weight.tensor.numel()).sum()
     }
 
     /// Writes a safetensors file that is either complete or absent.

@@ -14,35 +14,21 @@ pub struct Cpu {
 }
 
 /// Units worth naming: vectors, then bf16 and int8 products, then matrices.
-const TELLING: [&str; 8] = [
-    "avx2",
-    "fma",
-    "avx512f",
-    "avx512_vnni",
-    "avx512_bf16",
-    "amx_tile",
-    "amx_bf16",
-    "amx_int8",
-];
+const TELLING: [&str; 8] =
+    ["avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_tile", "amx_bf16", "amx_int8"];
 
 /// Reads the processor this process runs on.
 pub fn describe() -> Cpu {
     let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let field = |key: &str| {
-        let line = info
-            .lines()
-            .find(|line| line.split(':').next().map(str::trim) == Some(key))?;
+        let line = info.lines().find(|line| line.split(':').next().map(str::trim) == Some(key))?;
         Some(line.split_once(':')?.1.trim().to_owned())
     };
     let flags = field("flags").unwrap_or_default();
     let has = |feature: &&str| flags.split_whitespace().any(|flag| flag == *feature);
     Cpu {
         name: field("model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
-        features: TELLING
-            .iter()
-            .filter(|feature| has(feature))
-            .map(|f| f.to_string())
-            .collect(),
+        features: TELLING.iter().filter(|feature| has(feature)).map(|f| f.to_string()).collect(),
         cores: cores(),
     }
 }

@@ -63,14 +63,10 @@ fn load_once() -> CudaStatus {
             std::mem::forget(library);
             match tch::Cuda::device_count() {
                 0.. if !tch::Cuda::is_available() => CudaStatus::NoDevice,
-                devices => CudaStatus::Ready {
-                    devices: devices as usize,
-                },
+                devices => CudaStatus::Ready { devices: devices as usize },
             }
         }
-        Err(error) => CudaStatus::Unloadable {
-            reason: innermost(&error),
-        },
+        Err(error) => CudaStatus::Unloadable { reason: innermost(&error) },
     }
 }
 
@@ -86,9 +82,7 @@ fn innermost(error: &dyn std::error::Error) -> String {
 #[cfg(not(unix))]
 fn load_once() -> CudaStatus {
     match tch::Cuda::device_count() {
-        devices if tch::Cuda::is_available() => CudaStatus::Ready {
-            devices: devices as usize,
-        },
+        devices if tch::Cuda::is_available() => CudaStatus::Ready { devices: devices as usize },
         _ => CudaStatus::CpuBuild,
     }
 }

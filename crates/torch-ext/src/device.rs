@@ -120,10 +120,7 @@ mod tests {
     fn anything_else_is_refused_with_the_forms() {
         for text in ["gpu", "cuda:", "cuda:-1", "cuda:x", "CPU", ""] {
             let message = text.parse::<DeviceSpec>().unwrap_err().to_string();
-            assert!(
-                message.contains("want auto, cpu, cuda or cuda:N"),
-                "{message}"
-            );
+            assert!(message.contains("want auto, cpu, cuda or cuda:N"), "{message}");
         }
     }
 }

@@ -12,14 +12,7 @@ struct Printer;
 impl Watch for Printer {
     fn on_event(&mut self, event: &Event) {
         match event {
-            Event::Step {
-                step,
-                steps_total,
-                loss,
-                images_per_s,
-                remaining_s,
-                ..
-            } => println!(
+            Event::Step { step, steps_total, loss, images_per_s, remaining_s, .. } => println!(
                 "step {step}/{steps_total}: loss {loss:.3}, {images_per_s:.0} images/s, \
                  {remaining_s:.0} s left"
             ),
@@ -43,10 +36,7 @@ fn recipe() -> Recipe {
             source: "critters:500".into(),
             size_px: 32,
             filter: Filter::Box,
-            split: SplitRule {
-                ratio: [17, 4, 4],
-                seed: 0,
-            },
+            split: SplitRule { ratio: [17, 4, 4], seed: 0 },
             bad_images: BadImages::Fail,
             normalize: None,
         },
@@ -58,10 +48,7 @@ fn recipe() -> Recipe {
             weight_decay: 0.0,
             semantics: Semantics::Pytorch,
         },
-        schedule: Schedule::Cosine {
-            warmup_steps: 5,
-            end_fraction: 0.0,
-        },
+        schedule: Schedule::Cosine { warmup_steps: 5, end_fraction: 0.0 },
         batch: 16,
         epochs: 1,
         steps_per_epoch: None,

@@ -45,11 +45,7 @@ impl Plan {
     pub fn new(recipe: &Recipe, pictures: &[u32]) -> Result<Plan, TrainError> {
         if pictures.len() < 2 {
             let pictures = pictures.len();
-            return Err(TrainError::TooFewPictures {
-                part: "train",
-                pictures,
-                least: 2,
-            });
+            return Err(TrainError::TooFewPictures { part: "train", pictures, least: 2 });
         }
         Ok(Plan {
             pictures: pictures.into(),
@@ -61,10 +57,7 @@ impl Plan {
 
     /// Batches that show every training picture once; at least 1.
     pub fn steps_per_pass(&self) -> u64 {
-        let (whole, rest) = (
-            self.pictures.len() / self.batch,
-            self.pictures.len() % self.batch,
-        );
+        let (whole, rest) = (self.pictures.len() / self.batch, self.pictures.len() % self.batch);
         // A rest of one joins the batch before it, if there is one.
         (whole + usize::from(rest > 1 || whole == 0)) as u64
     }
@@ -95,20 +88,11 @@ impl Plan {
         let place = (step % self.steps_per_pass()) as usize;
         let last = place as u64 + 1 == self.steps_per_pass();
         let start = place * self.batch;
-        let end = if last {
-            positions.len()
-        } else {
-            start + self.batch
-        };
-        let indices: Vec<u32> = positions[start..end]
-            .iter()
-            .map(|at| self.pictures[*at as usize])
-            .collect();
+        let end = if last { positions.len() } else { start + self.batch };
+        let indices: Vec<u32> =
+            positions[start..end].iter().map(|at| self.pictures[*at as usize]).collect();
         let draw = |augment: &Augment| {
-            indices
-                .iter()
-                .map(|i| augment.draw(self.seed, pass, u64::from(*i)))
-                .collect()
+            indices.iter().map(|i| augment.draw(self.seed, pass, u64::from(*i))).collect()
         };
         let affines = self.augment.as_ref().map(draw).unwrap_or_default();
         Planned { indices, affines }
@@ -147,22 +131,13 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         let (sender, receiver) = sync_channel(1);
         let worker = scope.spawn(move || gather(dataset, plan, sender));
         let waited = Duration::ZERO;
-        Loader {
-            receiver: Some(receiver),
-            worker: Some(worker),
-            dataset,
-            device,
-            waited,
-        }
+        Loader { receiver: Some(receiver), worker: Some(worker), dataset, device, waited }
     }
 
     /// The next batch, `None` after the last. A worker that died is an error, never a short epoch.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, TrainError> {
         let started = Instant::now();
-        let received = self
-            .receiver
-            .as_ref()
-            .and_then(|receiver| receiver.recv().ok());
+        let received = self.receiver.as_ref().and_then(|receiver| receiver.recv().ok());
         self.waited += started.elapsed();
         let Some((planned, rgb)) = received else {
             return self.ended();
@@ -175,11 +150,7 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         };
         let labels = Tensor::from_slice(&self.dataset.labels(&planned.indices));
         let labels = labels.to_device(self.device);
-        Ok(Some(Batch {
-            images,
-            labels,
-            indices: planned.indices,
-        }))
+        Ok(Some(Batch { images, labels, indices: planned.indices }))
     }
 
     /// Time spent waiting for the thread since this was last asked.
@@ -233,9 +204,7 @@ mod tests {
     }
 
     fn sizes(plan: &Plan, steps: Range<u64>) -> Vec<usize> {
-        plan.steps(steps)
-            .map(|planned| planned.indices.len())
-            .collect()
+        plan.steps(steps).map(|planned| planned.indices.len()).collect()
     }
 
     #[test]
@@ -253,9 +222,7 @@ mod tests {
     fn every_pass_meets_every_picture_once_in_another_order() {
         let plan = plan(13, 4);
         let pass = |from: u64| -> Vec<u32> {
-            plan.steps(from..from + 3)
-                .flat_map(|planned| planned.indices)
-                .collect()
+            plan.steps(from..from + 3).flat_map(|planned| planned.indices).collect()
         };
         let (first, second) = (pass(0), pass(3));
         assert_ne!(first, second);

@@ -107,11 +107,7 @@ pub fn save(
     match written {
         Ok(bytes) => {
             prune(&all).map_err(failed)?;
-            Ok(Saved {
-                path,
-                step: state.step,
-                bytes,
-            })
+            Ok(Saved { path, step: state.step, bytes })
         }
         Err(error) => {
             let _ = fs::remove_dir_all(&temporary);
@@ -128,19 +124,14 @@ fn write_files(
     velocity: &Velocity,
 ) -> Result<u64, TrainError> {
     let failed = |error| TrainError::storage(path, size(weights), error);
-    weights
-        .save(&temporary.join(WEIGHTS_FILE))
-        .map_err(|error| match error {
-            ModelError::Save { source, .. } => failed(source),
-            other => other.into(),
-        })?;
+    weights.save(&temporary.join(WEIGHTS_FILE)).map_err(|error| match error {
+        ModelError::Save { source, .. } => failed(source),
+        other => other.into(),
+    })?;
     let state_text = serde_json::to_vec_pretty(state).expect("a state is plain data");
     write_synced(&temporary.join(OPTIMIZER_FILE), &encode(velocity)).map_err(failed)?;
     write_synced(&temporary.join(STATE_FILE), &state_text).map_err(failed)?;
-    let mut manifest = Manifest {
-        step: state.step,
-        files: BTreeMap::new(),
-    };
+    let mut manifest = Manifest { step: state.step, files: BTreeMap::new() };
     for name in [WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE] {
         let entry = FileEntry::of(&temporary.join(name)).map_err(failed)?;
         manifest.files.insert(name.to_string(), entry);
@@ -190,10 +181,7 @@ impl FileEntry {
 fn encode(velocity: &Velocity) -> Vec<u8> {
     let flat = velocity.flat().to_device(Device::Cpu).to_kind(Kind::Float);
     let values = Vec::<f32>::try_from(&flat).expect("a flat f32 tensor");
-    let bytes: Vec<u8> = values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect();
+    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let view = TensorView::new(Dtype::F32, vec![values.len()], &bytes).expect("four bytes each");
     serialize([(VELOCITY, view)], None).expect("one tensor")
 }

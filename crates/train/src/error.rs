@@ -160,28 +160,15 @@ impl TrainError {
 
     /// A write under `path` failed; asks the system how much room is left there.
     pub(crate) fn storage(path: &Path, needed: u64, source: std::io::Error) -> TrainError {
-        let there = path
-            .ancestors()
-            .find(|folder| folder.exists())
-            .unwrap_or(Path::new("."));
+        let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
         let free = fs4::available_space(there).unwrap_or(0);
-        TrainError::Storage {
-            path: path.to_path_buf(),
-            needed,
-            free,
-            source,
-        }
+        TrainError::Storage { path: path.to_path_buf(), needed, free, source }
     }
 }
 
 /// The first eight names, and how many more there are.
 fn shortened(names: &[String]) -> String {
-    let mut text = names
-        .iter()
-        .take(8)
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
+    let mut text = names.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > 8 {
         text.push_str(&format!(" and {} more", names.len() - 8));
     }
@@ -212,9 +199,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
         let error = TrainError::storage(&folder.path().join("not/there"), 99, full);
-        let TrainError::Storage { needed, free, .. } = &error else {
-            panic!("{error}")
-        };
+        let TrainError::Storage { needed, free, .. } = &error else { panic!("{error}") };
         assert_eq!(*needed, 99);
         assert!(*free > 0);
         assert_eq!(error.exit_code(), 7);

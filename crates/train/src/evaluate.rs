@@ -41,11 +41,7 @@ pub fn evaluate(
     on_batch: &mut dyn FnMut(u64) -> Option<Signal>,
 ) -> Result<Evaluation, TrainError> {
     if indices.is_empty() {
-        return Err(TrainError::TooFewPictures {
-            part: "evaluation",
-            pictures: 0,
-            least: 1,
-        });
+        return Err(TrainError::TooFewPictures { part: "evaluation", pictures: 0, least: 1 });
     }
     let side = i64::from(dataset.size_px);
     model.check_input(&[1, 3, side, side], Mode::Eval)?;
@@ -53,10 +49,7 @@ pub fn evaluate(
     let mut probabilities: Vec<Vec<f32>> = Vec::with_capacity(indices.len());
     let mut loss_sum = 0.0;
     let chunks = indices.chunks(batch.max(1) as usize);
-    let plan = chunks.map(|chunk| Planned {
-        indices: chunk.to_vec(),
-        affines: Vec::new(),
-    });
+    let plan = chunks.map(|chunk| Planned { indices: chunk.to_vec(), affines: Vec::new() });
     thread::scope(|scope| {
         let mut batches = Loader::start(scope, dataset, device, plan);
         while let Some(batch) = batches.next_batch()? {
@@ -73,10 +66,7 @@ pub fn evaluate(
         Ok(())
     })?;
     let seconds = started.elapsed().as_secs_f64();
-    let labels: Vec<u32> = indices
-        .iter()
-        .map(|i| dataset.samples[*i as usize].label)
-        .collect();
+    let labels: Vec<u32> = indices.iter().map(|i| dataset.samples[*i as usize].label).collect();
     Ok(Evaluation {
         loss: loss_sum / indices.len() as f64,
         accuracy: metrics::accuracy(&probabilities, &labels),
@@ -99,10 +89,7 @@ fn score(model: &Model, batch: &Batch) -> (f64, Vec<Vec<f32>>) {
 /// `[N, K]` as `N` rows.
 fn rows(probabilities: &Tensor) -> Vec<Vec<f32>> {
     let classes = probabilities.size()[1] as usize;
-    let flat = probabilities
-        .to_device(Device::Cpu)
-        .to_kind(Kind::Float)
-        .reshape([-1]);
+    let flat = probabilities.to_device(Device::Cpu).to_kind(Kind::Float).reshape([-1]);
     let flat = Vec::<f32>::try_from(&flat).expect("a flat f32 tensor");
     flat.chunks(classes).map(<[f32]>::to_vec).collect()
 }
@@ -118,8 +105,5 @@ fn not_finite(dataset: &Dataset, batch: &Batch, value: f64) -> TrainError {
 
 /// The pictures' names, for messages.
 pub(crate) fn names(dataset: &Dataset, indices: &[u32]) -> Vec<String> {
-    indices
-        .iter()
-        .map(|i| dataset.samples[*i as usize].name.clone())
-        .collect()
+    indices.iter().map(|i| dataset.samples[*i as usize].name.clone()).collect()
 }

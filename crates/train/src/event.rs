@@ -164,24 +164,14 @@ mod tests {
 
     #[test]
     fn an_event_is_one_tagged_line() {
-        let event = Event::Evaluating {
-            part: "test".into(),
-            done: 3,
-            total: 4,
-        };
+        let event = Event::Evaluating { part: "test".into(), done: 3, total: 4 };
         let line = serde_json::to_string(&event).unwrap();
-        assert_eq!(
-            line,
-            r#"{"event":"evaluating","part":"test","done":3,"total":4}"#
-        );
+        assert_eq!(line, r#"{"event":"evaluating","part":"test","done":3,"total":4}"#);
         assert_eq!(serde_json::from_str::<Event>(&line).unwrap(), event);
     }
 
     #[test]
     fn signals_exit_as_shells_expect() {
-        assert_eq!(
-            (Signal::Interrupt.exit_code(), Signal::Terminate.exit_code()),
-            (130, 143)
-        );
+        assert_eq!((Signal::Interrupt.exit_code(), Signal::Terminate.exit_code()), (130, 143));
     }
 }

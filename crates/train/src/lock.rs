@@ -33,16 +33,12 @@ impl Lock {
                 let mut holder = String::new();
                 let _ = file.read_to_string(&mut holder);
                 let holder = holder.trim().to_string();
-                return Err(TrainError::Held {
-                    folder: folder.to_path_buf(),
-                    holder,
-                });
+                return Err(TrainError::Held { folder: folder.to_path_buf(), holder });
             }
             Err(TryLockError::Error(error)) => return Err(unusable(error)),
         }
         let mut lock = Lock { file };
-        lock.name_holder(&std::process::id().to_string())
-            .map_err(unusable)?;
+        lock.name_holder(&std::process::id().to_string()).map_err(unusable)?;
         Ok(lock)
     }
 
@@ -70,10 +66,7 @@ mod tests {
         let first = Lock::take(folder.path()).unwrap();
         let error = Lock::take(folder.path()).unwrap_err();
         assert_eq!(error.exit_code(), 2);
-        assert!(
-            error.to_string().contains(&std::process::id().to_string()),
-            "{error}"
-        );
+        assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
         drop(first);
         Lock::take(folder.path()).unwrap();
     }

@@ -46,10 +46,7 @@ pub fn right(logits: &Tensor, labels: &Tensor) -> u64 {
     } else {
         logits.argmax(1, false)
     };
-    predicted
-        .eq_tensor(labels)
-        .sum(Kind::Int64)
-        .int64_value(&[]) as u64
+    predicted.eq_tensor(labels).sum(Kind::Int64).int64_value(&[]) as u64
 }
 
 fn one_logit(logits: &Tensor) -> bool {
@@ -65,14 +62,9 @@ mod tests {
         let logit = Tensor::from_slice(&[0.3f32, -2.0, 5.0]).unsqueeze(1);
         let two = Tensor::cat(&[logit.zeros_like(), logit.shallow_clone()], 1);
         let labels = Tensor::from_slice(&[1i64, 0, 0]);
-        let gap = (mean(&logit, &labels) - mean(&two, &labels))
-            .abs()
-            .double_value(&[]);
+        let gap = (mean(&logit, &labels) - mean(&two, &labels)).abs().double_value(&[]);
         assert!(gap < 1e-6, "{gap}");
-        let gap = (probabilities(&logit) - probabilities(&two))
-            .abs()
-            .max()
-            .double_value(&[]);
+        let gap = (probabilities(&logit) - probabilities(&two)).abs().max().double_value(&[]);
         assert!(gap < 1e-6, "{gap}");
         assert_eq!((right(&logit, &labels), right(&two, &labels)), (2, 2));
     }

@@ -15,10 +15,7 @@ pub fn predicted(probabilities: &[f32]) -> u32 {
 
 /// The share of pictures whose predicted class is their label; 0 without pictures.
 pub fn accuracy(probabilities: &[Vec<f32>], labels: &[u32]) -> f64 {
-    let right = probabilities
-        .iter()
-        .zip(labels)
-        .filter(|(row, label)| predicted(row) == **label);
+    let right = probabilities.iter().zip(labels).filter(|(row, label)| predicted(row) == **label);
     right.count() as f64 / (labels.len() as f64).max(1.0)
 }
 
@@ -82,11 +79,7 @@ impl Tally {
 
     /// Without the time spent waiting for data.
     pub fn images_per_s(&self) -> f64 {
-        if self.step_seconds > 0.0 {
-            self.pictures as f64 / self.step_seconds
-        } else {
-            0.0
-        }
+        if self.step_seconds > 0.0 { self.pictures as f64 / self.step_seconds } else { 0.0 }
     }
 }
 

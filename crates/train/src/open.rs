@@ -39,13 +39,9 @@ impl Run {
         check(job)?;
         let recipe = job.recipe;
         let plan = Plan::new(recipe, &job.dataset.split.train)?;
-        let steps_per_epoch = recipe
-            .steps_per_epoch
-            .map_or(plan.steps_per_pass(), u64::from);
+        let steps_per_epoch = recipe.steps_per_epoch.map_or(plan.steps_per_pass(), u64::from);
         let steps_total = steps_per_epoch * u64::from(recipe.epochs);
-        let steps_target = job
-            .max_steps
-            .map_or(steps_total, |most| most.min(steps_total));
+        let steps_target = job.max_steps.map_or(steps_total, |most| most.min(steps_total));
         if already_done(job, steps_target)? {
             return Ok(Opened::AlreadyDone);
         }
@@ -63,19 +59,14 @@ impl Run {
         let numbers = model.weights().count_parameters() as i64;
         let (state, velocity) = match &place {
             Some(place) => {
-                model
-                    .weights()
-                    .load(&place.path.join(checkpoint::WEIGHTS_FILE))?;
+                model.weights().load(&place.path.join(checkpoint::WEIGHTS_FILE))?;
                 let velocity = checkpoint::read_velocity(&place.path, numbers, job.device)?;
                 (place.state.clone(), velocity)
             }
             None => (beginning(job), Velocity::zeros(numbers, job.device)),
         };
-        let state = State {
-            threads: cpu::threads() as u32,
-            device: device_name(job.device),
-            ..state
-        };
+        let state =
+            State { threads: cpu::threads() as u32, device: device_name(job.device), ..state };
         write_records(job, place.as_ref())?;
         let ledger = Ledger::restart(job.folder, &state.epochs)?;
         watch.on_event(&Event::Started {
@@ -111,12 +102,7 @@ fn check(job: &Job) -> Result<(), TrainError> {
     let (recipe, dataset) = (job.recipe, job.dataset);
     recipe.validate()?;
     let wrong = |key: &str, value: String, allowed: String| {
-        Err(RecipeError::Value {
-            key: key.into(),
-            value,
-            allowed,
-        }
-        .into())
+        Err(RecipeError::Value { key: key.into(), value, allowed }.into())
     };
     if job.max_steps == Some(0) {
         return wrong("max_steps", "0".into(), "1 or more".into());
@@ -127,11 +113,7 @@ fn check(job: &Job) -> Result<(), TrainError> {
     }
     let classes = dataset.classes.len();
     if classes < 2 {
-        return wrong(
-            "data.source",
-            recipe.data.source.clone(),
-            "two classes or more".into(),
-        );
+        return wrong("data.source", recipe.data.source.clone(), "two classes or more".into());
     }
     let outputs = if classes == 2 { 1 } else { classes as i64 };
     if recipe.model.outputs != outputs {
@@ -140,11 +122,7 @@ fn check(job: &Job) -> Result<(), TrainError> {
     }
     for (part, pictures) in [("val", &dataset.split.val), ("test", &dataset.split.test)] {
         if pictures.is_empty() {
-            return Err(TrainError::TooFewPictures {
-                part,
-                pictures: 0,
-                least: 1,
-            });
+            return Err(TrainError::TooFewPictures { part, pictures: 0, least: 1 });
         }
     }
     Ok(())
@@ -176,12 +154,9 @@ fn refuse_other_recipe(job: &Job) -> Result<(), TrainError> {
         Recipe::from_json(&read_text(&path)?).map_err(|error| record_error(&path, error))?;
     match job.recipe.first_difference(&theirs) {
         None => Ok(()),
-        Some((field, here, there)) => Err(TrainError::OtherRun {
-            folder: job.folder.to_path_buf(),
-            field,
-            there,
-            here,
-        }),
+        Some((field, here, there)) => {
+            Err(TrainError::OtherRun { folder: job.folder.to_path_buf(), field, there, here })
+        }
     }
 }
 
@@ -210,26 +185,14 @@ fn find_place(job: &Job, watch: &mut dyn Watch) -> Result<Option<Place>, TrainEr
             continue;
         }
         if !job.allow_inexact_resume {
-            return Err(TrainError::Inexact {
-                folder,
-                field,
-                there,
-                here,
-            });
+            return Err(TrainError::Inexact { folder, field, there, here });
         }
-        inexact.push(format!(
-            "{field} was {there} until step {}, then {here}",
-            state.step
-        ));
+        inexact.push(format!("{field} was {there} until step {}, then {here}", state.step));
     }
     for text in &inexact {
         watch.on_event(&Event::Warning { text: text.clone() });
     }
-    Ok(Some(Place {
-        path,
-        state,
-        inexact,
-    }))
+    Ok(Some(Place { path, state, inexact }))
 }
 
 /// The checkpoints that will lie side by side, one of them still being written.
@@ -240,12 +203,7 @@ fn refuse_full_disk(folder: &Path, model: &Model) -> Result<(), TrainError> {
         return Ok(());
     }
     let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
-    Err(TrainError::Storage {
-        path: folder.to_path_buf(),
-        needed,
-        free,
-        source,
-    })
+    Err(TrainError::Storage { path: folder.to_path_buf(), needed, free, source })
 }
 
 fn beginning(job: &Job) -> State {
@@ -266,10 +224,7 @@ fn write_records(job: &Job, place: Option<&Place>) -> Result<(), TrainError> {
         // A trial's: it went fewer steps than are asked for now.
         fs::remove_file(&test).map_err(|error| TrainError::storage(&test, 0, error))?;
     }
-    write_atomic(
-        &job.folder.join(RECIPE_FILE),
-        job.recipe.to_json_pretty().as_bytes(),
-    )?;
+    write_atomic(&job.folder.join(RECIPE_FILE), job.recipe.to_json_pretty().as_bytes())?;
     record::write_split(job.folder, job.dataset)?;
     let path = job.folder.join(ENVIRONMENT_FILE);
     let now = Environment::now(job);

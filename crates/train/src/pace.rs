@@ -36,11 +36,7 @@ impl Pace {
 
     /// Training pictures a second, without waiting for data and without validation.
     pub fn images_per_s(&self) -> f64 {
-        if self.step_s > 0.0 {
-            self.pictures / self.step_s
-        } else {
-            0.0
-        }
+        if self.step_s > 0.0 { self.pictures / self.step_s } else { 0.0 }
     }
 
     /// Seconds until the run is finished, waiting, validations and test included. Until the first
@@ -63,10 +59,7 @@ mod tests {
         pace.step(20, 2.0, 2.0);
         pace.step(20, 2.0, 2.0);
         assert!((pace.images_per_s() - 10.0).abs() < 1e-9);
-        let ahead = Ahead {
-            training_pictures: 100,
-            scored_pictures: 300,
-        };
+        let ahead = Ahead { training_pictures: 100, scored_pictures: 300 };
         assert!((pace.remaining_s(ahead) - (20.0 + 10.0)).abs() < 1e-9);
         pace.scored(100.0);
         assert!((pace.remaining_s(ahead) - (20.0 + 3.0)).abs() < 1e-9);
@@ -77,10 +70,6 @@ mod tests {
         let mut pace = Pace::default();
         pace.step(20, 20.0, 0.0);
         (0..40).for_each(|_| pace.step(20, 2.0, 0.0));
-        assert!(
-            (9.0..10.0).contains(&pace.images_per_s()),
-            "{}",
-            pace.images_per_s()
-        );
+        assert!((9.0..10.0).contains(&pace.images_per_s()), "{}", pace.images_per_s());
     }
 }

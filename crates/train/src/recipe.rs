@@ -97,15 +97,9 @@ fn difference(key: &str, ours: &Value, theirs: &Value) -> Option<(String, String
         return None;
     }
     if let (Value::Object(ours), Value::Object(theirs)) = (ours, theirs) {
-        let both = ours
-            .keys()
-            .chain(theirs.keys().filter(|name| !ours.contains_key(*name)));
+        let both = ours.keys().chain(theirs.keys().filter(|name| !ours.contains_key(*name)));
         return both.into_iter().find_map(|name| {
-            let key = if key.is_empty() {
-                name.clone()
-            } else {
-                format!("{key}.{name}")
-            };
+            let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
             let of = |object: &serde_json::Map<_, _>| object.get(name).cloned().unwrap_or_default();
             difference(&key, &of(ours), &of(theirs))
         });
@@ -120,13 +114,7 @@ mod tests {
 
     #[test]
     fn survives_json_to_the_bit() {
-        let recipe = Recipe {
-            optimizer: Sgd {
-                lr: 0.1 + 0.2,
-                ..recipe().optimizer
-            },
-            ..recipe()
-        };
+        let recipe = Recipe { optimizer: Sgd { lr: 0.1 + 0.2, ..recipe().optimizer }, ..recipe() };
         let again = Recipe::from_json(&recipe.to_json_pretty()).unwrap();
         assert_eq!(again, recipe);
         assert_eq!(again.hash(), recipe.hash());
@@ -135,41 +123,20 @@ mod tests {
     #[test]
     fn the_hash_follows_content_not_order() {
         let value = serde_json::to_value(recipe()).unwrap();
-        let Value::Object(map) = value else {
-            panic!("{value}")
-        };
+        let Value::Object(map) = value else { panic!("{value}") };
         let backwards: serde_json::Map<_, _> = map.into_iter().rev().collect();
         let again = Recipe::from_json(&Value::Object(backwards).to_string()).unwrap();
         assert_eq!(again.hash(), recipe().hash());
         assert_eq!(recipe().hash().len(), 16);
-        assert_ne!(
-            Recipe {
-                seed: 2,
-                ..recipe()
-            }
-            .hash(),
-            recipe().hash()
-        );
-        assert_ne!(
-            Recipe {
-                augment: None,
-                ..recipe()
-            }
-            .hash(),
-            recipe().hash()
-        );
+        assert_ne!(Recipe { seed: 2, ..recipe() }.hash(), recipe().hash());
+        assert_ne!(Recipe { augment: None, ..recipe() }.hash(), recipe().hash());
     }
 
     #[test]
     fn unknown_keys_are_named() {
-        for (key, wrong) in [
-            ("batch", "bacth"),
-            ("momentum", "momentom"),
-            ("size_px", "size"),
-        ] {
-            let text = recipe()
-                .to_json_pretty()
-                .replace(&format!("\"{key}\""), &format!("\"{wrong}\""));
+        for (key, wrong) in [("batch", "bacth"), ("momentum", "momentom"), ("size_px", "size")] {
+            let text =
+                recipe().to_json_pretty().replace(&format!("\"{key}\""), &format!("\"{wrong}\""));
             let error = Recipe::from_json(&text).unwrap_err();
             assert!(error.to_string().contains(wrong), "{error}");
         }
@@ -177,20 +144,10 @@ mod tests {
 
     #[test]
     fn the_first_difference_is_found_at_its_depth() {
-        let sgd = Sgd {
-            lr: 0.5,
-            ..recipe().optimizer
-        };
-        let other = Recipe {
-            optimizer: sgd,
-            epochs: 9,
-            ..recipe()
-        };
+        let sgd = Sgd { lr: 0.5, ..recipe().optimizer };
+        let other = Recipe { optimizer: sgd, epochs: 9, ..recipe() };
         let (key, here, there) = recipe().first_difference(&other).unwrap();
-        assert_eq!(
-            (key.as_str(), here.as_str(), there.as_str()),
-            ("optimizer.lr", "0.05", "0.5")
-        );
+        assert_eq!((key.as_str(), here.as_str(), there.as_str()), ("optimizer.lr", "0.05", "0.5"));
         assert_eq!(recipe().first_difference(&recipe()), None);
     }
 }

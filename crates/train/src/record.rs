@@ -127,11 +127,7 @@ impl PartCounts {
             counts
         };
         let split = &dataset.split;
-        PartCounts {
-            train: count(&split.train),
-            val: count(&split.val),
-            test: count(&split.test),
-        }
+        PartCounts { train: count(&split.train), val: count(&split.val), test: count(&split.test) }
     }
 }
 
@@ -163,10 +159,7 @@ impl RunRecord {
         let recipe_path = folder.join(RECIPE_FILE);
         if !recipe_path.is_file() {
             let reason = format!("no {RECIPE_FILE} here, so this is no run's folder");
-            return Err(TrainError::Folder {
-                path: folder.to_path_buf(),
-                reason,
-            });
+            return Err(TrainError::Folder { path: folder.to_path_buf(), reason });
         }
         let recipe = Recipe::from_json(&read_text(&recipe_path)?)
             .map_err(|error| record_error(&recipe_path, error))?;
@@ -210,11 +203,7 @@ pub(crate) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Tra
 /// `test.json`, if the run has come that far.
 pub(crate) fn read_test(folder: &Path) -> Result<Option<TestRecord>, TrainError> {
     let path = folder.join(TEST_FILE);
-    if path.exists() {
-        read_json(&path).map(Some)
-    } else {
-        Ok(None)
-    }
+    if path.exists() { read_json(&path).map(Some) } else { Ok(None) }
 }
 
 /// One line of `metrics.jsonl`.

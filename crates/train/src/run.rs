@@ -58,11 +58,7 @@ pub(crate) struct Run {
 impl Run {
     /// The trained tensors, in the order of the velocity.
     pub fn parameters(&self) -> Vec<Tensor> {
-        self.model
-            .weights()
-            .parameters()
-            .map(|weight| weight.tensor.shallow_clone())
-            .collect()
+        self.model.weights().parameters().map(|weight| weight.tensor.shallow_clone()).collect()
     }
 
     /// Stopped before the recipe's last step.
@@ -130,9 +126,7 @@ impl Run {
         self.pace.scored(scores.images_per_s);
         let record = self.epoch_record(&scores);
         let path = self.folder.join(METRICS_FILE);
-        self.ledger
-            .append(&record)
-            .map_err(|error| TrainError::storage(&path, 1024, error))?;
+        self.ledger.append(&record).map_err(|error| TrainError::storage(&path, 1024, error))?;
         if self.state.step < self.epoch_end() {
             self.cut = true;
         } else {
@@ -164,11 +158,7 @@ impl Run {
         let (weights, velocity) = (self.model.weights(), &self.velocity);
         let saved = checkpoint::save(&self.folder, &self.state, weights, velocity)?;
         let path = saved.path.display().to_string();
-        watch.on_event(&Event::Saved {
-            step: saved.step,
-            path,
-            bytes: saved.bytes,
-        });
+        watch.on_event(&Event::Saved { step: saved.step, path, bytes: saved.bytes });
         Ok(())
     }
 
@@ -176,17 +166,10 @@ impl Run {
     pub fn test(&mut self, job: &Job, watch: &mut dyn Watch) -> Result<(), TrainError> {
         let indices = &job.dataset.split.test;
         let scores = self.score(job, indices, "test", watch)?;
-        let pictures = indices
-            .iter()
-            .zip(scores.probabilities)
-            .map(|(index, probabilities)| {
-                let sample = &job.dataset.samples[*index as usize];
-                TestPicture {
-                    name: sample.name.clone(),
-                    label: sample.label,
-                    probabilities,
-                }
-            });
+        let pictures = indices.iter().zip(scores.probabilities).map(|(index, probabilities)| {
+            let sample = &job.dataset.samples[*index as usize];
+            TestPicture { name: sample.name.clone(), label: sample.label, probabilities }
+        });
         let record = TestRecord {
             recipe_hash: self.state.recipe_hash.clone(),
             data_digest: self.state.data_digest.clone(),
@@ -219,11 +202,7 @@ impl Run {
     ) -> Result<Evaluation, TrainError> {
         let total = indices.len() as u64;
         let mut on_batch = |done: u64| -> Option<Signal> {
-            watch.on_event(&Event::Evaluating {
-                part: part.to_string(),
-                done,
-                total,
-            });
+            watch.on_event(&Event::Evaluating { part: part.to_string(), done, total });
             watch.should_stop()
         };
         evaluate(
@@ -256,17 +235,13 @@ impl Ledger {
         let text: String = epochs.iter().map(record::metrics_line).collect();
         crate::storage::write_atomic(&path, text.as_bytes())?;
         let failed = |error| TrainError::storage(&path, text.len() as u64, error);
-        let metrics = OpenOptions::new()
-            .append(true)
-            .open(&path)
-            .map_err(failed)?;
+        let metrics = OpenOptions::new().append(true).open(&path).map_err(failed)?;
         let events = EventFile::restart(folder, unix_s() as u64, epochs).map_err(failed)?;
         Ok(Ledger { metrics, events })
     }
 
     fn append(&mut self, record: &EpochRecord) -> io::Result<()> {
-        self.metrics
-            .write_all(record::metrics_line(record).as_bytes())?;
+        self.metrics.write_all(record::metrics_line(record).as_bytes())?;
         self.metrics.sync_data()?;
         self.events.append(record)
     }

@@ -49,10 +49,7 @@ impl Schedule {
     pub fn lr(&self, peak: f64, step: u64, steps_total: u64) -> f64 {
         match *self {
             Schedule::Constant => peak,
-            Schedule::Cosine {
-                warmup_steps,
-                end_fraction,
-            } => {
+            Schedule::Cosine { warmup_steps, end_fraction } => {
                 if step < warmup_steps {
                     return peak * (step + 1) as f64 / warmup_steps as f64;
                 }
@@ -60,12 +57,7 @@ impl Schedule {
                 let done = (step - warmup_steps) as f64 / span as f64;
                 Anneal::Cosine.between(peak, peak * end_fraction, done.min(1.0))
             }
-            Schedule::OneCycle {
-                rise_fraction,
-                start_divisor,
-                end_divisor,
-                anneal,
-            } => {
+            Schedule::OneCycle { rise_fraction, start_divisor, end_divisor, anneal } => {
                 let start = peak / start_divisor;
                 let last = steps_total.saturating_sub(1) as f64;
                 // The step at which the peak is reached; PyTorch counts it from the total too.
@@ -98,31 +90,18 @@ mod tests {
 
     #[test]
     fn cosine_rises_peaks_and_falls() {
-        let schedule = Schedule::Cosine {
-            warmup_steps: 4,
-            end_fraction: 0.0,
-        };
+        let schedule = Schedule::Cosine { warmup_steps: 4, end_fraction: 0.0 };
         let lr: Vec<f64> = (0..12).map(|step| schedule.lr(0.8, step, 12)).collect();
         assert_eq!(&lr[..4], &[0.2, 0.4, 0.6000000000000001, 0.8]);
         assert_eq!(lr[4], 0.8);
         assert!((lr[8] - 0.4).abs() < 1e-12, "half way down: {}", lr[8]);
-        assert!(
-            lr[11] > 0.0 && lr[11] < 0.04,
-            "the last step still learns: {}",
-            lr[11]
-        );
-        assert!(
-            schedule.lr(0.8, 40, 12).abs() < 1e-12,
-            "stays down after the end"
-        );
+        assert!(lr[11] > 0.0 && lr[11] < 0.04, "the last step still learns: {}", lr[11]);
+        assert!(schedule.lr(0.8, 40, 12).abs() < 1e-12, "stays down after the end");
     }
 
     #[test]
     fn cosine_ends_where_it_was_told_to() {
-        let schedule = Schedule::Cosine {
-            warmup_steps: 0,
-            end_fraction: 0.1,
-        };
+        let schedule = Schedule::Cosine { warmup_steps: 0, end_fraction: 0.1 };
         assert_eq!(schedule.lr(1.0, 0, 10), 1.0);
         assert!((schedule.lr(1.0, 10, 10) - 0.1).abs() < 1e-12);
     }
@@ -151,16 +130,10 @@ mod tests {
             end_divisor: 1e4,
             anneal: Anneal::Cosine,
         };
-        let cosine = Schedule::Cosine {
-            warmup_steps: 10,
-            end_fraction: 0.0,
-        };
+        let cosine = Schedule::Cosine { warmup_steps: 10, end_fraction: 0.0 };
         for schedule in [Schedule::Constant, cosine, one_cycle] {
             let lr = schedule.lr(0.1, 0, 1);
-            assert!(
-                lr.is_finite() && lr > 0.0 && lr <= 0.1,
-                "{schedule:?}: {lr}"
-            );
+            assert!(lr.is_finite() && lr > 0.0 && lr <= 0.1, "{schedule:?}: {lr}");
         }
     }
 }

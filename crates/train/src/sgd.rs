@@ -54,9 +54,7 @@ pub struct Velocity {
 impl Velocity {
     /// Standing still, for `numbers` trainable numbers.
     pub fn zeros(numbers: i64, device: Device) -> Velocity {
-        Velocity {
-            flat: Tensor::zeros([numbers], (Kind::Float, device)),
-        }
+        Velocity { flat: Tensor::zeros([numbers], (Kind::Float, device)) }
     }
 
     /// `flat [P]`, f32, as [`Velocity::flat`] gave it.
@@ -104,11 +102,7 @@ impl Sgd {
         }
         *v *= self.momentum;
         *v += &g;
-        if self.nesterov {
-            (g + &*v * self.momentum) * -lr
-        } else {
-            &*v * -lr
-        }
+        if self.nesterov { (g + &*v * self.momentum) * -lr } else { &*v * -lr }
     }
 
     fn keras(&self, weights: &[Tensor], gradient: Tensor, v: &mut Tensor, lr: f64) -> Tensor {
@@ -120,11 +114,7 @@ impl Sgd {
         } else {
             *v *= self.momentum;
             *v += &pull;
-            if self.nesterov {
-                &*v * self.momentum + pull
-            } else {
-                v.copy()
-            }
+            if self.nesterov { &*v * self.momentum + pull } else { v.copy() }
         };
         if let Some(decay) = decay {
             change += decay;
@@ -179,16 +169,9 @@ mod tests {
         let lr = |step: u64| 0.02 / (1 + step) as f64;
         for nesterov in [false, true] {
             for weight_decay in [0.0, 0.1] {
-                let sgd = Sgd {
-                    nesterov,
-                    weight_decay,
-                    semantics: Semantics::Keras,
-                    ..SETTINGS
-                };
-                let (ours, theirs) = (
-                    ten_steps(&sgd, lr),
-                    keras_by_hand(nesterov, weight_decay, lr),
-                );
+                let sgd = Sgd { nesterov, weight_decay, semantics: Semantics::Keras, ..SETTINGS };
+                let (ours, theirs) =
+                    (ten_steps(&sgd, lr), keras_by_hand(nesterov, weight_decay, lr));
                 assert!(close(ours, theirs), "{sgd:?}: {ours:?}, want {theirs:?}");
             }
         }
@@ -196,40 +179,20 @@ mod tests {
 
     #[test]
     fn the_two_semantics_part_only_when_the_rate_moves() {
-        let keras = Sgd {
-            semantics: Semantics::Keras,
-            ..SETTINGS
-        };
+        let keras = Sgd { semantics: Semantics::Keras, ..SETTINGS };
         let still = |_| 0.02;
         assert!(close(ten_steps(&SETTINGS, still), ten_steps(&keras, still)));
         let moving = |step: u64| 0.02 / (1 + step) as f64;
-        assert!(!close(
-            ten_steps(&SETTINGS, moving),
-            ten_steps(&keras, moving)
-        ));
+        assert!(!close(ten_steps(&SETTINGS, moving), ten_steps(&keras, moving)));
     }
 
     #[test]
     fn every_parameter_moves_by_its_own_slice() {
-        let weights = [
-            Tensor::zeros([2, 2], (Kind::Float, Device::Cpu)),
-            Tensor::from(1f32),
-        ];
+        let weights = [Tensor::zeros([2, 2], (Kind::Float, Device::Cpu)), Tensor::from(1f32)];
         let gradient = Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0, 5.0]);
-        let sgd = Sgd {
-            momentum: 0.0,
-            ..SETTINGS
-        };
-        sgd.step(
-            &weights,
-            gradient,
-            &mut Velocity::zeros(5, Device::Cpu),
-            1.0,
-        );
-        assert_eq!(
-            weights[0],
-            Tensor::from_slice(&[-1f32, -2.0, -3.0, -4.0]).view([2, 2])
-        );
+        let sgd = Sgd { momentum: 0.0, ..SETTINGS };
+        sgd.step(&weights, gradient, &mut Velocity::zeros(5, Device::Cpu), 1.0);
+        assert_eq!(weights[0], Tensor::from_slice(&[-1f32, -2.0, -3.0, -4.0]).view([2, 2]));
         assert_eq!(weights[1].double_value(&[]), -4.0);
     }
 }

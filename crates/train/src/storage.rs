@@ -36,11 +36,7 @@ pub fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Makes a rename in `folder` last. Windows cannot open a folder and needs no such call.
 pub fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 /// Removes what an earlier process left half written in `folder`.
@@ -49,11 +45,7 @@ pub fn remove_leftovers(folder: &Path) -> io::Result<()> {
         let entry = entry?;
         if entry.file_name().to_string_lossy().starts_with(TEMPORARY) {
             let path = entry.path();
-            if path.is_dir() {
-                fs::remove_dir_all(path)?
-            } else {
-                fs::remove_file(path)?
-            }
+            if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
         }
     }
     Ok(())
@@ -72,10 +64,7 @@ pub fn read_text(path: &Path) -> Result<String, TrainError> {
 
 /// `path` does not say what a file of a run's folder must.
 pub fn record_error(path: &Path, reason: impl ToString) -> TrainError {
-    TrainError::Record {
-        path: path.to_path_buf(),
-        reason: reason.to_string(),
-    }
+    TrainError::Record { path: path.to_path_buf(), reason: reason.to_string() }
 }
 
 #[cfg(test)]
@@ -108,10 +97,8 @@ mod tests {
         fs::write(folder.path().join(".tmp-a.json"), b"half").unwrap();
         fs::write(folder.path().join("a.json"), b"whole").unwrap();
         remove_leftovers(folder.path()).unwrap();
-        let left: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|e| e.unwrap().path())
-            .collect();
+        let left: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
         assert_eq!(left, [folder.path().join("a.json")]);
     }
 }

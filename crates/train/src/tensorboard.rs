@@ -36,9 +36,7 @@ impl EventFile {
             }
         }
         let name = format!("events.out.{MARK}.{started_s:010}.catscan");
-        let mut events = EventFile {
-            file: File::create(folder.join(name))?,
-        };
+        let mut events = EventFile { file: File::create(folder.join(name))? };
         let mut version = Vec::new();
         double(&mut version, 1, started_s as f64);
         bytes(&mut version, 3, b"brain.Event:2");
@@ -53,12 +51,7 @@ impl EventFile {
     pub fn append(&mut self, record: &EpochRecord) -> io::Result<()> {
         let mut text = Vec::new();
         for (tag, value) in scalars(record) {
-            text.extend(framed(&scalar_event(
-                record.unix_s,
-                record.step,
-                tag,
-                value as f32,
-            )));
+            text.extend(framed(&scalar_event(record.unix_s, record.step, tag, value as f32)));
         }
         self.file.write_all(&text)?;
         self.file.flush()
@@ -121,9 +114,7 @@ fn framed(payload: &[u8]) -> Vec<u8> {
 
 /// TFRecord's mask: a checksum of data that holds checksums would be weak.
 fn masked_crc(data: &[u8]) -> u32 {
-    crc32c::crc32c(data)
-        .rotate_right(15)
-        .wrapping_add(0xa282_ead8)
+    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 #[cfg(test)]
@@ -143,10 +134,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         EventFile::restart(folder.path(), 5, &[]).unwrap();
         EventFile::restart(folder.path(), 6, &[]).unwrap();
-        let names: Vec<_> = fs::read_dir(folder.path())
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
+        let names: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
         assert_eq!(names, ["events.out.tfevents.0000000006.catscan"]);
     }
 }

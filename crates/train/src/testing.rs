@@ -22,10 +22,7 @@ pub fn recipe() -> Recipe {
             source: "critters:50".into(),
             size_px: 32,
             filter: Filter::Nearest,
-            split: SplitRule {
-                ratio: [17, 4, 4],
-                seed: 0,
-            },
+            split: SplitRule { ratio: [17, 4, 4], seed: 0 },
             bad_images: BadImages::Fail,
             normalize: None,
         },

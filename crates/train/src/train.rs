@@ -71,19 +71,12 @@ pub fn train(job: &Job, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
         Ok(()) => {
             let (steps, bounded) = (run.state.step, run.is_bounded());
             let seconds = started.elapsed().as_secs_f64();
-            watch.on_event(&Event::Finished {
-                steps,
-                bounded,
-                seconds,
-            });
+            watch.on_event(&Event::Finished { steps, bounded, seconds });
             Ok(Outcome::Finished)
         }
         Err(TrainError::Stopped(signal)) => {
             run.save(watch)?;
-            watch.on_event(&Event::Interrupted {
-                signal,
-                step: run.state.step,
-            });
+            watch.on_event(&Event::Interrupted { signal, step: run.state.step });
             Ok(Outcome::Interrupted(signal))
         }
         Err(error) => Err(error),
@@ -98,20 +91,14 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
             let mut clock = Instant::now();
             while let Some(batch) = batches.next_batch()? {
                 // images [N, 3, H, W] -> logits [N, K] -> loss [] -> gradient [P]
-                let logits = run
-                    .model
-                    .forward(&batch.images, Mode::Train, &mut Taps::off());
+                let logits = run.model.forward(&batch.images, Mode::Train, &mut Taps::off());
                 let loss = loss::mean(&logits, &batch.labels);
                 let gradient = Tensor::run_backward(&[&loss], &parameters, false, false);
                 let gradient = sgd::flatten(&gradient);
                 let loss = finite(job.dataset, run.state.step, &loss, &gradient, &batch)?;
 
-                let lr = recipe
-                    .schedule
-                    .lr(recipe.optimizer.lr, run.state.step, run.steps_total);
-                recipe
-                    .optimizer
-                    .step(&parameters, gradient, &mut run.velocity, lr);
+                let lr = recipe.schedule.lr(recipe.optimizer.lr, run.state.step, run.steps_total);
+                recipe.optimizer.step(&parameters, gradient, &mut run.velocity, lr);
 
                 let right = loss::right(&logits, &batch.labels);
                 let time = StepTime::of(&mut clock, batches.take_waited());
@@ -148,12 +135,7 @@ fn finite(
     for (what, value) in [("the loss", value), ("the largest gradient", largest)] {
         if !value.is_finite() {
             let (place, pictures) = (format!("step {}", step + 1), names(dataset, &batch.indices));
-            return Err(TrainError::NotFinite {
-                place,
-                what,
-                value,
-                pictures,
-            });
+            return Err(TrainError::NotFinite { place, what, value, pictures });
         }
     }
     Ok(value)
@@ -171,10 +153,7 @@ impl StepTime {
     fn of(clock: &mut Instant, waited: Duration) -> StepTime {
         let spent = clock.elapsed().saturating_sub(waited);
         *clock = Instant::now();
-        StepTime {
-            step_s: spent.as_secs_f64(),
-            wait_s: waited.as_secs_f64(),
-        }
+        StepTime { step_s: spent.as_secs_f64(), wait_s: waited.as_secs_f64() }
     }
 }
 

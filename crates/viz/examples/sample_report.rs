@@ -18,9 +18,7 @@ const ARMS: [&str; 2] = ["avg", "max"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
-    let out = arguments
-        .next()
-        .ok_or("sample_report: no path given; name the file to write")?;
+    let out = arguments.next().ok_or("sample_report: no path given; name the file to write")?;
     let mut pictures = Vec::new();
     for path in arguments {
         let picture = image::open(&path)?.to_rgb8();
@@ -56,50 +54,30 @@ fn page(pictures: &[RgbImage]) -> Result<Page, VizError> {
             "2 of 2,500 pictures were unreadable and were left out; they are listed below.".into(),
         ],
         sections: vec![
-            Section {
-                id: "results".into(),
-                title: "Results".into(),
-                blocks: results()?,
-            },
-            Section {
-                id: "training".into(),
-                title: "Training".into(),
-                blocks: training()?,
-            },
-            Section {
-                id: "errors".into(),
-                title: "Where it goes wrong".into(),
-                blocks: errors()?,
-            },
+            Section { id: "results".into(), title: "Results".into(), blocks: results()? },
+            Section { id: "training".into(), title: "Training".into(), blocks: training()? },
+            Section { id: "errors".into(), title: "Where it goes wrong".into(), blocks: errors()? },
             Section {
                 id: "scans".into(),
                 title: "What the networks look at".into(),
                 blocks: scans(&models, pictures)?,
             },
-            Section {
-                id: "repeat".into(),
-                title: "To repeat it".into(),
-                blocks: repeat(),
-            },
+            Section { id: "repeat".into(), title: "To repeat it".into(), blocks: repeat() },
         ],
         footer: "Written by the sample_report example of catscan-viz.".into(),
     })
 }
 
 fn results() -> Result<Vec<Block>, VizError> {
-    let scores = [
-        ("avg", [87.5, 88.9, 87.9], (86.3, 89.9)),
-        ("max", [90.4, 91.9, 90.7], (89.0, 93.0)),
-    ];
+    let scores =
+        [("avg", [87.5, 88.9, 87.9], (86.3, 89.9)), ("max", [90.4, 91.9, 90.7], (89.0, 93.0))];
     let scores = scores.map(|(name, values, interval)| ArmScores {
         name: name.into(),
         values: values.into(),
         interval: Some(interval),
     });
-    let parts = [("train", 850), ("val", 200), ("test", 199)].map(|(part, each)| PartCounts {
-        part: part.into(),
-        counts: vec![each, each],
-    });
+    let parts = [("train", 850), ("val", 200), ("test", 199)]
+        .map(|(part, each)| PartCounts { part: part.into(), counts: vec![each, each] });
     Ok(vec![
         Block::Table(table()),
         Block::Chart {
@@ -107,11 +85,7 @@ fn results() -> Result<Vec<Block>, VizError> {
                 "Each point is a seed, the tick their mean, the bar the mean's 95 % interval. \
                       Look at whether the bars overlap."
                     .into(),
-            panels: vec![chart::seed_points(
-                "Test accuracy",
-                "test accuracy (%)",
-                &scores,
-            )?],
+            panels: vec![chart::seed_points("Test accuracy", "test accuracy (%)", &scores)?],
         },
         Block::Chart {
             caption: "How many pictures of each class each part holds.".into(),
@@ -149,9 +123,7 @@ fn training() -> Result<Vec<Block>, VizError> {
         .enumerate()
         .map(|(a, name)| ArmCurves {
             name: (*name).into(),
-            seeds: (0..3)
-                .map(|seed| made_up_curve(a as f64, f64::from(seed)))
-                .collect(),
+            seeds: (0..3).map(|seed| made_up_curve(a as f64, f64::from(seed))).collect(),
         })
         .collect();
     let panels = chart::curves(&arms)?;
@@ -219,10 +191,7 @@ fn made_up_predictions(arm: f32) -> Vec<Prediction> {
             let chance = (mixed >> 8) as f32 / 16_777_216.0;
             let towards = chance.powf(5.5 + 1.5 * arm);
             let p = if label == 1 { 1.0 - towards } else { towards };
-            Prediction {
-                label,
-                probabilities: vec![1.0 - p, p],
-            }
+            Prediction { label, probabilities: vec![1.0 - p, p] }
         })
         .collect()
 }
@@ -244,19 +213,11 @@ fn scans(models: &[Model; 2], pictures: &[RgbImage]) -> Result<Vec<Block>, VizEr
                     maps: cams.of_picture(n),
                 }
             };
-            Ok(StripArm {
-                name: (*name).into(),
-                rows: (0..4).map(row).collect(),
-            })
+            Ok(StripArm { name: (*name).into(), rows: (0..4).map(row).collect() })
         })
         .collect();
     let image = strip(&arms?, &taps, ScaleRule::EachMap)?;
-    let maps = grid(
-        &models[0],
-        &batch.narrow(0, 1, 1),
-        &pictures[1],
-        &GridLayout::study(),
-    )?;
+    let maps = grid(&models[0], &batch.narrow(0, 1, 1), &pictures[1], &GridLayout::study())?;
     Ok(vec![
         Block::Picture {
             caption: "Grad-CAM for the true class at every block, from the stem to the head; each \
@@ -292,11 +253,7 @@ fn untrained(arm: &str) -> Model {
 fn tensor(picture: &RgbImage) -> Tensor {
     let size = i64::from(SIZE_PX);
     let bytes = Tensor::from_slice(picture.as_raw()).view([1, size, size, 3]);
-    bytes
-        .permute([0, 3, 1, 2])
-        .contiguous()
-        .to_kind(Kind::Float)
-        / 255.0
+    bytes.permute([0, 3, 1, 2]).contiguous().to_kind(Kind::Float) / 255.0
 }
 
 fn repeat() -> Vec<Block> {

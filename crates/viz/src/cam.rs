@@ -61,10 +61,7 @@ impl Map {
     /// The map of the other class, for a model with one logit: its score is the negative of this
     /// one's, and Grad-CAM is linear in the score's gradient.
     pub fn for_other_class(&self) -> Map {
-        Map {
-            signed: self.signed.iter().map(|v| -v).collect(),
-            ..*self
-        }
+        Map { signed: self.signed.iter().map(|v| -v).collect(), ..*self }
     }
 }
 
@@ -139,28 +136,17 @@ pub fn explain(
             tensor.shallow_clone()
         };
         let activations: Vec<Tensor> = taps.iter().map(tap).collect();
-        let gradients =
-            match activations.is_empty() {
-                true => Vec::new(),
-                false => Tensor::f_run_backward(&[score], &activations, false, false).map_err(
-                    |source| VizError::Torch {
-                        place: "backward pass",
-                        source,
-                    },
-                )?,
-            };
+        let gradients = match activations.is_empty() {
+            true => Vec::new(),
+            false => Tensor::f_run_backward(&[score], &activations, false, false)
+                .map_err(|source| VizError::Torch { place: "backward pass", source })?,
+        };
         Ok::<_, VizError>((logits, activations, gradients))
     })?;
-    let maps = taps
-        .iter()
-        .zip(activations.iter().zip(&gradients))
-        .map(|(tap, (a, g))| {
-            let maps = tch::no_grad(|| tap_maps(row, tap, a, g))?;
-            Ok(TapMaps {
-                tap: tap.clone(),
-                maps,
-            })
-        });
+    let maps = taps.iter().zip(activations.iter().zip(&gradients)).map(|(tap, (a, g))| {
+        let maps = tch::no_grad(|| tap_maps(row, tap, a, g))?;
+        Ok(TapMaps { tap: tap.clone(), maps })
+    });
     Ok(Cams {
         method: row.name,
         taps: maps.collect::<Result<_, VizError>>()?,
@@ -174,24 +160,14 @@ fn score(logits: &Tensor, classes: &[i64]) -> Result<Tensor, VizError> {
     let outputs = logits.size()[1];
     let known = if outputs == 1 { 2 } else { outputs };
     if let Some(class) = classes.iter().find(|class| !(0..known).contains(*class)) {
-        return Err(VizError::UnknownClass {
-            class: *class,
-            classes: known,
-        });
+        return Err(VizError::UnknownClass { class: *class, classes: known });
     }
     if outputs == 1 {
-        let signs: Vec<f32> = classes
-            .iter()
-            .map(|c| if *c == 1 { 1.0 } else { -1.0 })
-            .collect();
-        let signs = Tensor::from_slice(&signs)
-            .to_device(logits.device())
-            .unsqueeze(1);
+        let signs: Vec<f32> = classes.iter().map(|c| if *c == 1 { 1.0 } else { -1.0 }).collect();
+        let signs = Tensor::from_slice(&signs).to_device(logits.device()).unsqueeze(1);
         return Ok((logits * signs).sum(Kind::Float));
     }
-    let classes = Tensor::from_slice(classes)
-        .to_device(logits.device())
-        .unsqueeze(1);
+    let classes = Tensor::from_slice(classes).to_device(logits.device()).unsqueeze(1);
     Ok(logits.gather(1, &classes, false).sum(Kind::Float))
 }
 
@@ -203,9 +179,7 @@ fn probabilities(logits: &Tensor) -> Vec<Vec<f32>> {
     } else {
         logits.softmax(1, Kind::Float)
     };
-    (0..probabilities.size()[0])
-        .map(|n| values(&probabilities.get(n)))
-        .collect()
+    (0..probabilities.size()[0]).map(|n| values(&probabilities.get(n))).collect()
 }
 
 fn tap_maps(
@@ -222,38 +196,23 @@ fn tap_maps(
             next: "choose a tap before the head",
         });
     };
-    let map = (row.combine)(
-        &activation.to_kind(Kind::Float),
-        &gradient.to_kind(Kind::Float),
-    );
+    let map = (row.combine)(&activation.to_kind(Kind::Float), &gradient.to_kind(Kind::Float));
     (0..map.size()[0])
         .map(|n| {
             let signed = values(&map.get(n));
             let bad = signed.iter().filter(|v| !v.is_finite()).count();
             if bad > 0 {
                 let place = format!("{} of picture {n} at {tap}", row.name);
-                return Err(VizError::NotFinite {
-                    place,
-                    count: bad,
-                    total: signed.len(),
-                });
+                return Err(VizError::NotFinite { place, count: bad, total: signed.len() });
             }
-            Ok(Map {
-                height: height as u32,
-                width: width as u32,
-                signed,
-            })
+            Ok(Map { height: height as u32, width: width as u32, signed })
         })
         .collect()
 }
 
 /// A tensor's values in row-major order, on the CPU.
 pub(crate) fn values(tensor: &Tensor) -> Vec<f32> {
-    let flat = tensor
-        .detach()
-        .to_device(tch::Device::Cpu)
-        .to_kind(Kind::Float)
-        .contiguous();
+    let flat = tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Float).contiguous();
     let mut out = vec![0.0; flat.numel()];
     flat.copy_data(&mut out, flat.numel());
     out
@@ -270,12 +229,7 @@ mod tests {
         assert_eq!(sum(&[1, 1]), 7.0);
         assert_eq!(sum(&[0, 1]), 3.0);
         let error = score(&logits, &[0, 2]).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("class 2: the model tells 2 classes"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("class 2: the model tells 2 classes"), "{error}");
     }
 
     #[test]
@@ -292,11 +246,7 @@ mod tests {
 
     #[test]
     fn a_map_without_positive_values_is_flagged() {
-        let map = Map {
-            height: 1,
-            width: 2,
-            signed: vec![-1.0, 0.0],
-        };
+        let map = Map { height: 1, width: 2, signed: vec![-1.0, 0.0] };
         assert!(!map.has_positive());
         assert_eq!(map.positive(), [0.0, 0.0]);
         assert!(map.for_other_class().has_positive());

@@ -8,11 +8,7 @@ use catscan_models::ModelError;
 pub enum VizError {
     /// A chart was asked for without the numbers it draws.
     #[error("chart \"{chart}\": {problem}; {next}")]
-    Chart {
-        chart: String,
-        problem: String,
-        next: &'static str,
-    },
+    Chart { chart: String, problem: String, next: &'static str },
     /// The drawing library failed; its words are kept.
     #[error("chart \"{chart}\": could not be drawn ({problem}); please report this as a bug")]
     Drawing { chart: String, problem: String },
@@ -21,28 +17,16 @@ pub enum VizError {
     Model(#[from] ModelError),
     /// A tensor, a mask or a list of the wrong shape.
     #[error("{place}: got {got}, want {want}; {next}")]
-    Shape {
-        place: String,
-        got: String,
-        want: String,
-        next: &'static str,
-    },
+    Shape { place: String, got: String, want: String, next: &'static str },
     /// A class for which the model has no output.
     #[error("class {class}: the model tells {classes} classes apart; give 0 to {}", .classes - 1)]
     UnknownClass { class: i64, classes: i64 },
     /// libtorch refused an operation.
     #[error("{place}: libtorch refused ({source}); please report this as a bug")]
-    Torch {
-        place: &'static str,
-        source: tch::TchError,
-    },
+    Torch { place: &'static str, source: tch::TchError },
     /// NaN or infinity where a map was expected.
     #[error("{place}: {count} of {total} values are NaN or infinite; has the training diverged?")]
-    NotFinite {
-        place: String,
-        count: usize,
-        total: usize,
-    },
+    NotFinite { place: String, count: usize, total: usize },
     /// A picture could not be packed as PNG or JPEG.
     #[error("picture: could not be packed ({0}); please report this as a bug")]
     Packing(#[from] image::ImageError),

@@ -24,12 +24,8 @@ const MIDDLE: u8 = 127;
 pub fn share(map: &Map, mask: &[u8], size_px: u32) -> Result<Option<f64>, VizError> {
     let heat = heat_on(map, mask, size_px)?;
     let total: f64 = heat.iter().map(|v| f64::from(*v)).sum();
-    let on: f64 = heat
-        .iter()
-        .zip(mask)
-        .filter(|(_, m)| **m > MIDDLE)
-        .map(|(v, _)| f64::from(*v))
-        .sum();
+    let on: f64 =
+        heat.iter().zip(mask).filter(|(_, m)| **m > MIDDLE).map(|(v, _)| f64::from(*v)).sum();
     Ok((total > 0.0).then(|| on / total))
 }
 
@@ -57,11 +53,7 @@ fn heat_on(map: &Map, mask: &[u8], size_px: u32) -> Result<Vec<f32>, VizError> {
             next: "give the mask at the size the network saw",
         });
     }
-    Ok(enlarge(
-        &map.positive(),
-        (map.width, map.height),
-        (size_px, size_px),
-    ))
+    Ok(enlarge(&map.positive(), (map.width, map.height), (size_px, size_px)))
 }
 
 #[cfg(test)]
@@ -69,16 +61,10 @@ mod tests {
     use super::*;
 
     /// The right half of a 4 × 4 picture.
-    const MASK: [u8; 16] = [
-        0, 0, 255, 255, 0, 0, 255, 255, 0, 0, 255, 255, 0, 0, 255, 255,
-    ];
+    const MASK: [u8; 16] = [0, 0, 255, 255, 0, 0, 255, 255, 0, 0, 255, 255, 0, 0, 255, 255];
 
     fn map(signed: &[f32]) -> Map {
-        Map {
-            height: 1,
-            width: signed.len() as u32,
-            signed: signed.to_vec(),
-        }
+        Map { height: 1, width: signed.len() as u32, signed: signed.to_vec() }
     }
 
     #[test]

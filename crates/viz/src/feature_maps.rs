@@ -31,11 +31,7 @@ pub struct GridLayout {
 impl GridLayout {
     /// The study's figure: 15 wide (so 8 high for DenseNet-121), channel 0.
     pub fn study() -> GridLayout {
-        GridLayout {
-            columns: 15,
-            tile_px: 80,
-            channel: 0,
-        }
+        GridLayout { columns: 15, tile_px: 80, channel: 0 }
     }
 }
 
@@ -106,24 +102,11 @@ pub fn grid(
         let (height, width) = (height as u32, width as u32);
         images.push(tile(&map, (width, height), (min, max), layout.tile_px));
         let (number, tap) = (i as u32 + 1, tap.to_owned());
-        tiles.push(Tile {
-            number,
-            tap,
-            channel,
-            channels,
-            height,
-            width,
-            min,
-            max,
-        });
+        tiles.push(Tile { number, tap, channel, channels, height, width, min, max });
     }
     let image = compose(picture, &tiles, &images, layout);
     let caption = caption(&tiles, layout);
-    Ok(FeatureGrid {
-        image,
-        tiles,
-        caption,
-    })
+    Ok(FeatureGrid { image, tiles, caption })
 }
 
 /// The lowest and highest value.
@@ -131,11 +114,7 @@ fn range(tap: &str, map: &[f32]) -> Result<(f32, f32), VizError> {
     let bad = map.iter().filter(|v| !v.is_finite()).count();
     if bad > 0 {
         let place = format!("feature map at {tap}");
-        return Err(VizError::NotFinite {
-            place,
-            count: bad,
-            total: map.len(),
-        });
+        return Err(VizError::NotFinite { place, count: bad, total: map.len() });
     }
     let min = map.iter().copied().fold(f32::INFINITY, f32::min);
     let max = map.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -150,15 +129,9 @@ fn tile(map: &[f32], (width, height): (u32, u32), (min, max): (f32, f32), px: u3
     let grey: ImageBuffer<Luma<f32>, _> =
         ImageBuffer::from_raw(width, height, scaled).expect("a map is height × width");
     let small = width.max(height) <= px;
-    let filter = if small {
-        FilterType::Nearest
-    } else {
-        FilterType::Triangle
-    };
+    let filter = if small { FilterType::Nearest } else { FilterType::Triangle };
     let grey = image::imageops::resize(&grey, px, px, filter);
-    RgbImage::from_fn(px, px, |x, y| {
-        Rgb(Colormap::Viridis.colour(grey.get_pixel(x, y)[0]))
-    })
+    RgbImage::from_fn(px, px, |x, y| Rgb(Colormap::Viridis.colour(grey.get_pixel(x, y)[0])))
 }
 
 /// Input and colour bar on the left, the grid on the right.
@@ -183,14 +156,7 @@ fn compose(
         let text = format!("{} {}", tile.number, short_name(&tile.tap));
         let number = tile.number.to_string();
         let limit = Size::Small.fitting(step_x - 2);
-        raster::label(
-            &mut on,
-            x,
-            y,
-            &raster::cut(&text, limit),
-            FAINT,
-            Size::Small,
-        );
+        raster::label(&mut on, x, y, &raster::cut(&text, limit), FAINT, Size::Small);
         raster::label(&mut on, x, y, &number, TEXT, Size::Small);
         image::imageops::replace(&mut on, image, x.into(), (y + LABEL).into());
     }
@@ -224,10 +190,7 @@ fn short_name(tap: &str) -> String {
             .replace("transition", "t")
             .replace("conv", "")
     });
-    parts
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(".")
+    parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join(".")
 }
 
 fn caption(tiles: &[Tile], layout: &GridLayout) -> String {
@@ -255,10 +218,7 @@ mod tests {
     #[test]
     fn names_become_short() {
         assert_eq!(short_name("features.conv0"), "stem");
-        assert_eq!(
-            short_name("features.denseblock2.denselayer5.conv1"),
-            "b2.5.1"
-        );
+        assert_eq!(short_name("features.denseblock2.denselayer5.conv1"), "b2.5.1");
         assert_eq!(short_name("features.transition3.conv"), "t3");
         assert_eq!(short_name("layer1.0.conv2"), "layer1.0.2");
     }

@@ -18,11 +18,7 @@ pub fn overlay(picture: &RgbImage, map: &Map, largest: f32) -> RgbImage {
     let heat = enlarge(&map.positive(), (map.width, map.height), (width, height));
     let mut out = picture.clone();
     for (pixel, value) in out.pixels_mut().zip(heat) {
-        let value = if largest > 0.0 {
-            (value / largest).min(1.0)
-        } else {
-            0.0
-        };
+        let value = if largest > 0.0 { (value / largest).min(1.0) } else { 0.0 };
         *pixel = heated(luminance(*pixel), value);
     }
     out
@@ -31,11 +27,7 @@ pub fn overlay(picture: &RgbImage, map: &Map, largest: f32) -> RgbImage {
 /// A grey of `luminance` under heat of `value` in 0..=1; the colour bar uses it too.
 pub(crate) fn heated(luminance: u8, value: f32) -> Rgb<u8> {
     let mut pixel = Rgb([luminance; 3]);
-    blend(
-        &mut pixel,
-        Rgb(Colormap::Inferno.colour(value)),
-        DENSEST * value.sqrt(),
-    );
+    blend(&mut pixel, Rgb(Colormap::Inferno.colour(value)), DENSEST * value.sqrt());
     pixel
 }
 
@@ -52,11 +44,7 @@ pub(crate) fn enlarge(values: &[f32], from: (u32, u32), to: (u32, u32)) -> Vec<f
         let at = (i as f32 + 0.5) * from as f32 / to as f32 - 0.5;
         let at = at.clamp(0.0, (from - 1) as f32);
         let low = at.floor();
-        (
-            low as usize,
-            (low as usize + 1).min(from as usize - 1),
-            at - low,
-        )
+        (low as usize, (low as usize + 1).min(from as usize - 1), at - low)
     };
     let columns: Vec<_> = (0..to.0).map(|x| axis(x, from.0, to.0)).collect();
     let mut out = Vec::with_capacity((to.0 * to.1) as usize);
@@ -94,11 +82,7 @@ mod tests {
     #[test]
     fn heat_lies_where_the_map_is_positive_and_nowhere_else() {
         let picture = RgbImage::from_pixel(8, 8, Rgb([200, 100, 50]));
-        let map = Map {
-            height: 1,
-            width: 2,
-            signed: vec![-5.0, 2.0],
-        };
+        let map = Map { height: 1, width: 2, signed: vec![-5.0, 2.0] };
         let hot = overlay(&picture, &map, 2.0);
         let Rgb([r, g, b]) = *hot.get_pixel(0, 0);
         assert!(r == g && g == b, "the cold side is the picture in grey");

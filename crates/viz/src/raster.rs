@@ -71,11 +71,7 @@ pub(crate) fn label(on: &mut RgbImage, x: u32, y: u32, text: &str, colour: Rgb<u
     let (cell_width, cell_height) = size.cell();
     let strip = size.strip();
     for (i, c) in text.chars().enumerate() {
-        let glyph = if (' '..='~').contains(&c) {
-            c as u32
-        } else {
-            '?' as u32
-        } - 32;
+        let glyph = if (' '..='~').contains(&c) { c as u32 } else { '?' as u32 } - 32;
         for dy in 0..cell_height {
             for dx in 0..cell_width {
                 let ink = strip.get_pixel(glyph * cell_width + dx, dy)[0];

@@ -146,11 +146,7 @@ fn anchors(sections: &[Section]) -> Vec<String> {
     let mut used = HashSet::new();
     let anchor = |section: &Section| {
         let keep = |c: char| {
-            if c.is_ascii_alphanumeric() {
-                c.to_ascii_lowercase()
-            } else {
-                '-'
-            }
+            if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }
         };
         let plain: String = section.id.chars().map(keep).collect();
         let base = match plain.trim_matches('-') {
@@ -158,9 +154,7 @@ fn anchors(sections: &[Section]) -> Vec<String> {
             base => base,
         };
         let again = (2..).map(|n| format!("{base}-{n}"));
-        let free = std::iter::once(base.to_owned())
-            .chain(again)
-            .find(|id| !used.contains(id));
+        let free = std::iter::once(base.to_owned()).chain(again).find(|id| !used.contains(id));
         let id = free.expect("there are endlessly many numbers");
         used.insert(id.clone());
         id
@@ -173,11 +167,7 @@ mod tests {
     use super::*;
 
     fn section(id: &str) -> Section {
-        Section {
-            id: id.to_owned(),
-            title: "t".to_owned(),
-            blocks: Vec::new(),
-        }
+        Section { id: id.to_owned(), title: "t".to_owned(), blocks: Vec::new() }
     }
 
     #[test]

@@ -79,17 +79,10 @@ pub fn strip(arms: &[StripArm], taps: &[String], rule: ScaleRule) -> Result<RgbI
         });
     }
     let largest: Vec<f32> = (0..taps.len())
-        .map(|t| {
-            rows.clone()
-                .map(|row| row.maps[t].largest())
-                .fold(0.0, f32::max)
-        })
+        .map(|t| rows.clone().map(|row| row.maps[t].largest()).fold(0.0, f32::max))
         .collect();
     let width = SIDE + (taps.len() as u32 + 1) * (PANEL + GAP) + GAP;
-    let height: u32 = arms
-        .iter()
-        .map(|arm| 2 * LINE + arm.rows.len() as u32 * (PANEL + GAP))
-        .sum();
+    let height: u32 = arms.iter().map(|arm| 2 * LINE + arm.rows.len() as u32 * (PANEL + GAP)).sum();
     let apart = (arms.len() as u32).saturating_sub(1) * APART;
     let mut on = raster::canvas(width, GAP + height + apart + FOOT);
     let mut y = GAP;
@@ -129,14 +122,7 @@ fn draw_row(on: &mut RgbImage, y: u32, row: &StripRow, largest: &[f32], rule: Sc
     for (i, line) in row.label.iter().take(5).enumerate() {
         let colour = if i == 0 { TEXT } else { FAINT };
         let line_y = y + 4 + i as u32 * 24;
-        raster::label(
-            on,
-            GAP,
-            line_y,
-            &raster::cut(line, limit),
-            colour,
-            Size::Large,
-        );
+        raster::label(on, GAP, line_y, &raster::cut(line, limit), colour, Size::Large);
     }
     let picture = image::imageops::resize(&row.picture, PANEL, PANEL, FilterType::CatmullRom);
     image::imageops::replace(on, &picture, column(0).into(), y.into());
@@ -181,14 +167,7 @@ mod tests {
         StripRow {
             label: vec!["right cat".to_owned()],
             picture: RgbImage::from_pixel(16, 16, Rgb([90, 120, 150])),
-            maps: values
-                .iter()
-                .map(|v| Map {
-                    height: 1,
-                    width: 1,
-                    signed: vec![*v],
-                })
-                .collect(),
+            maps: values.iter().map(|v| Map { height: 1, width: 1, signed: vec![*v] }).collect(),
         }
     }
 
@@ -200,10 +179,8 @@ mod tests {
     #[test]
     fn arms_share_a_scale_per_tap_when_asked_to() {
         let taps = ["features.pool0".to_owned()];
-        let arm = |name: &str, value: f32| StripArm {
-            name: name.to_owned(),
-            rows: vec![row(&[value])],
-        };
+        let arm =
+            |name: &str, value: f32| StripArm { name: name.to_owned(), rows: vec![row(&[value])] };
         let arms = [arm("avg", 1.0), arm("max", 4.0)];
         let (first, second) = (GAP + 2 * LINE, GAP + 4 * LINE + PANEL + GAP + APART);
         let own = strip(&arms, &taps, ScaleRule::EachMap).unwrap();
@@ -216,10 +193,7 @@ mod tests {
     #[test]
     fn an_empty_map_is_marked_and_a_missing_one_refused() {
         let taps = ["a".to_owned()];
-        let arm = StripArm {
-            name: "avg".into(),
-            rows: vec![row(&[-1.0])],
-        };
+        let arm = StripArm { name: "avg".into(), rows: vec![row(&[-1.0])] };
         let image = strip(std::slice::from_ref(&arm), &taps, ScaleRule::EachMap).unwrap();
         let grey = corner(&image, 1, GAP + 2 * LINE);
         assert!(grey[0] < 90, "darkened");

@@ -33,20 +33,14 @@ fn build(root: &Path, program: &Path) -> Result<(), Failure> {
     // `--workspace` chooses the same features as `cargo test --workspace` does, so that neither
     // rebuilds what the other built.
     command.args(["build", "--release", "--workspace", "--bin", "catscan"]);
-    timed("building catscan (release)", || {
-        workspace::run(&mut command, "building catscan")
-    })
+    timed("building catscan (release)", || workspace::run(&mut command, "building catscan"))
 }
 
 /// The commit that was built, with `+dirty` when files differ from it.
 fn commit(root: &Path) -> Option<String> {
     let commit = workspace::git(root, &["rev-parse", "HEAD"])?;
     let changes = workspace::git(root, &["status", "--porcelain"])?;
-    Some(if changes.is_empty() {
-        commit
-    } else {
-        format!("{commit}+dirty")
-    })
+    Some(if changes.is_empty() { commit } else { format!("{commit}+dirty") })
 }
 
 /// Replaces xtask by the program: signals and the exit status are the program's own.
@@ -54,9 +48,7 @@ fn commit(root: &Path) -> Option<String> {
 fn become_program(mut command: Command) -> Result<(), Failure> {
     let error = std::os::unix::process::CommandExt::exec(&mut command);
     let program = command.get_program().to_string_lossy().into_owned();
-    Err(Failure::step(format!(
-        "{program}: cannot be started: {error}"
-    )))
+    Err(Failure::step(format!("{program}: cannot be started: {error}")))
 }
 
 /// Elsewhere: waits for the program and ends with its status.

@@ -13,32 +13,23 @@ use crate::{stamp, workspace};
 pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     no_arguments("ci", words)?;
     step("format", "run `cargo fmt --all`", || {
-        workspace::run(
-            workspace::cargo(root).args(["fmt", "--all", "--check"]),
-            "format",
-        )
+        workspace::run(workspace::cargo(root).args(["fmt", "--all", "--check"]), "format")
     })?;
-    step("tidy", "each line above says what to do", || {
-        tidy::run(root, &[])
-    })?;
+    step("tidy", "each line above says what to do", || tidy::run(root, &[]))?;
     timed("setup", || libtorch::set_up(root, Wanted::default()))?;
     libtorch::compiler::check()?;
-    step(
-        "clippy",
-        "mend the code, or `#[expect(lint, reason = \"…\")]`",
-        || workspace::run(&mut clippy(root), "clippy"),
-    )?;
+    step("clippy", "mend the code, or `#[expect(lint, reason = \"…\")]`", || {
+        workspace::run(&mut clippy(root), "clippy")
+    })?;
     step("docs", "mend the doc comment or the link it names", || {
         workspace::run(&mut docs(root), "docs")
     })?;
     if stamp::matches(root) {
         say("tests: passed for this very tree already, not run again (cargo xtask test does)");
     } else {
-        step(
-            "tests",
-            "run the one that failed alone: `cargo xtask test NAME`",
-            || test::run(root, &[]),
-        )?;
+        step("tests", "run the one that failed alone: `cargo xtask test NAME`", || {
+            test::run(root, &[])
+        })?;
     }
     say("ci: all passed");
     Ok(())
@@ -55,15 +46,7 @@ fn step(what: &str, fix: &str, work: impl FnOnce() -> Result<(), Failure>) -> Re
 /// The same profile as the build, so that torch-sys is compiled once for everything.
 fn clippy(root: &Path) -> Command {
     let mut command = workspace::cargo(root);
-    command.args([
-        "clippy",
-        "--release",
-        "--workspace",
-        "--all-targets",
-        "--",
-        "-D",
-        "warnings",
-    ]);
+    command.args(["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]);
     command
 }
 

@@ -14,9 +14,7 @@ pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     let before = stamp::of_tree(root);
     say("building and running the tests (release)");
     let mut command = workspace::cargo(root);
-    command
-        .args(["test", "--release", "--workspace"])
-        .args(words);
+    command.args(["test", "--release", "--workspace"]).args(words);
     timed("tests", || workspace::run(&mut command, "tests"))?;
     // Only a whole run counts, and only if nobody edited the tree meanwhile.
     if words.is_empty() && before == stamp::of_tree(root) {

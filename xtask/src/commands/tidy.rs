@@ -15,9 +15,7 @@ pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     }
     match breaches.len() {
         0 => Ok(()),
-        count => Err(Failure::step(format!(
-            "tidy: {count} to mend, listed above"
-        ))),
+        count => Err(Failure::step(format!("tidy: {count} to mend, listed above"))),
     }
 }
 

@@ -12,15 +12,11 @@ const PARTIAL: &str = "partial-";
 
 /// `<cache>/libtorch`. The rule for `<cache>` is that of `catscan_data::default_cache_dir`.
 pub fn folder() -> Result<PathBuf, Failure> {
-    cache_folder(|name| {
-        std::env::var_os(name)
-            .map(PathBuf::from)
-            .filter(|p| p != Path::new(""))
-    })
-    .map(|cache| cache.join("libtorch"))
-    .ok_or_else(|| {
-        Failure::usage("no cache folder: neither HOME nor CATSCAN_CACHE is set; set one")
-    })
+    cache_folder(|name| std::env::var_os(name).map(PathBuf::from).filter(|p| p != Path::new("")))
+        .map(|cache| cache.join("libtorch"))
+        .ok_or_else(|| {
+            Failure::usage("no cache folder: neither HOME nor CATSCAN_CACHE is set; set one")
+        })
 }
 
 /// `CATSCAN_CACHE`, else the platform's own folder for caches.
@@ -83,10 +79,7 @@ impl Lock {
         let entries = fs::read_dir(folder).map_err(|error| Failure::cache(folder, &error))?;
         for entry in entries.flatten() {
             if entry.file_name().to_string_lossy().starts_with(PARTIAL) {
-                say(format!(
-                    "removing {}, left by a setup that was cut",
-                    entry.path().display()
-                ));
+                say(format!("removing {}, left by a setup that was cut", entry.path().display()));
                 fs::remove_dir_all(entry.path())
                     .map_err(|error| Failure::cache(&entry.path(), &error))?;
             }
@@ -124,20 +117,11 @@ mod tests {
                 _ => (asked == name).then(|| PathBuf::from(folder)),
             }
         };
-        assert_eq!(
-            cache_folder(with("CATSCAN_CACHE", "/own")),
-            Some("/own".into())
-        );
-        assert_eq!(
-            cache_folder(with("XDG_CACHE_HOME", "/xdg")),
-            Some("/xdg/catscan".into())
-        );
+        assert_eq!(cache_folder(with("CATSCAN_CACHE", "/own")), Some("/own".into()));
+        assert_eq!(cache_folder(with("XDG_CACHE_HOME", "/xdg")), Some("/xdg/catscan".into()));
         assert_eq!(cache_folder(|_| None), None);
         if cfg!(target_os = "linux") {
-            assert_eq!(
-                cache_folder(with("HOME", "/h")),
-                Some("/h/.cache/catscan".into())
-            );
+            assert_eq!(cache_folder(with("HOME", "/h")), Some("/h/.cache/catscan".into()));
         }
     }
 

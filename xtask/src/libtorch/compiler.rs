@@ -15,11 +15,7 @@ pub fn check() -> Result<(), Failure> {
     // `CXX="ccache g++"` is customary.
     let mut words = compiler.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or("c++"));
-    command
-        .args(words)
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(words).arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     if command.status().is_ok_and(|status| status.success()) {
         return Ok(());
     }

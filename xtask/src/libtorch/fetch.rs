@@ -32,10 +32,7 @@ pub fn fetch(root: &Path, wanted: Wanted) -> Result<Found, Failure> {
     let folder = cache::folder()?;
     let lock = Lock::take(&folder)?;
     if let Ok(libtorch) = inspect(&place) {
-        return Ok(Found {
-            libtorch,
-            how: "fetched meanwhile into",
-        });
+        return Ok(Found { libtorch, how: "fetched meanwhile into" });
     }
     let partial = lock.fresh_partial(&folder)?;
     enough_room(&folder, size.peak_mb)?;
@@ -46,21 +43,12 @@ pub fn fetch(root: &Path, wanted: Wanted) -> Result<Found, Failure> {
         pip.version,
         place.display()
     ));
-    let job = Job {
-        root,
-        pip,
-        platform,
-        cuda: wanted.cuda,
-        partial: partial.path.clone(),
-    };
+    let job = Job { root, pip, platform, cuda: wanted.cuda, partial: partial.path.clone() };
     timed("fetching libtorch", || job.fill())?;
     trim::trim(&job.site(), wanted.cuda)?;
     state_version(&job.site().join("torch"))?;
     inspect(&job.site().join("torch")).map_err(|problem| {
-        Failure::step(format!(
-            "what pip fetched will not do: {problem}; {}",
-            by_hand(&place)
-        ))
+        Failure::step(format!("what pip fetched will not do: {problem}; {}", by_hand(&place)))
     })?;
     let done = place.parent().expect("a copy lies in a folder of its own");
     if done.exists() {
@@ -70,10 +58,7 @@ pub fn fetch(root: &Path, wanted: Wanted) -> Result<Found, Failure> {
     fs::rename(job.site(), done).map_err(|error| Failure::cache(done, &error))?;
     let libtorch = inspect(&place)
         .map_err(|problem| Failure::step(format!("{}: {problem}", place.display())))?;
-    Ok(Found {
-        libtorch,
-        how: "fetched into",
-    })
+    Ok(Found { libtorch, how: "fetched into" })
 }
 
 /// The ways without a network.
@@ -109,10 +94,7 @@ impl Job<'_> {
             let _ = fs::remove_dir_all(self.site());
         }
         let mut command = self.pip_install()?;
-        command
-            .arg("--require-hashes")
-            .arg("-r")
-            .arg(self.platform.pins(self.root, self.cuda));
+        command.arg("--require-hashes").arg("-r").arg(self.platform.pins(self.root, self.cuda));
         if succeeds(&mut command)? {
             return Ok(());
         }
@@ -128,14 +110,8 @@ impl Job<'_> {
 
     /// A smaller CPU build from an index the user trusts: checked by its version, not by digest.
     fn fill_from(&self, index: &str) -> bool {
-        say(format!(
-            "trying {index} for a CPU build first (CATSCAN_TORCH_INDEX)"
-        ));
-        let local = if cfg!(target_os = "macos") {
-            ""
-        } else {
-            "+cpu"
-        };
+        say(format!("trying {index} for a CPU build first (CATSCAN_TORCH_INDEX)"));
+        let local = if cfg!(target_os = "macos") { "" } else { "+cpu" };
         let Ok(mut command) = self.pip_install() else {
             return false;
         };
@@ -162,12 +138,8 @@ impl Job<'_> {
             command.env(name, &temporary);
         }
         // pip's own settings (index, proxy, certificates) stay; these would only get in the way.
-        command
-            .env("PIP_USER", "0")
-            .env("PIP_REQUIRE_VIRTUALENV", "0");
-        command
-            .env("PIP_DISABLE_PIP_VERSION_CHECK", "1")
-            .env("PIP_NO_INPUT", "1");
+        command.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
+        command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_NO_INPUT", "1");
         command.env("PIP_ROOT_USER_ACTION", "ignore");
         // stdout belongs to the program that is started later; pip draws its progress on stderr.
         command.stdin(Stdio::null()).stdout(stderr());
@@ -233,10 +205,6 @@ mod tests {
             None => return println!("skipped: no df here"),
         };
         assert_eq!(failure.exit, 7);
-        assert!(
-            failure.message.contains("want 4294967295 MB"),
-            "{}",
-            failure.message
-        );
+        assert!(failure.message.contains("want 4294967295 MB"), "{}", failure.message);
     }
 }

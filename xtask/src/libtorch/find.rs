@@ -31,18 +31,12 @@ pub struct Found {
 pub fn find(places: &Places, cuda: bool) -> Result<Option<Found>, Failure> {
     if let Some(folder) = &places.user {
         let libtorch = users(folder, cuda)?;
-        return Ok(Some(Found {
-            libtorch,
-            how: "LIBTORCH names",
-        }));
+        return Ok(Some(Found { libtorch, how: "LIBTORCH names" }));
     }
     if let Ok(folder) = std::fs::canonicalize(&places.link) {
         match inspect(&folder) {
             Ok(libtorch) if libtorch.cuda || !cuda => {
-                return Ok(Some(Found {
-                    libtorch,
-                    how: ".libtorch links to",
-                }));
+                return Ok(Some(Found { libtorch, how: ".libtorch links to" }));
             }
             Ok(_) => {}
             Err(problem) => say(format!(
@@ -54,16 +48,10 @@ pub fn find(places: &Places, cuda: bool) -> Result<Option<Found>, Failure> {
     for folder in &places.cached {
         match inspect(folder) {
             Ok(libtorch) => {
-                return Ok(Some(Found {
-                    libtorch,
-                    how: "cached in",
-                }));
+                return Ok(Some(Found { libtorch, how: "cached in" }));
             }
             Err(problem) if folder.exists() => {
-                say(format!(
-                    "{}: {problem}; it will be fetched again",
-                    folder.display()
-                ));
+                say(format!("{}: {problem}; it will be fetched again", folder.display()));
             }
             Err(_) => {}
         }
@@ -85,16 +73,11 @@ fn users(folder: &Path, cuda: bool) -> Result<Libtorch, Failure> {
     }
     // torch-sys would look below its own folder, where cargo starts it.
     if folder.is_relative() {
-        return Err(refuse(
-            "is a relative path, want an absolute one".to_owned(),
-        ));
+        return Err(refuse("is a relative path, want an absolute one".to_owned()));
     }
     let libtorch = inspect(folder).map_err(refuse)?;
     if cuda && !libtorch.cuda {
-        return Err(refuse(format!(
-            "libtorch {}, but without CUDA",
-            libtorch.version
-        )));
+        return Err(refuse(format!("libtorch {}, but without CUDA", libtorch.version)));
     }
     Ok(libtorch)
 }
@@ -140,16 +123,8 @@ mod tests {
         places.user = Some(temp.path().join("own"));
         let failure = find(&places, false).unwrap_err();
         assert_eq!(failure.exit, 2);
-        assert!(
-            failure.message.contains("libtorch 2.6.0, want 2.11.0"),
-            "{}",
-            failure.message
-        );
-        assert!(
-            failure.message.contains("unset LIBTORCH"),
-            "{}",
-            failure.message
-        );
+        assert!(failure.message.contains("libtorch 2.6.0, want 2.11.0"), "{}", failure.message);
+        assert!(failure.message.contains("unset LIBTORCH"), "{}", failure.message);
     }
 
     #[test]

@@ -32,35 +32,18 @@ pub fn inspect(folder: &Path) -> Result<Libtorch, String> {
     }
     let library = |name: &str| {
         // On Windows the linker wants the import library beside the DLL.
-        folder
-            .join("lib")
-            .join(format!("{DLL_PREFIX}{name}{SUFFIX}"))
+        folder.join("lib").join(format!("{DLL_PREFIX}{name}{SUFFIX}"))
     };
     let header = folder.join("include/torch/csrc/api/include/torch/torch.h");
-    for part in [
-        library("torch_cpu"),
-        library("torch"),
-        library("c10"),
-        header,
-    ] {
+    for part in [library("torch_cpu"), library("torch"), library("c10"), header] {
         // Follows links, so that a dangling one counts as missing.
         if !fs::metadata(&part).is_ok_and(|file| file.len() > 0) {
-            let part = part
-                .strip_prefix(folder)
-                .unwrap_or(&part)
-                .display()
-                .to_string();
-            return Err(format!(
-                "libtorch {version}, but {part} is missing or empty"
-            ));
+            let part = part.strip_prefix(folder).unwrap_or(&part).display().to_string();
+            return Err(format!("libtorch {version}, but {part} is missing or empty"));
         }
     }
     let cuda = library("torch_cuda").exists() && has_cudnn(folder);
-    Ok(Libtorch {
-        folder: folder.to_path_buf(),
-        version,
-        cuda,
-    })
+    Ok(Libtorch { folder: folder.to_path_buf(), version, cuda })
 }
 
 /// A wheel without its NVIDIA packages has the CUDA half but cannot load it. cuDNN is the telling
@@ -101,19 +84,12 @@ mod tests {
         let folder = temp.path().join("torch");
         assert_eq!(inspect(&folder).unwrap_err(), "no such folder");
         pretend(&folder, "2.6.0+cpu", false);
-        assert_eq!(
-            inspect(&folder).unwrap_err(),
-            "libtorch 2.6.0+cpu, want 2.11.0"
-        );
+        assert_eq!(inspect(&folder).unwrap_err(), "libtorch 2.6.0+cpu, want 2.11.0");
         pretend(&folder, "2.11.0", true);
         assert!(inspect(&folder).unwrap().cuda);
         fs::remove_file(folder.join(format!("lib/{DLL_PREFIX}cudnn{SUFFIX}"))).unwrap();
         assert!(!inspect(&folder).unwrap().cuda, "it could not be loaded");
-        fs::write(
-            folder.join("include/torch/csrc/api/include/torch/torch.h"),
-            "",
-        )
-        .unwrap();
+        fs::write(folder.join("include/torch/csrc/api/include/torch/torch.h"), "").unwrap();
         let problem = inspect(&folder).unwrap_err();
         assert!(problem.contains("torch.h is missing or empty"), "{problem}");
     }

@@ -63,10 +63,7 @@ fn make(folder: &Path, link: &Path) -> io::Result<()> {
         .args([link, folder])
         .stdout(std::process::Stdio::null())
         .status()?;
-    status
-        .success()
-        .then_some(())
-        .ok_or_else(|| io::Error::other("mklink /J failed"))
+    status.success().then_some(()).ok_or_else(|| io::Error::other("mklink /J failed"))
 }
 
 /// Windows does not rename over a folder, so the old junction goes first.
@@ -97,10 +94,6 @@ mod tests {
         link(&at, &one).unwrap();
         assert_eq!(fs::read_link(&at).unwrap(), one);
         assert_eq!(link(&one, &temp.path().join("three")).unwrap_err().exit, 2);
-        assert_eq!(
-            fs::read_dir(temp.path()).unwrap().count(),
-            2,
-            "nothing left over"
-        );
+        assert_eq!(fs::read_dir(temp.path()).unwrap().count(), 2, "nothing left over");
     }
 }

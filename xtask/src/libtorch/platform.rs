@@ -44,14 +44,8 @@ static PLATFORMS: &[Platform] = &[
             "manylinux2010_x86_64",
             "manylinux1_x86_64",
         ],
-        cpu: Size {
-            fetched_mb: 544,
-            peak_mb: 1_700,
-        },
-        cuda: Some(Size {
-            fetched_mb: 2_200,
-            peak_mb: 7_000,
-        }),
+        cpu: Size { fetched_mb: 544, peak_mb: 1_700 },
+        cuda: Some(Size { fetched_mb: 2_200, peak_mb: 7_000 }),
     },
     Platform {
         os: "linux",
@@ -63,33 +57,21 @@ static PLATFORMS: &[Platform] = &[
             "manylinux_2_18_aarch64",
             "manylinux2014_aarch64",
         ],
-        cpu: Size {
-            fetched_mb: 433,
-            peak_mb: 1_500,
-        },
-        cuda: Some(Size {
-            fetched_mb: 2_200,
-            peak_mb: 7_000,
-        }),
+        cpu: Size { fetched_mb: 433, peak_mb: 1_500 },
+        cuda: Some(Size { fetched_mb: 2_200, peak_mb: 7_000 }),
     },
     Platform {
         os: "macos",
         arch: "aarch64",
         tags: &["macosx_11_0_arm64"],
-        cpu: Size {
-            fetched_mb: 81,
-            peak_mb: 500,
-        },
+        cpu: Size { fetched_mb: 81, peak_mb: 500 },
         cuda: None,
     },
     Platform {
         os: "windows",
         arch: "x86_64",
         tags: &["win_amd64"],
-        cpu: Size {
-            fetched_mb: 115,
-            peak_mb: 700,
-        },
+        cpu: Size { fetched_mb: 115, peak_mb: 700 },
         cuda: None,
     },
 ];
@@ -97,15 +79,9 @@ static PLATFORMS: &[Platform] = &[
 /// This machine's row.
 pub fn current() -> Result<&'static Platform, Failure> {
     let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
-    let known = PLATFORMS
-        .iter()
-        .find(|platform| platform.os == os && platform.arch == arch);
+    let known = PLATFORMS.iter().find(|platform| platform.os == os && platform.arch == arch);
     known.filter(|_| !cfg!(target_env = "musl")).ok_or_else(|| {
-        let libc = if cfg!(target_env = "musl") {
-            " (musl)"
-        } else {
-            ""
-        };
+        let libc = if cfg!(target_env = "musl") { " (musl)" } else { "" };
         Failure::usage(format!(
             "{os} on {arch}{libc}: PyTorch publishes no libtorch 2.11.0 for it; build one and set \
              LIBTORCH to its folder"
@@ -127,8 +103,7 @@ impl Platform {
     /// The file of pins, for `pip install -r`.
     pub fn pins(&self, root: &Path, cuda: bool) -> PathBuf {
         let half = if cuda { "-cuda" } else { "" };
-        root.join("xtask/libtorch")
-            .join(format!("{}-{}{half}.txt", self.os, self.arch))
+        root.join("xtask/libtorch").join(format!("{}-{}{half}.txt", self.os, self.arch))
     }
 }
 
@@ -141,26 +116,14 @@ mod tests {
     #[test]
     fn every_set_is_pinned_by_digest() {
         for platform in PLATFORMS {
-            let halves = if platform.cuda.is_some() {
-                vec![false, true]
-            } else {
-                vec![false]
-            };
+            let halves = if platform.cuda.is_some() { vec![false, true] } else { vec![false] };
             for cuda in halves {
                 let path = platform.pins(&workspace::root(), cuda);
                 let pins = std::fs::read_to_string(&path).unwrap();
                 let lines: Vec<&str> = pins.lines().filter(|line| !line.starts_with('#')).collect();
-                assert_eq!(
-                    lines[0],
-                    format!("torch=={FETCHED} \\"),
-                    "{}",
-                    path.display()
-                );
+                assert_eq!(lines[0], format!("torch=={FETCHED} \\"), "{}", path.display());
                 for pair in lines.chunks(2) {
-                    assert!(
-                        pair[0].contains("==") && pair[0].ends_with('\\'),
-                        "{pair:?}"
-                    );
+                    assert!(pair[0].contains("==") && pair[0].ends_with('\\'), "{pair:?}");
                     let digest = pair[1].trim().strip_prefix("--hash=sha256:").unwrap();
                     assert_eq!(digest.len(), 64, "{pair:?}");
                 }

@@ -68,21 +68,12 @@ fn find_among(interpreters: &[&str]) -> Result<Pip, Failure> {
     }
     let (problem, remedy) = if let Some((name, version)) = too_old {
         let remedy = format!("{name} -m pip install --upgrade pip");
-        (
-            format!(
-                "{name} has pip {version}, want {}.{} or later",
-                OLDEST.0, OLDEST.1
-            ),
-            remedy,
-        )
+        (format!("{name} has pip {version}, want {}.{} or later", OLDEST.0, OLDEST.1), remedy)
     } else if let Some(name) = without_pip {
         (format!("{name} has no pip"), install("python3-pip"))
     } else {
         let tried = interpreters.join(", ");
-        (
-            format!("no Python 3 (tried {tried})"),
-            install("python3 and python3-pip"),
-        )
+        (format!("no Python 3 (tried {tried})"), install("python3 and python3-pip"))
     };
     Err(Failure::usage(format!(
         "libtorch is not on this machine, and {problem} to fetch it with; {remedy}, or set \
@@ -100,10 +91,7 @@ fn install(packages: &str) -> String {
 /// What a program prints if it starts and succeeds.
 fn output(command: &mut Command) -> Option<String> {
     let output = command.output().ok()?;
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8_lossy(&output.stdout).into_owned())
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// `pip 23.2.1 from … (python 3.11)`, as text and as a number; nothing for Python 2's.
@@ -135,11 +123,7 @@ mod tests {
     fn nothing_found_says_what_to_install() {
         let failure = find_among(&["no-such-python"]).unwrap_err();
         assert_eq!(failure.exit, 2);
-        for part in [
-            "no Python 3",
-            "apt-get install python3 python3-pip",
-            "LIBTORCH",
-        ] {
+        for part in ["no Python 3", "apt-get install python3 python3-pip", "LIBTORCH"] {
             assert!(failure.message.contains(part), "{}", failure.message);
         }
     }
@@ -160,11 +144,7 @@ mod tests {
         let old = script("old", "echo pip 19.3.1 from /x '(python 3.7)'");
         let good = script("good", "echo pip 23.0 from /x '(python 3.11)'");
         let message = |names: &[&str]| find_among(names).unwrap_err().message;
-        assert!(
-            message(&[&none]).contains("has no pip"),
-            "{}",
-            message(&[&none])
-        );
+        assert!(message(&[&none]).contains("has no pip"), "{}", message(&[&none]));
         assert!(message(&[&none, &old]).contains("pip 19.3.1, want 20.3"));
         assert_eq!(find_among(&[&none, &old, &good]).unwrap().version, "23.0");
     }

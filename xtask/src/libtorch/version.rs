@@ -21,9 +21,7 @@ impl Version {
             let python = fs::read_to_string(folder.join("version.py")).ok()?;
             python_version(&python).map(str::to_owned)
         })?;
-        Some(Self {
-            text: text.trim().to_owned(),
-        })
+        Some(Self { text: text.trim().to_owned() })
     }
 
     /// Whether our `tch` builds against it: 2.11, any patch, any build (`+cpu`, `+cu130`).
@@ -31,9 +29,7 @@ impl Version {
         let number = self.text.split('+').next().unwrap_or_default();
         let mut parts = number.split('.');
         (parts.next(), parts.next()) == (Some("2"), Some("11"))
-            && parts
-                .next()
-                .is_some_and(|patch| patch.parse::<u32>().is_ok())
+            && parts.next().is_some_and(|patch| patch.parse::<u32>().is_ok())
     }
 }
 
@@ -45,9 +41,7 @@ impl fmt::Display for Version {
 
 /// `__version__ = '2.11.0+cu130'` in a wheel's `version.py`.
 fn python_version(python: &str) -> Option<&str> {
-    let line = python
-        .lines()
-        .find(|line| line.starts_with("__version__"))?;
+    let line = python.lines().find(|line| line.starts_with("__version__"))?;
     line.split(['\'', '"']).nth(1)
 }
 
@@ -56,9 +50,7 @@ mod tests {
     use super::*;
 
     fn version(text: &str) -> Version {
-        Version {
-            text: text.to_owned(),
-        }
+        Version { text: text.to_owned() }
     }
 
     #[test]
@@ -66,9 +58,7 @@ mod tests {
         for fits in ["2.11.0", "2.11.0+cpu", "2.11.1+cu130"] {
             assert!(version(fits).fits(), "{fits}");
         }
-        for other in [
-            "2.1.0", "2.110.0", "2.12.0", "1.11.0", "2.11", "2.11.0a0", "", "two",
-        ] {
+        for other in ["2.1.0", "2.110.0", "2.12.0", "1.11.0", "2.11", "2.11.0a0", "", "two"] {
             assert!(!version(other).fits(), "{other}");
         }
     }

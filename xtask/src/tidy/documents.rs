@@ -64,11 +64,7 @@ fn paths(text: &str, document: &str, files: &[File]) -> Vec<(usize, String)> {
         if fenced {
             continue;
         }
-        for target in line
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
+        for target in line.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let target = target.split(['#', ' ']).next().unwrap_or_default();
             if !target.is_empty() && !target.contains(':') {
                 paths.push((number + 1, resolve(folder, target)));
@@ -85,26 +81,17 @@ fn paths(text: &str, document: &str, files: &[File]) -> Vec<(usize, String)> {
 
 /// A plain path (no `<name>`, no `*`) whose first folder is one of ours.
 fn is_ours(span: &str, files: &[File]) -> bool {
-    let plain = span
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+    let plain = span.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
     let Some((top, _)) = span.split_once('/').filter(|_| plain) else {
         return false;
     };
-    let within = |file: &File| {
-        file.path
-            .split_once('/')
-            .is_some_and(|(first, _)| first == top)
-    };
+    let within = |file: &File| file.path.split_once('/').is_some_and(|(first, _)| first == top);
     !top.is_empty() && files.iter().any(within)
 }
 
 fn exists(path: &str, files: &[File]) -> bool {
     let folder = format!("{}/", path.trim_end_matches('/'));
-    path.is_empty()
-        || files
-            .iter()
-            .any(|f| f.path == path || f.path.starts_with(&folder))
+    path.is_empty() || files.iter().any(|f| f.path == path || f.path.starts_with(&folder))
 }
 
 /// `target`, seen from `folder`, as seen from the root.
@@ -130,24 +117,11 @@ mod tests {
         let empty = ["crates/data/src/lib.rs", "docs/bias.md", "docs/report.png"];
         let mut files: Vec<File> = empty
             .into_iter()
-            .chain(
-                NEEDED
-                    .iter()
-                    .copied()
-                    .filter(|needed| *needed != document.0),
-            )
-            .map(|path| File {
-                path: path.into(),
-                size: 0,
-                text: Some(String::new()),
-            })
+            .chain(NEEDED.iter().copied().filter(|needed| *needed != document.0))
+            .map(|path| File { path: path.into(), size: 0, text: Some(String::new()) })
             .collect();
         let (path, text) = (document.0.to_owned(), Some(document.1.to_owned()));
-        files.push(File {
-            path,
-            size: 0,
-            text,
-        });
+        files.push(File { path, size: 0, text });
         files
     }
 
@@ -173,10 +147,7 @@ mod tests {
     fn paths_that_are_gone_are_named_with_their_line() {
         let found = breaches("README.md", "\n`crates/gone/src` and [x](docs/gone.md)\n");
         assert_eq!(found.len(), 2, "{found:?}");
-        assert!(
-            found[0].starts_with("README.md:2: names docs/gone.md"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("README.md:2: names docs/gone.md"), "{found:?}");
         assert!(breaches("CHANGELOG.md", "[x](docs/gone.md)").is_empty());
     }
 
@@ -193,20 +164,9 @@ mod tests {
             test_binaries: vec![],
         };
         let packages = [package];
-        check(
-            &files(("ARCHITECTURE.md", "| `crates/data` | pictures |")),
-            &packages,
-            &mut found,
-        );
+        check(&files(("ARCHITECTURE.md", "| `crates/data` | pictures |")), &packages, &mut found);
         assert_eq!(found, Vec::<String>::new());
-        check(
-            &files(("ARCHITECTURE.md", "nothing")),
-            &packages,
-            &mut found,
-        );
-        assert!(
-            found[0].contains("does not name `crates/data`"),
-            "{found:?}"
-        );
+        check(&files(("ARCHITECTURE.md", "nothing")), &packages, &mut found);
+        assert!(found[0].contains("does not name `crates/data`"), "{found:?}");
     }
 }

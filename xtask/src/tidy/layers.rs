@@ -28,45 +28,21 @@ static LAYERS: &[(&str, &[&str])] = &[
     ("catscan-data", &[]),
     ("catscan-models", &[]),
     ("catscan-torch-ext", &[]),
-    (
-        "catscan-train",
-        &["catscan-data", "catscan-models", "catscan-torch-ext"],
-    ),
-    (
-        "catscan-viz",
-        &["catscan-data", "catscan-models", "catscan-train"],
-    ),
+    ("catscan-train", &["catscan-data", "catscan-models", "catscan-torch-ext"]),
+    ("catscan-viz", &["catscan-data", "catscan-models", "catscan-train"]),
     (
         "catscan",
-        &[
-            "catscan-data",
-            "catscan-models",
-            "catscan-torch-ext",
-            "catscan-train",
-            "catscan-viz",
-        ],
+        &["catscan-data", "catscan-models", "catscan-torch-ext", "catscan-train", "catscan-viz"],
     ),
     ("xtask", &[]),
 ];
 
 /// Absences: a package, what it never uses (not even in tests), and why.
 static ABSENT: &[(&str, &str, &str)] = &[
-    (
-        "xtask",
-        "tch",
-        "it must compile in seconds on a bare machine",
-    ),
-    (
-        "xtask",
-        "torch-sys",
-        "it must compile in seconds on a bare machine",
-    ),
+    ("xtask", "tch", "it must compile in seconds on a bare machine"),
+    ("xtask", "torch-sys", "it must compile in seconds on a bare machine"),
     ("catscan-models", "image", "models never open an image"),
-    (
-        "catscan-models",
-        "catscan-data",
-        "models never open an image",
-    ),
+    ("catscan-models", "catscan-data", "models never open an image"),
     ("catscan-data", "catscan-models", "data never sees a model"),
 ];
 
@@ -83,19 +59,11 @@ pub fn packages(metadata: &Value, root: &Path) -> Vec<Package> {
         let targets = list(&package["targets"]);
         let of_kind = |kind: &str| {
             let has = |target: &&Value| list(&target["kind"]).iter().any(|k| k == kind);
-            targets
-                .iter()
-                .filter(has)
-                .map(|target| text(&target["name"]))
-                .collect::<Vec<_>>()
+            targets.iter().filter(has).map(|target| text(&target["name"])).collect::<Vec<_>>()
         };
         let manifest = text(&package["manifest_path"]);
         let folder = Path::new(&manifest).parent().unwrap_or(root);
-        let folder = folder
-            .strip_prefix(root)
-            .unwrap_or(folder)
-            .display()
-            .to_string();
+        let folder = folder.strip_prefix(root).unwrap_or(folder).display().to_string();
         // Metadata does not tell; the manifest does.
         let words = std::fs::read_to_string(&manifest).unwrap_or_default();
         Package {
@@ -124,10 +92,7 @@ pub fn check(packages: &[Package], breaches: &mut Vec<String>) {
         let ours = |name: &&String| LAYERS.iter().any(|(ours, _)| ours == name);
         for used in package.uses.iter().filter(ours) {
             if !allowed.contains(&used.as_str()) {
-                breach(format!(
-                    "{} may not use {used}; turn the dependency round",
-                    package.name
-                ));
+                breach(format!("{} may not use {used}; turn the dependency round", package.name));
             }
         }
         let all = || package.uses.iter().chain(&package.tests_with);
@@ -143,9 +108,7 @@ pub fn check(packages: &[Package], breaches: &mut Vec<String>) {
             breach("has no example; add one that runs in examples/".into());
         }
         for binary in package.test_binaries.iter().filter(|name| *name != "it") {
-            breach(format!(
-                "tests/{binary}.rs is a second test binary; move it into tests/it/"
-            ));
+            breach(format!("tests/{binary}.rs is a second test binary; move it into tests/it/"));
         }
     }
 }
@@ -176,15 +139,9 @@ mod tests {
     fn the_flow_passes_and_its_reverse_does_not() {
         assert!(breaches(package("catscan-train", &["catscan-data", "tch"])).is_empty());
         let wrong = breaches(package("catscan-data", &["catscan-train"]));
-        assert!(
-            wrong[0].contains("catscan-data may not use catscan-train"),
-            "{wrong:?}"
-        );
+        assert!(wrong[0].contains("catscan-data may not use catscan-train"), "{wrong:?}");
         let wrong = breaches(package("xtask", &["tch"]));
-        assert!(
-            wrong[0].contains("uses tch, but it must compile in seconds"),
-            "{wrong:?}"
-        );
+        assert!(wrong[0].contains("uses tch, but it must compile in seconds"), "{wrong:?}");
         let wrong = breaches(package("catscan-new", &[]));
         assert!(wrong[0].contains("no place among the layers"), "{wrong:?}");
     }

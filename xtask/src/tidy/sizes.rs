@@ -34,35 +34,21 @@ fn big(files: &[File], allowed: &[(&str, &str)], breaches: &mut Vec<String>) {
     }
     for (listed, _) in allowed {
         if !files.iter().any(|file| covers(listed, &file.path)) {
-            breaches.push(format!(
-                "xtask/src/tidy/sizes.rs:1: lists {listed}, which is gone"
-            ));
+            breaches.push(format!("xtask/src/tidy/sizes.rs:1: lists {listed}, which is gone"));
         }
     }
 }
 
 /// Each golden is named by a script in `scripts/golden/`, or begins with such a script's name.
 fn goldens(files: &[File], breaches: &mut Vec<String>) {
-    let scripts: Vec<&File> = files
-        .iter()
-        .filter(|file| file.path.starts_with("scripts/golden/"))
-        .collect();
-    for golden in files
-        .iter()
-        .filter(|file| file.path.contains("/tests/golden/"))
-    {
+    let scripts: Vec<&File> =
+        files.iter().filter(|file| file.path.starts_with("scripts/golden/")).collect();
+    for golden in files.iter().filter(|file| file.path.contains("/tests/golden/")) {
         let name = golden.path.rsplit('/').next().unwrap_or_default();
         let made_by = |script: &File| {
-            let stem = script
-                .path
-                .rsplit('/')
-                .next()
-                .and_then(|file| file.split('.').next());
+            let stem = script.path.rsplit('/').next().and_then(|file| file.split('.').next());
             stem.is_some_and(|stem| plain(name).starts_with(&plain(stem)))
-                || script
-                    .text
-                    .as_deref()
-                    .is_some_and(|text| text.contains(name))
+                || script.text.as_deref().is_some_and(|text| text.contains(name))
         };
         if !scripts.iter().any(|script| made_by(script)) {
             breaches.push(format!(
@@ -95,25 +81,14 @@ mod tests {
     use super::*;
 
     fn file(path: &str, size: u64, text: &str) -> File {
-        File {
-            path: path.into(),
-            size,
-            text: Some(text.into()),
-        }
+        File { path: path.into(), size, text: Some(text.into()) }
     }
 
     #[test]
     fn big_files_are_listed_and_lists_are_true() {
-        let files = [
-            file("a.bin", BIGGEST + 1, ""),
-            file("docs/x/b.html", BIGGEST + 1, ""),
-        ];
+        let files = [file("a.bin", BIGGEST + 1, ""), file("docs/x/b.html", BIGGEST + 1, "")];
         let mut breaches = Vec::new();
-        big(
-            &files,
-            &[("docs/x/", "samples"), ("gone", "…")],
-            &mut breaches,
-        );
+        big(&files, &[("docs/x/", "samples"), ("gone", "…")], &mut breaches);
         assert_eq!(breaches.len(), 2, "{breaches:?}");
         assert!(breaches[0].starts_with("a.bin:1: 64 KiB, at most 64"));
         assert!(breaches[1].contains("lists gone"));
@@ -124,12 +99,7 @@ mod tests {
         let golden = |name: &str| file(&format!("crates/models/tests/golden/{name}"), 1, "");
         let script = file("scripts/golden/densenet.py", 1, "write('twin.json')");
         let mut breaches = Vec::new();
-        let files = [
-            golden("densenet-mini.json"),
-            golden("twin.json"),
-            golden("x.json"),
-            script,
-        ];
+        let files = [golden("densenet-mini.json"), golden("twin.json"), golden("x.json"), script];
         goldens(&files, &mut breaches);
         assert_eq!(breaches.len(), 1, "{breaches:?}");
         assert!(breaches[0].contains("golden/x.json"));
@@ -139,10 +109,7 @@ mod tests {
     fn a_foreign_source_is_found() {
         let mut breaches = Vec::new();
         let own = "source = \"registry+https://github.com/rust-lang/crates.io-index\"\n";
-        lock(
-            &format!("{own}source = \"git+https://example.org/x#1\"\n"),
-            &mut breaches,
-        );
+        lock(&format!("{own}source = \"git+https://example.org/x#1\"\n"), &mut breaches);
         assert_eq!(breaches.len(), 1);
         assert!(breaches[0].starts_with("Cargo.lock:2:"), "{breaches:?}");
     }

@@ -9,24 +9,12 @@ const WIDTH: usize = 100;
 
 /// Words that must not stand in Rust, in two halves so that they do not stand here, and the fix.
 const FORBIDDEN: &[(&str, &str, &str)] = &[
-    (
-        "#[ign",
-        "ore",
-        "make it fast, or let it skip by an environment variable and say so",
-    ),
-    (
-        "rust,ign",
-        "ore",
-        "let the example run, or `no_run` it with a reason",
-    ),
+    ("#[ign", "ore", "make it fast, or let it skip by an environment variable and say so"),
+    ("rust,ign", "ore", "let the example run, or `no_run` it with a reason"),
     ("to", "do!(", "write it"),
     ("unimpl", "emented!(", "write it, or return an error"),
     ("db", "g!(", "remove it"),
-    (
-        "FIX",
-        "ME",
-        "mend it, or say as a sentence what is so and why",
-    ),
+    ("FIX", "ME", "mend it, or say as a sentence what is so and why"),
 ];
 
 /// Folders that exist on one machine only, in two halves so that they do not stand here.
@@ -42,29 +30,18 @@ pub fn check(file: &File, breaches: &mut Vec<String>) {
         rust(text, &mut breach);
     }
     for (number, line) in text.lines().enumerate() {
-        if let Some(folder) = MACHINE
-            .iter()
-            .map(|(a, b)| format!("{a}{b}"))
-            .find(|f| names(line, f))
+        if let Some(folder) =
+            MACHINE.iter().map(|(a, b)| format!("{a}{b}")).find(|f| names(line, f))
         {
-            breach(
-                number + 1,
-                format!("names {folder} of one machine; use a relative path"),
-            );
+            breach(number + 1, format!("names {folder} of one machine; use a relative path"));
         }
     }
 }
 
 fn rust(text: &str, breach: &mut impl FnMut(usize, String)) {
-    let header: Vec<&str> = text
-        .lines()
-        .take_while(|line| line.starts_with("//!"))
-        .collect();
+    let header: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
     if header.is_empty() {
-        breach(
-            1,
-            "does not begin with //!; say in a sentence what the file is".to_owned(),
-        );
+        breach(1, "does not begin with //!; say in a sentence what the file is".to_owned());
     }
     let lines = text.lines().count();
     if lines > LONGEST && !header.iter().any(|line| line.contains("400 lines")) {
@@ -79,10 +56,7 @@ fn rust(text: &str, breach: &mut impl FnMut(usize, String)) {
     for (number, line) in text.lines().enumerate() {
         let width = line.chars().count();
         if width > WIDTH && !line.contains('"') && !line.contains("http") {
-            breach(
-                number + 1,
-                format!("{width} wide, at most {WIDTH}; break the line"),
-            );
+            breach(number + 1, format!("{width} wide, at most {WIDTH}; break the line"));
         }
         for (a, b, fix) in FORBIDDEN {
             if line.contains(&format!("{a}{b}")) {
@@ -105,11 +79,7 @@ mod tests {
     use super::*;
 
     fn breaches(path: &str, text: &str) -> Vec<String> {
-        let file = File {
-            path: path.into(),
-            size: 0,
-            text: Some(text.into()),
-        };
+        let file = File { path: path.into(), size: 0, text: Some(text.into()) };
         let mut breaches = Vec::new();
         check(&file, &mut breaches);
         breaches
@@ -127,19 +97,12 @@ mod tests {
         assert!(breaches("a.rs", "fn a() {}\n")[0].contains("does not begin with //!"));
         let long = format!("//! A.\n{}", "\n".repeat(400));
         assert!(breaches("a.rs", &long)[0].contains("401 lines, at most 400"));
-        let excused = format!(
-            "//! Over 400 lines because of a table.\n{}",
-            "\n".repeat(400)
-        );
+        let excused = format!("//! Over 400 lines because of a table.\n{}", "\n".repeat(400));
         assert!(breaches("a.rs", &excused).is_empty());
         let wide = format!("//! A.\n// {}\n", "x".repeat(98));
         assert!(breaches("a.rs", &wide)[0].starts_with("a.rs:2: 101 wide"));
         for (a, b, _) in FORBIDDEN {
-            assert_eq!(
-                breaches("a.rs", &format!("//! A.\n{a}{b}\n")).len(),
-                1,
-                "{a}{b}"
-            );
+            assert_eq!(breaches("a.rs", &format!("//! A.\n{a}{b}\n")).len(), 1, "{a}{b}");
         }
     }
 

@@ -89,10 +89,7 @@ fn findings(args: &Args) -> Result<Findings> {
 }
 
 fn cache(folder: &Path) -> Cache {
-    let nearest = folder
-        .ancestors()
-        .find(|folder| folder.exists())
-        .unwrap_or(Path::new("."));
+    let nearest = folder.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
     Cache {
         folder: folder.display().to_string(),
         exists: folder.exists(),
@@ -120,20 +117,13 @@ fn size(folder: &Path) -> u64 {
 /// Steps of DenseNet-121 on noise: forward, loss, backward; the optimiser's part is small.
 fn speed(precision: Precision) -> Result<Speed> {
     let base = quick();
-    let config = ModelConfig {
-        name: "densenet121".into(),
-        precision,
-        ..base.model
-    };
+    let config = ModelConfig { name: "densenet121".into(), precision, ..base.model };
     let model = Model::build(&config, 1, Device::Cpu)?;
     let n = i64::from(base.batch);
     let x = Tensor::rand([n, 64, 64, 3], (Kind::Float, Device::Cpu)).permute([0, 3, 1, 2]);
     let parameters: Vec<&Tensor> = model.weights().parameters().map(|w| &w.tensor).collect();
     let step = || {
-        let loss = model
-            .forward(&x, Mode::Train, &mut Taps::off())
-            .square()
-            .mean(Kind::Float);
+        let loss = model.forward(&x, Mode::Train, &mut Taps::off()).square().mean(Kind::Float);
         Tensor::run_backward(&[loss], &parameters, false, false);
     };
     step();
@@ -143,11 +133,7 @@ fn speed(precision: Precision) -> Result<Speed> {
         steps += 1;
     }
     let images_per_s = f64::from(steps * base.batch) / began.elapsed().as_secs_f64();
-    Ok(Speed {
-        precision,
-        images_per_s,
-        steps,
-    })
+    Ok(Speed { precision, images_per_s, steps })
 }
 
 fn in_lines(findings: &Findings) -> String {
@@ -175,17 +161,11 @@ fn in_lines(findings: &Findings) -> String {
     };
     line("cache", &format!("{} ({state})", cache.folder));
     let free = cache.free_bytes.map_or_else(none, megabytes);
-    line(
-        "",
-        &format!("{} used, {free} free", megabytes(cache.used_bytes)),
-    );
+    line("", &format!("{} used, {free} free", megabytes(cache.used_bytes)));
     for speed in &findings.speed {
         let precision = format!("{:?}", speed.precision).to_lowercase();
         let rate = speed.images_per_s;
-        line(
-            "speed",
-            &format!("DenseNet-121, 64 px, {precision}: {rate:.1} images/s in training"),
-        );
+        line("speed", &format!("DenseNet-121, 64 px, {precision}: {rate:.1} images/s in training"));
     }
     text
 }

@@ -87,28 +87,14 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let dataset = open_dataset(&config)?;
     trained.check_classes(&config.source, &dataset.classes)?;
-    let default = if args.data.is_some() {
-        Which::All
-    } else {
-        Which::Test
-    };
+    let default = if args.data.is_some() { Which::All } else { Which::Test };
     let part = args.part.unwrap_or(default);
     let indices = indices(&dataset, part);
     if indices.is_empty() {
-        let message = format!(
-            "{}: this part holds 0 pictures; name another --part",
-            config.source
-        );
+        let message = format!("{}: this part holds 0 pictures; name another --part", config.source);
         return Err(Refusal::new(DATA, message).into());
     }
-    let scored = evaluate(
-        &trained.model,
-        &dataset,
-        &indices,
-        args.batch,
-        device,
-        &mut |_| None,
-    )?;
+    let scored = evaluate(&trained.model, &dataset, &indices, args.batch, device, &mut |_| None)?;
     let scores = scores(args, &config.source, part, &dataset, &indices, &scored);
     match args.json {
         true => print_json(&scores)?,
@@ -119,10 +105,7 @@ pub fn run(args: &Args) -> Result<u8> {
             "{} pictures could not be used and were left out:",
             dataset.rejected.len()
         ));
-        dataset
-            .rejected
-            .iter()
-            .for_each(|bad| say(format_args!("  {}: {}", bad.name, bad.reason)));
+        dataset.rejected.iter().for_each(|bad| say(format_args!("  {}: {}", bad.name, bad.reason)));
     }
     Ok(0)
 }
@@ -162,11 +145,7 @@ fn scores<'a>(
             .zip(&scored.probabilities)
             .map(|(&index, probabilities)| {
                 let sample = &dataset.samples[index as usize];
-                Prediction {
-                    name: &sample.name,
-                    label: sample.label,
-                    probabilities,
-                }
+                Prediction { name: &sample.name, label: sample.label, probabilities }
             })
             .collect(),
     }

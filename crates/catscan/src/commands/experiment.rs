@@ -79,10 +79,7 @@ impl FromStr for Seeds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Seeds, String> {
-        let number = |text: &str| {
-            text.parse::<u64>()
-                .map_err(|_| format!("{text}: not a number"))
-        };
+        let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text}: not a number"));
         let seeds: Vec<u64> = match text.contains(',') {
             true => text
                 .split(',')
@@ -91,10 +88,7 @@ impl FromStr for Seeds {
                 .collect::<Result<_, _>>()?,
             false => (1..=number(text)?).collect(),
         };
-        let twice = seeds
-            .iter()
-            .enumerate()
-            .any(|(i, seed)| seeds[..i].contains(seed));
+        let twice = seeds.iter().enumerate().any(|(i, seed)| seeds[..i].contains(seed));
         match seeds.is_empty() || twice || seeds.len() > 1000 {
             true => Err("want 1 to 1000 different seeds, such as 3 or 1,4,7".into()),
             false => Ok(Seeds(seeds)),
@@ -134,10 +128,7 @@ pub fn run(args: &Args) -> Result<u8> {
         max_steps: args.max_steps,
         allow_inexact_resume: args.allow_inexact_resume,
     };
-    say(format_args!(
-        "{} cells, {jobs} at once, threads of each: {threads}",
-        cells.len()
-    ));
+    say(format_args!("{} cells, {jobs} at once, threads of each: {threads}", cells.len()));
     let stop = Stop::on_signals().context("handling signals")?;
     let ends = queue::run(&cells, &settings, &stop)?;
     let failures = failures(&cells, &ends);
@@ -159,10 +150,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let request = request(args, &plan, failures);
     conclude(args, &plan.folder, request, &dataset)?;
-    say(format_args!(
-        "experiment took {}",
-        duration(began.elapsed())
-    ));
+    say(format_args!("experiment took {}", duration(began.elapsed())));
     Ok(code)
 }
 
@@ -172,18 +160,9 @@ fn plan(args: &Args) -> Result<Plan> {
         true => experiment.default_arms.to_vec(),
         false => args.arms.iter().map(String::as_str).collect(),
     };
-    let arms = names
-        .iter()
-        .map(|name| experiment.arm(name))
-        .collect::<Result<Vec<_>, _>>()?;
-    if let Some(twice) = names
-        .iter()
-        .enumerate()
-        .find(|(i, name)| names[..*i].contains(name))
-    {
-        return Err(
-            Refusal::usage(format!("--arms: {} is named twice, want once", twice.1)).into(),
-        );
+    let arms = names.iter().map(|name| experiment.arm(name)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
+        return Err(Refusal::usage(format!("--arms: {} is named twice, want once", twice.1)).into());
     }
     let planned = (experiment.plan)(args.profile);
     let base = match &args.recipe {
@@ -202,20 +181,13 @@ fn plan(args: &Args) -> Result<Plan> {
     if args.max_steps == Some(0) {
         return Err(Refusal::usage("--max-steps: 0, want at least 1").into());
     }
-    Ok(Plan {
-        experiment,
-        arms,
-        seeds,
-        base,
-        folder: args.runs.join(experiment.name),
-    })
+    Ok(Plan { experiment, arms, seeds, base, folder: args.runs.join(experiment.name) })
 }
 
 fn dry_run(args: &Args, plan: &Plan) -> Result<u8> {
     let mut recipes = Vec::new();
-    let mut table = Table::new(&[
-        "arm", "#seed", "model", "data", "#px", "#epochs", "#batch", "folder",
-    ]);
+    let mut table =
+        Table::new(&["arm", "#seed", "model", "data", "#px", "#epochs", "#batch", "folder"]);
     for arm in &plan.arms {
         for &seed in &plan.seeds {
             let recipe = cell_recipe(&plan.base, arm, seed, 2)?;
@@ -227,11 +199,7 @@ fn dry_run(args: &Args, plan: &Plan) -> Result<u8> {
                 recipe.data.size_px.to_string(),
                 recipe.epochs.to_string(),
                 recipe.batch.to_string(),
-                plan.folder
-                    .join(arm.name)
-                    .join(format!("seed-{seed}"))
-                    .display()
-                    .to_string(),
+                plan.folder.join(arm.name).join(format!("seed-{seed}")).display().to_string(),
             ]);
             recipes.push(serde_json::json!({ "arm": arm.name, "seed": seed, "recipe": recipe }));
         }
@@ -261,11 +229,7 @@ fn in_words(dataset: &Dataset, source: &str) -> String {
         0 => String::new(),
         n => format!(", {n} left out"),
     };
-    let kind = if dataset.drawings {
-        "drawings"
-    } else {
-        "pictures"
-    };
+    let kind = if dataset.drawings { "drawings" } else { "pictures" };
     format!(
         "{source}: {} {kind} of {} ({train} to train, {val} to validate, {test} to test{rejected})",
         dataset.samples.len(),
@@ -284,13 +248,7 @@ fn cells(args: &Args, plan: &Plan, dataset: &Dataset) -> Result<Vec<Cell>> {
     for &seed in &plan.seeds {
         for arm in &plan.arms {
             let recipe = cell_recipe(&plan.base, arm, seed, dataset.classes.len())?;
-            let cell = Cell::plan(
-                &plan.folder,
-                arm.name,
-                recipe,
-                &dataset.digest,
-                args.max_steps,
-            )?;
+            let cell = Cell::plan(&plan.folder, arm.name, recipe, &dataset.digest, args.max_steps)?;
             cells.push(cell);
         }
     }

@@ -63,19 +63,12 @@ pub fn run(args: &Args) -> Result<u8> {
     let device = args.device.resolve()?;
     let trained = Trained::open(&args.weights, device)?;
     let taps = taps(args.at.as_deref(), &trained)?;
-    let class = args
-        .class
-        .as_deref()
-        .map(|name| class(name, &trained.classes))
-        .transpose()?;
+    let class = args.class.as_deref().map(|name| class(name, &trained.classes)).transpose()?;
     // All pictures are read before anything is drawn, so that a slip leaves nothing half made.
     let mut pictures = Vec::new();
     for path in &args.pictures {
         let rgb = open(path)?.map_err(|bad| {
-            Refusal::new(
-                DATA,
-                format!("{}: {}; give another picture", path.display(), bad.reason),
-            )
+            Refusal::new(DATA, format!("{}: {}; give another picture", path.display(), bad.reason))
         })?;
         pictures.push((path, rgb));
     }
@@ -85,14 +78,7 @@ pub fn run(args: &Args) -> Result<u8> {
         let shares = probabilities(&trained.model, &x).remove(0);
         let class = class.unwrap_or(predicted(&shares) as usize);
         let cams = grad_cam(&trained.model, &x, &[class as i64], &taps)?;
-        let seen = Seen {
-            path,
-            rgb,
-            x: &x,
-            class,
-            probability: shares[class],
-            cams: &cams,
-        };
+        let seen = Seen { path, rgb, x: &x, class, probability: shares[class], cams: &cams };
         drawn.push(draw(args, &trained, &taps, &seen, number)?);
     }
     match args.json {
@@ -127,10 +113,7 @@ fn taps(at: Option<&str>, trained: &Trained) -> Result<Vec<String>> {
 fn class(name: &str, classes: &[String]) -> Result<usize> {
     let known: Vec<&str> = classes.iter().map(String::as_str).collect();
     names::find("class", name, &known)?;
-    Ok(known
-        .iter()
-        .position(|class| *class == name)
-        .expect("just found"))
+    Ok(known.iter().position(|class| *class == name).expect("just found"))
 }
 
 fn draw(
@@ -147,29 +130,17 @@ fn draw(
     let class = &trained.classes[seen.class];
     let maps = seen.cams.of_picture(0);
     let empty = |tap: &usize| !maps[*tap].has_positive();
-    let empty_taps = (0..taps.len())
-        .filter(empty)
-        .map(|tap| taps[tap].clone())
-        .collect();
+    let empty_taps = (0..taps.len()).filter(empty).map(|tap| taps[tap].clone()).collect();
     let features = grid(&trained.model, seen.x, &input, &GridLayout::study())?;
     let row = StripRow {
-        label: vec![
-            format!("P({class}) {:.2}", seen.probability),
-            stem.to_string(),
-        ],
+        label: vec![format!("P({class}) {:.2}", seen.probability), stem.to_string()],
         picture: input,
         maps,
     };
-    let arm = StripArm {
-        name: format!("Grad-CAM for {class}"),
-        rows: vec![row],
-    };
+    let arm = StripArm { name: format!("Grad-CAM for {class}"), rows: vec![row] };
     let heat = strip(&[arm], taps, ScaleRule::EachMap)?;
     // Numbered, because two folders may each hold a cat.jpg.
-    let name = |kind: &str| {
-        args.out
-            .join(format!("{:03}-{stem}.{kind}.png", number + 1))
-    };
+    let name = |kind: &str| args.out.join(format!("{:03}-{stem}.{kind}.png", number + 1));
     let (cam_path, maps_path) = (name("grad-cam"), name("feature-maps"));
     write_file(&cam_path, Packed::png(&heat)?.bytes())?;
     write_file(&maps_path, Packed::png(&features.image)?.bytes())?;
@@ -186,13 +157,8 @@ fn draw(
 
 /// Where the drawings lie, and the taps at which there is nothing to see.
 fn in_a_table(drawn: &[Drawn]) -> String {
-    let mut table = Table::new(&[
-        "picture",
-        "class",
-        "#probability",
-        "activation maps",
-        "feature maps",
-    ]);
+    let mut table =
+        Table::new(&["picture", "class", "#probability", "activation maps", "feature maps"]);
     for drawn in drawn {
         table.row([
             drawn.picture.clone(),

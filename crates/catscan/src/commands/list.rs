@@ -38,10 +38,8 @@ pub fn run(args: &Args) -> Result<u8> {
     let all = What::value_variants();
     let wanted = args.what.as_ref().map_or(all, std::slice::from_ref);
     if args.json {
-        let tables: Map<String, Value> = wanted
-            .iter()
-            .map(|what| (what.name(), what.json()))
-            .collect();
+        let tables: Map<String, Value> =
+            wanted.iter().map(|what| (what.name(), what.json())).collect();
         print_json(&tables)?;
         return Ok(0);
     }
@@ -66,42 +64,23 @@ impl What {
         let paper = vec!["name", "about", "paper"];
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         match self {
-            What::Models => (
-                paper,
-                MODELS
-                    .iter()
-                    .map(|row| texts(&[row.name, row.about, row.paper]))
-                    .collect(),
-            ),
-            What::Pools => (
-                paper,
-                POOLS
-                    .iter()
-                    .map(|row| texts(&[row.name, row.about, row.paper]))
-                    .collect(),
-            ),
-            What::Cams => (
-                paper,
-                CAMS.iter()
-                    .map(|row| texts(&[row.name, row.about, row.paper]))
-                    .collect(),
-            ),
+            What::Models => {
+                (paper, MODELS.iter().map(|row| texts(&[row.name, row.about, row.paper])).collect())
+            }
+            What::Pools => {
+                (paper, POOLS.iter().map(|row| texts(&[row.name, row.about, row.paper])).collect())
+            }
+            What::Cams => {
+                (paper, CAMS.iter().map(|row| texts(&[row.name, row.about, row.paper])).collect())
+            }
             What::Sources => {
                 let row = |row: &catscan_data::SourceRow| texts(&[row.name, row.usage, row.about]);
-                (
-                    vec!["name", "usage", "about"],
-                    SOURCES.iter().map(row).collect(),
-                )
+                (vec!["name", "usage", "about"], SOURCES.iter().map(row).collect())
             }
             What::Experiments => {
                 let row = |row: &Experiment| {
                     let arms: Vec<&str> = row.arms.iter().map(|arm| arm.name).collect();
-                    texts(&[
-                        row.name,
-                        row.question,
-                        &row.default_arms.join(", "),
-                        &arms.join(", "),
-                    ])
+                    texts(&[row.name, row.question, &row.default_arms.join(", "), &arms.join(", ")])
                 };
                 let head = vec!["name", "question", "arms", "all arms"];
                 (head, EXPERIMENTS.iter().map(row).collect())

@@ -44,11 +44,8 @@ struct Said<'a> {
 pub fn run(args: &Args) -> Result<u8> {
     let device = args.device.resolve()?;
     let trained = Trained::open(&args.weights, device)?;
-    let said: Vec<Said> = args
-        .pictures
-        .iter()
-        .map(|path| ask(path, &trained, device))
-        .collect::<Result<_>>()?;
+    let said: Vec<Said> =
+        args.pictures.iter().map(|path| ask(path, &trained, device)).collect::<Result<_>>()?;
     match args.json {
         true => print_json(&said)?,
         false => print(in_a_table(&said, &trained.classes))?,
@@ -69,24 +66,14 @@ fn ask<'a>(path: &Path, trained: &'a Trained, device: Device) -> Result<Said<'a>
         Ok(rgb) => rgb,
         Err(bad) => {
             let problem = Some(bad.reason);
-            return Ok(Said {
-                picture,
-                class: None,
-                probabilities: Vec::new(),
-                problem,
-            });
+            return Ok(Said { picture, class: None, probabilities: Vec::new(), problem });
         }
     };
     let x = tensor(&rgb, trained).to_device(device);
     trained.model.check_input(&x.size(), Mode::Eval)?;
     let probabilities = probabilities(&trained.model, &x).remove(0);
     let class = Some(&*trained.classes[predicted(&probabilities) as usize]);
-    Ok(Said {
-        picture,
-        class,
-        probabilities,
-        problem: None,
-    })
+    Ok(Said { picture, class, probabilities, problem: None })
 }
 
 /// Opens a picture strictly.
@@ -132,10 +119,7 @@ fn in_a_table(said: &[Said], classes: &[String]) -> Table {
     let mut table = Table::new(&head);
     for said in said {
         let class = said.class.map(str::to_owned);
-        let problem = said
-            .problem
-            .as_ref()
-            .map(|problem| format!("cannot be used: {problem}"));
+        let problem = said.problem.as_ref().map(|problem| format!("cannot be used: {problem}"));
         let mut row = vec![said.picture.clone(), class.or(problem).unwrap_or_default()];
         row.extend(said.probabilities.iter().map(|share| format!("{share:.4}")));
         row.resize(head.len(), String::new());

@@ -31,10 +31,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let request = match fs::read_to_string(folder.join("study.json")) {
         Ok(text) => stored_request(&text).with_context(|| {
-            format!(
-                "{}: cannot be understood",
-                folder.join("study.json").display()
-            )
+            format!("{}: cannot be understood", folder.join("study.json").display())
         })?,
         Err(_) => guessed_request(folder)?,
     };
@@ -64,19 +61,13 @@ fn stored_request(text: &str) -> Result<Request> {
 
 /// For an experiment that was cut before its study was written: the runs that are there.
 fn guessed_request(folder: &Path) -> Result<Request> {
-    let name = folder
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
-    let row = EXPERIMENTS
-        .iter()
-        .find(|row| Some(row.name) == name.as_deref());
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned());
+    let row = EXPERIMENTS.iter().find(|row| Some(row.name) == name.as_deref());
     let (mut arms, mut seeds, mut command) = (Vec::new(), Vec::new(), Vec::new());
     for arm in folders(folder)? {
         for run in folders(&folder.join(&arm))? {
             let path = folder.join(&arm).join(&run);
-            let Some(seed) = run
-                .strip_prefix("seed-")
-                .and_then(|seed| seed.parse::<u64>().ok())
+            let Some(seed) = run.strip_prefix("seed-").and_then(|seed| seed.parse::<u64>().ok())
             else {
                 continue;
             };
@@ -100,9 +91,7 @@ fn guessed_request(folder: &Path) -> Result<Request> {
     seeds.dedup();
     Ok(Request {
         experiment: name.unwrap_or_else(|| "experiment".into()),
-        question: row
-            .map_or("Which arm is better?", |row| row.question)
-            .into(),
+        question: row.map_or("Which arm is better?", |row| row.question).into(),
         metric: row.map_or("test accuracy", |row| row.metric).into(),
         profile: None,
         arms,

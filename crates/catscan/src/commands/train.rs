@@ -101,10 +101,7 @@ pub fn run(args: &Args) -> Result<u8> {
         train(&job, &mut Reporter { stop })?
     } else {
         let board = Board::new(1);
-        let mut shown = Shown {
-            line: board.line(&arm),
-            stop,
-        };
+        let mut shown = Shown { line: board.line(&arm), stop };
         let outcome = train(&job, &mut shown)?;
         shown.line.end(&ending(outcome, &args.out));
         outcome
@@ -145,10 +142,7 @@ fn recipe(args: &Args) -> Result<Recipe> {
     let arm = experiment.arm(arm)?;
     let base = (experiment.plan)(args.profile.unwrap_or(Profile::Quick)).recipe;
     let recipe = (arm.change)(args.overrides.apply(base));
-    let recipe = Recipe {
-        seed: args.seed.unwrap_or(recipe.seed),
-        ..recipe
-    };
+    let recipe = Recipe { seed: args.seed.unwrap_or(recipe.seed), ..recipe };
     recipe.validate()?;
     Ok(recipe)
 }
@@ -178,9 +172,7 @@ impl Watch for Reporter {
         line.push('\n');
         // A reader that is gone must not end a training between two checkpoints.
         let mut stdout = io::stdout().lock();
-        let _ = stdout
-            .write_all(line.as_bytes())
-            .and_then(|()| stdout.flush());
+        let _ = stdout.write_all(line.as_bytes()).and_then(|()| stdout.flush());
     }
 
     fn should_stop(&mut self) -> Option<Signal> {

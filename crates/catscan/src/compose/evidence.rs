@@ -32,10 +32,7 @@ pub fn evidence(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option
     let test = &dataset.split.test;
     let every = test.len().div_ceil(PICTURES).max(1);
     let indices: Vec<u32> = test.iter().copied().step_by(every).collect();
-    let masks: Vec<&[u8]> = indices
-        .iter()
-        .filter_map(|i| dataset.evidence(*i))
-        .collect();
+    let masks: Vec<&[u8]> = indices.iter().filter_map(|i| dataset.evidence(*i)).collect();
     if indices.is_empty() || masks.len() < indices.len() {
         return Ok(None);
     }
@@ -72,11 +69,7 @@ pub fn evidence(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option
         indices.len(),
         covered * 100.0
     );
-    Ok(Some(section(
-        "evidence",
-        "Do they look at what matters?",
-        vec![table(rows, &caption)],
-    )))
+    Ok(Some(section("evidence", "Do they look at what matters?", vec![table(rows, &caption)])))
 }
 
 /// The sums of one arm, over its runs and the pictures, a tap at a time.

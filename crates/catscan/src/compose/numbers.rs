@@ -18,10 +18,7 @@ pub fn result(study: &Study) -> Result<Section> {
             .filter(|cell| cell.arm == arm.arm)
             .map(|cell| cell.accuracy * 100.0)
             .collect(),
-        interval: arm
-            .accuracy
-            .interval
-            .map(|range| (range.low * 100.0, range.high * 100.0)),
+        interval: arm.accuracy.interval.map(|range| (range.low * 100.0, range.high * 100.0)),
     };
     let scores: Vec<ArmScores> = study.arms.iter().map(percent).collect();
     let svg = chart::seed_points("Test accuracy by seed", "test accuracy (%)", &scores)?;
@@ -49,10 +46,7 @@ pub fn result(study: &Study) -> Result<Section> {
                  only the second arm got right (in brackets, first : second)."
                     .into(),
             ),
-            table(
-                print::comparisons(study),
-                "Differences in points, with 95 % intervals.",
-            ),
+            table(print::comparisons(study), "Differences in points, with 95 % intervals."),
             table(print::cells(study), "Every run."),
         ],
     ))
@@ -66,21 +60,15 @@ pub fn curves(study: &Study, runs: &[Run]) -> Result<Section> {
         .iter()
         .map(|arm| ArmCurves {
             name: arm.arm.clone(),
-            seeds: runs
-                .iter()
-                .filter(|run| run.arm == arm.arm)
-                .map(series)
-                .collect(),
+            seeds: runs.iter().filter(|run| run.arm == arm.arm).map(series).collect(),
         })
         .collect();
     let panels = chart::curves(&arms)?;
     let caption = "Training and validation, mean over seeds; the band spans the lowest and the \
                    highest seed. Training values are those met while learning: augmented pictures, \
                    weights that still changed. Look for the gap between training and validation.";
-    let chart = Block::Chart {
-        caption: caption.into(),
-        panels: vec![panels.loss, panels.accuracy],
-    };
+    let chart =
+        Block::Chart { caption: caption.into(), panels: vec![panels.loss, panels.accuracy] };
     Ok(section("curves", "Training curves", vec![chart]))
 }
 
@@ -103,25 +91,18 @@ pub fn confusion(study: &Study, runs: &[Run]) -> Result<Section> {
         for run in runs.iter().filter(|run| run.arm == arm.arm) {
             let pictures = &run.test.pictures;
             let labels: Vec<u32> = pictures.iter().map(|picture| picture.label).collect();
-            let said: Vec<Vec<f32>> = pictures
-                .iter()
-                .map(|picture| picture.probabilities.clone())
-                .collect();
+            let said: Vec<Vec<f32>> =
+                pictures.iter().map(|picture| picture.probabilities.clone()).collect();
             let counts = metrics::confusion(&said, &labels, classes.len());
             for (sums, counts) in sum.iter_mut().zip(counts) {
-                sums.iter_mut()
-                    .zip(counts)
-                    .for_each(|(sum, count)| *sum += count);
+                sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
             }
         }
         panels.push(chart::confusion(&arm.arm, classes, &sum)?);
     }
     let caption = "Test pictures by true class (rows) and predicted class (columns), all seeds of \
                    an arm added up. Look whether an arm errs on one side.";
-    let chart = Block::Chart {
-        caption: caption.into(),
-        panels,
-    };
+    let chart = Block::Chart { caption: caption.into(), panels };
     Ok(section("confusion", "Confusion", vec![chart]))
 }
 
@@ -135,45 +116,26 @@ pub fn predictions(study: &Study, shown: &[Shown]) -> Result<Section> {
         };
         let pictures: Vec<Prediction> = run.test.pictures.iter().map(prediction).collect();
         let title = format!("{} seed {}", run.arm, run.seed);
-        panels.push(chart::prediction_scatter(
-            &title,
-            &study.split.classes,
-            &pictures,
-        )?);
+        panels.push(chart::prediction_scatter(&title, &study.split.classes, &pictures)?);
     }
     let caption = "Every test picture by its true class and the probability it was given. Points \
                    far on the wrong side are errors the network is sure of.";
-    let chart = Block::Chart {
-        caption: caption.into(),
-        panels,
-    };
+    let chart = Block::Chart { caption: caption.into(), panels };
     Ok(section("predictions", "Predictions", vec![chart]))
 }
 
 /// How many pictures of each class each part holds.
 pub fn split(study: &Study) -> Result<Section> {
     let counts = &study.split.counts;
-    let part = |name: &str, counts: &[u64]| PartCounts {
-        part: name.into(),
-        counts: counts.to_vec(),
-    };
-    let parts = [
-        part("train", &counts.train),
-        part("validation", &counts.val),
-        part("test", &counts.test),
-    ];
+    let part =
+        |name: &str, counts: &[u64]| PartCounts { part: name.into(), counts: counts.to_vec() };
+    let parts =
+        [part("train", &counts.train), part("validation", &counts.val), part("test", &counts.test)];
     let svg = chart::split_bars("Pictures by part and class", &study.split.classes, &parts)?;
     let caption = format!(
         "The split of {}: drawn once by its own seed, the same for every arm and seed. Its digest \
          is {}.",
         study.source, study.split.data_digest
     );
-    Ok(section(
-        "split",
-        "Data",
-        vec![Block::Chart {
-            caption,
-            panels: vec![svg],
-        }],
-    ))
+    Ok(section("split", "Data", vec![Block::Chart { caption, panels: vec![svg] }]))
 }

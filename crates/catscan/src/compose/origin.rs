@@ -14,12 +14,13 @@ pub fn origin(study: &Study, shown: &[Shown]) -> Result<Section> {
     let mut blocks = rejected(&study.split.rejected);
     blocks.push(Block::Code {
         title: "Command, in a checkout of this commit".into(),
-        text: format!("cargo xtask {}", command(study.request.command.get(1..).unwrap_or_default())),
+        text: format!(
+            "cargo xtask {}",
+            command(study.request.command.get(1..).unwrap_or_default())
+        ),
     });
-    blocks.push(table(
-        varied(shown),
-        "What the arms vary; everything else is equal in all of them.",
-    ));
+    blocks
+        .push(table(varied(shown), "What the arms vary; everything else is equal in all of them."));
     blocks.push(table(environment(study), "Where the first run was made."));
     for Shown { run, .. } in shown {
         let text = run.record.recipe.to_json_pretty();
@@ -38,24 +39,16 @@ fn rejected(rejected: &[Rejected]) -> Vec<Block> {
     }
     let count = rejected.len();
     let mut rows = Table::new(&["picture", "reason"]);
-    rejected
-        .iter()
-        .for_each(|bad| rows.row([&bad.name, &bad.reason]));
+    rejected.iter().for_each(|bad| rows.row([&bad.name, &bad.reason]));
     let caption = format!("The {count} pictures that could not be used, in none of the parts.");
     let summary = format!("{count} pictures left out");
-    vec![Block::Details {
-        summary,
-        blocks: vec![table(rows, &caption)],
-    }]
+    vec![Block::Details { summary, blocks: vec![table(rows, &caption)] }]
 }
 
 /// The command as a shell takes it: words with special characters in quotes.
 fn command(words: &[String]) -> String {
     let plain = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_alphanumeric() || "-_./:,=+@%".contains(c))
+        !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./:,=+@%".contains(c))
     };
     let quote = |word: &String| match plain(word) {
         true => word.clone(),
@@ -66,9 +59,7 @@ fn command(words: &[String]) -> String {
 
 fn varied(shown: &[Shown]) -> Table {
     let arms: Vec<&str> = shown.iter().map(|shown| &*shown.run.arm).collect();
-    let head: Vec<&str> = std::iter::once("field")
-        .chain(arms.iter().copied())
-        .collect();
+    let head: Vec<&str> = std::iter::once("field").chain(arms.iter().copied()).collect();
     let mut rows = Table::new(&head);
     let recipe = |shown: &Shown| shown.run.record.recipe.clone();
     let first = recipe(&shown[0]);
@@ -84,9 +75,7 @@ fn varied(shown: &[Shown]) -> Table {
         let value = |shown: &Shown| {
             let value = serde_json::to_value(recipe(shown)).expect("a recipe is plain data");
             let pointer = format!("/{}", field.replace('.', "/"));
-            value
-                .pointer(&pointer)
-                .map_or("–".into(), ToString::to_string)
+            value.pointer(&pointer).map_or("–".into(), ToString::to_string)
         };
         rows.row(std::iter::once(field.clone()).chain(shown.iter().map(value)));
     }
@@ -97,15 +86,9 @@ fn environment(study: &Study) -> Table {
     let e = &study.environment;
     let mut rows = Table::new(&["what", "value"]);
     for (what, value) in [
-        (
-            "catscan",
-            format!("{} (commit {})", e.catscan_version, e.git_commit),
-        ),
+        ("catscan", format!("{} (commit {})", e.catscan_version, e.git_commit)),
         ("libtorch", e.libtorch_version.clone()),
-        (
-            "processor",
-            format!("{} ({})", e.cpu_name, e.cpu_features.join(", ")),
-        ),
+        ("processor", format!("{} ({})", e.cpu_name, e.cpu_features.join(", "))),
         ("system", e.os.clone()),
         ("device", e.device.clone()),
         ("threads of a run", e.threads.to_string()),
@@ -123,28 +106,15 @@ mod tests {
     #[test]
     fn a_command_can_be_pasted_into_a_shell() {
         let words = ["catscan", "train", "--data", "folder:my cats", "it's"].map(String::from);
-        assert_eq!(
-            command(&words),
-            r"catscan train --data 'folder:my cats' 'it'\''s'"
-        );
+        assert_eq!(command(&words), r"catscan train --data 'folder:my cats' 'it'\''s'");
     }
 
     #[test]
     fn pictures_left_out_are_all_listed() {
-        let bad = |i: u32| Rejected {
-            name: format!("{i}.jpg"),
-            reason: "cut short".into(),
-        };
+        let bad = |i: u32| Rejected { name: format!("{i}.jpg"), reason: "cut short".into() };
         let blocks = rejected(&[bad(1), bad(2)]);
-        let Block::Details { summary, blocks } = &blocks[0] else {
-            panic!("{blocks:?}")
-        };
-        let Block::Table(table) = &blocks[0] else {
-            panic!("{blocks:?}")
-        };
-        assert_eq!(
-            (summary.as_str(), table.rows.len()),
-            ("2 pictures left out", 2)
-        );
+        let Block::Details { summary, blocks } = &blocks[0] else { panic!("{blocks:?}") };
+        let Block::Table(table) = &blocks[0] else { panic!("{blocks:?}") };
+        assert_eq!((summary.as_str(), table.rows.len()), ("2 pictures left out", 2));
     }
 }

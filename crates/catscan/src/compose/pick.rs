@@ -31,9 +31,8 @@ pub fn right_and_wrong(shown: &[Shown], dataset: &Dataset) -> Vec<Picked> {
     let mut picked = Vec::new();
     for want_right in [true, false] {
         for label in 0..CLASSES.min(dataset.classes.len() as u32) {
-            let of_class: Vec<usize> = (0..pictures.len())
-                .filter(|&i| pictures[i].label == label)
-                .collect();
+            let of_class: Vec<usize> =
+                (0..pictures.len()).filter(|&i| pictures[i].label == label).collect();
             let place = choose(&of_class, want_right, |place| verdicts(shown, place));
             picked.extend(place.and_then(|place| locate(place, shown, dataset)));
         }
@@ -57,16 +56,8 @@ fn choose(
     want_right: bool,
     verdicts: impl Fn(usize) -> Vec<(bool, f32)>,
 ) -> Option<usize> {
-    let all = |place: &usize| {
-        verdicts(*place)
-            .iter()
-            .all(|(right, _)| *right == want_right)
-    };
-    let some = |place: &usize| {
-        verdicts(*place)
-            .iter()
-            .any(|(right, _)| *right == want_right)
-    };
+    let all = |place: &usize| verdicts(*place).iter().all(|(right, _)| *right == want_right);
+    let some = |place: &usize| verdicts(*place).iter().any(|(right, _)| *right == want_right);
     let mut fitting: Vec<usize> = places.iter().copied().filter(all).collect();
     if fitting.is_empty() {
         fitting = places.iter().copied().filter(some).collect();
@@ -80,12 +71,7 @@ fn choose(
 fn locate(place: usize, shown: &[Shown], dataset: &Dataset) -> Option<Picked> {
     let picture = &shown[0].run.test.pictures[place];
     let index = *by_name(dataset).get(&*picture.name)?;
-    Some(Picked {
-        place,
-        index,
-        label: picture.label,
-        name: picture.name.clone(),
-    })
+    Some(Picked { place, index, label: picture.label, name: picture.name.clone() })
 }
 
 /// Test samples by name.
@@ -100,20 +86,8 @@ mod tests {
 
     /// Two arms' verdicts on five pictures: three right in both, one in one, none wrong in both.
     fn verdicts(place: usize) -> Vec<(bool, f32)> {
-        let first = [
-            (true, 0.9),
-            (true, 0.6),
-            (true, 0.7),
-            (false, 0.4),
-            (true, 0.8),
-        ];
-        let second = [
-            (true, 0.9),
-            (true, 0.6),
-            (true, 0.8),
-            (true, 0.6),
-            (false, 0.1),
-        ];
+        let first = [(true, 0.9), (true, 0.6), (true, 0.7), (false, 0.4), (true, 0.8)];
+        let second = [(true, 0.9), (true, 0.6), (true, 0.8), (true, 0.6), (false, 0.1)];
         vec![first[place], second[place]]
     }
 

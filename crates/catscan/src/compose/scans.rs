@@ -23,43 +23,23 @@ const SCALE: ScaleRule = ScaleRule::EachMap;
 pub fn feature_maps(shown: &[Shown], dataset: &Dataset) -> Result<Section> {
     let picked = right_and_wrong(shown, dataset);
     // The study showed a dog; the last class's right picture is one.
-    let picture = picked
-        .iter()
-        .take(2)
-        .next_back()
-        .context("the test part holds no pictures")?;
+    let picture = picked.iter().take(2).next_back().context("the test part holds no pictures")?;
     let x = dataset.batch(&[picture.index], Device::Cpu);
     let mut blocks = vec![Block::Paragraph(format!(
         "The same test picture ({}) through each arm's first seed.",
         picture.name
     ))];
     for Shown { run, trained } in shown {
-        let maps = grid(
-            &trained.model,
-            &x,
-            &input(dataset, picture.index),
-            &GridLayout::study(),
-        )?;
+        let maps = grid(&trained.model, &x, &input(dataset, picture.index), &GridLayout::study())?;
         let picture = Packed::png(&maps.image)?;
-        write_file(
-            &run.record.folder.join("scans/feature-maps.png"),
-            picture.bytes(),
-        )?;
+        write_file(&run.record.folder.join("scans/feature-maps.png"), picture.bytes())?;
         blocks.push(Block::Picture {
             caption: format!("{} seed {}. {}", run.arm, run.seed, maps.caption),
-            alt: format!(
-                "Grid of {} feature maps of arm {}",
-                maps.tiles.len(),
-                run.arm
-            ),
+            alt: format!("Grid of {} feature maps of arm {}", maps.tiles.len(), run.arm),
             picture,
         });
     }
-    Ok(section(
-        "feature-maps",
-        "Feature maps of all convolutions",
-        blocks,
-    ))
+    Ok(section("feature-maps", "Feature maps of all convolutions", blocks))
 }
 
 /// Grad-CAM at the last block, and at every block, for right and wrong pictures.
@@ -111,9 +91,7 @@ pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Res
 fn maps(shown: &Shown, picked: &[Picked], taps: &[String], dataset: &Dataset) -> Result<Cams> {
     let indices: Vec<u32> = picked.iter().map(|picked| picked.index).collect();
     let said = |picked: &Picked| {
-        i64::from(predicted(
-            &shown.run.test.pictures[picked.place].probabilities,
-        ))
+        i64::from(predicted(&shown.run.test.pictures[picked.place].probabilities))
     };
     let classes: Vec<i64> = picked.iter().map(said).collect();
     let x = dataset.batch(&indices, Device::Cpu);
@@ -131,11 +109,7 @@ fn arm(
     let row = |(n, picked): (usize, &Picked)| {
         let shares = &shown.run.test.pictures[picked.place].probabilities;
         let said = predicted(shares);
-        let verdict = if said == picked.label {
-            "right"
-        } else {
-            "wrong"
-        };
+        let verdict = if said == picked.label { "right" } else { "wrong" };
         StripRow {
             label: vec![
                 format!("{verdict} {}", classes[picked.label as usize]),
@@ -173,10 +147,7 @@ fn last_block(
             (true, 0) => vec![map.clone(), map.for_other_class()],
             (true, _) => vec![map.for_other_class(), map],
         };
-        StripRow {
-            maps,
-            ..row.clone()
-        }
+        StripRow { maps, ..row.clone() }
     };
     let arms = shown.iter().zip(arms).map(|(shown, arm)| StripArm {
         name: arm.name.clone(),

@@ -99,11 +99,7 @@ impl Cell {
             let wanted = max_steps.map_or(test.steps_total, |steps| steps.min(test.steps_total));
             test.data_digest == data_digest && test.steps >= wanted
         });
-        cell.state = if finished {
-            State::Finished
-        } else {
-            State::Cut
-        };
+        cell.state = if finished { State::Finished } else { State::Cut };
         cell.threads_before = Some(run.environment.threads as usize);
         Ok(cell)
     }
@@ -116,20 +112,9 @@ impl Cell {
 
 /// Names the first field in which the folder's recipe and ours differ.
 fn other_recipe(cell: &Cell, run: &RunRecord) -> TrainError {
-    let Difference {
-        field,
-        first,
-        second,
-    } = differences(&run.recipe, &cell.recipe)
-        .into_iter()
-        .next()
-        .unwrap_or_default();
-    TrainError::OtherRun {
-        folder: cell.folder.clone(),
-        field,
-        there: first,
-        here: second,
-    }
+    let Difference { field, first, second } =
+        differences(&run.recipe, &cell.recipe).into_iter().next().unwrap_or_default();
+    TrainError::OtherRun { folder: cell.folder.clone(), field, there: first, here: second }
 }
 
 #[cfg(test)]

@@ -15,15 +15,9 @@ use crate::refusal::Refusal;
 /// (exit code 2).
 pub fn remove_runs(folders: &[PathBuf]) -> Result<()> {
     // Every lock is ours before the first file goes.
-    let locks: Vec<Option<Lock>> = folders
-        .iter()
-        .map(|folder| take(folder))
-        .collect::<Result<_>>()?;
-    for (folder, _) in folders
-        .iter()
-        .zip(&locks)
-        .filter(|(_, lock)| lock.is_some())
-    {
+    let locks: Vec<Option<Lock>> =
+        folders.iter().map(|folder| take(folder)).collect::<Result<_>>()?;
+    for (folder, _) in folders.iter().zip(&locks).filter(|(_, lock)| lock.is_some()) {
         fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
     }
     Ok(())
@@ -52,10 +46,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("thesis.txt"), "years of work").unwrap();
         let error = remove_runs(&[folder.path().to_owned()]).unwrap_err();
-        assert!(
-            error.to_string().contains("holds no recipe.json"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("holds no recipe.json"), "{error}");
         assert!(folder.path().join("thesis.txt").exists());
     }
 
@@ -70,12 +61,7 @@ mod tests {
         let held = Lock::take(&folders[1]).unwrap();
         let error = remove_runs(&folders).unwrap_err();
         assert_eq!(crate::refusal::exit_code(&error), crate::refusal::USAGE);
-        assert!(
-            folders
-                .iter()
-                .take(2)
-                .all(|folder| folder.join("recipe.json").exists())
-        );
+        assert!(folders.iter().take(2).all(|folder| folder.join("recipe.json").exists()));
         drop(held);
         remove_runs(&folders).unwrap();
         assert!(folders.iter().all(|folder| !folder.exists()));

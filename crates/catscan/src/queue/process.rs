@@ -42,9 +42,7 @@ impl Process {
         settings: &Settings,
         sender: Sender<(usize, Message)>,
     ) -> Result<Process> {
-        let mut child = command(cell, settings)?
-            .spawn()
-            .context("starting a cell")?;
+        let mut child = command(cell, settings)?.spawn().context("starting a cell")?;
         let mut input = child.stdin.take().expect("piped above");
         // A cell that died before reading says why on its standard error.
         let _ = input.write_all(protocol::recipe_line(&cell.recipe).as_bytes());
@@ -56,12 +54,7 @@ impl Process {
         };
         let stdout = child.stdout.take().expect("piped above");
         thread::spawn(move || read_events(stdout, index, &sender));
-        Ok(Process {
-            child,
-            input,
-            tail,
-            stderr_reader,
-        })
+        Ok(Process { child, input, tail, stderr_reader })
     }
 
     /// Asks for a checkpoint and an end. A cell that has already ended does not mind.
@@ -75,26 +68,14 @@ impl Process {
     /// Where the system does not tell the exit status.
     pub fn finish(mut self) -> Result<CellEnd> {
         let status = self.child.wait().context("waiting for a cell")?;
-        self.stderr_reader
-            .join()
-            .expect("reading lines does not panic");
-        let stderr = self
-            .tail
-            .lock()
-            .expect("reading lines does not panic")
-            .join("\n");
+        self.stderr_reader.join().expect("reading lines does not panic");
+        let stderr = self.tail.lock().expect("reading lines does not panic").join("\n");
         Ok(match status.code() {
             Some(0) => CellEnd::Done,
             Some(130) => CellEnd::Stopped(Signal::Interrupt),
             Some(143) => CellEnd::Stopped(Signal::Terminate),
-            Some(code) => CellEnd::Failed {
-                code: u8::try_from(code).unwrap_or(1),
-                stderr,
-            },
-            None => CellEnd::Failed {
-                code: 1,
-                stderr: format!("{stderr}\n{status}"),
-            },
+            Some(code) => CellEnd::Failed { code: u8::try_from(code).unwrap_or(1), stderr },
+            None => CellEnd::Failed { code: 1, stderr: format!("{stderr}\n{status}") },
         })
     }
 }
@@ -112,10 +93,7 @@ fn command(cell: &Cell, settings: &Settings) -> Result<Command> {
     if settings.allow_inexact_resume {
         command.arg("--allow-inexact-resume");
     }
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Ctrl-C reaches every process of the terminal's group; cells hear of it from the queue, once.
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);

@@ -22,9 +22,7 @@ pub fn stop_line(signal: Signal) -> String {
 /// Where it is not a recipe.
 pub fn read_recipe(input: &mut impl BufRead) -> Result<Recipe, RecipeError> {
     let mut line = String::new();
-    input
-        .read_line(&mut line)
-        .map_err(|error| RecipeError::Json(error.to_string()))?;
+    input.read_line(&mut line).map_err(|error| RecipeError::Json(error.to_string()))?;
     Recipe::from_json(&line)
 }
 

@@ -14,28 +14,17 @@ pub const RESAMPLES: usize = 10_000;
 /// # Panics
 /// With no values.
 pub fn bootstrap_mean(values: &[f64], seed: u64) -> Interval {
-    assert!(
-        !values.is_empty(),
-        "bootstrap_mean: got 0 pictures, want at least 1"
-    );
+    assert!(!values.is_empty(), "bootstrap_mean: got 0 pictures, want at least 1");
     let mut draws = ChaCha8Rng::seed_from_u64(seed);
-    let mut means: Vec<f64> = (0..RESAMPLES)
-        .map(|_| resampled_mean(values, &mut draws))
-        .collect();
+    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| resampled_mean(values, &mut draws)).collect();
     means.sort_by(f64::total_cmp);
     let tail = (1.0 - LEVEL) / 2.0;
-    Interval {
-        low: quantile(&means, tail),
-        high: quantile(&means, 1.0 - tail),
-    }
+    Interval { low: quantile(&means, tail), high: quantile(&means, 1.0 - tail) }
 }
 
 fn resampled_mean(values: &[f64], draws: &mut ChaCha8Rng) -> f64 {
     let n = values.len();
-    (0..n)
-        .map(|_| values[draws.random_range(0..n)])
-        .sum::<f64>()
-        / n as f64
+    (0..n).map(|_| values[draws.random_range(0..n)]).sum::<f64>() / n as f64
 }
 
 /// The quantile between order statistics, as numpy's default (linear).
@@ -71,12 +60,6 @@ mod tests {
 
     #[test]
     fn equal_pictures_have_no_spread() {
-        assert_eq!(
-            bootstrap_mean(&[0.5; 20], 1),
-            Interval {
-                low: 0.5,
-                high: 0.5
-            }
-        );
+        assert_eq!(bootstrap_mean(&[0.5; 20], 1), Interval { low: 0.5, high: 0.5 });
     }
 }

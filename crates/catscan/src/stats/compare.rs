@@ -88,10 +88,7 @@ pub fn compare(first: &ArmResult, second: &ArmResult) -> Option<Comparison> {
         .filter_map(|a| Some((a, second.seeds.iter().find(|b| b.seed == a.seed)?)))
         .collect();
     let pictures = pairs.first()?.0.right.len();
-    let by_seed: Vec<f64> = pairs
-        .iter()
-        .map(|(a, b)| b.accuracy() - a.accuracy())
-        .collect();
+    let by_seed: Vec<f64> = pairs.iter().map(|(a, b)| b.accuracy() - a.accuracy()).collect();
     let losses: Vec<f64> = pairs.iter().map(|(a, b)| b.loss - a.loss).collect();
     let accuracy = mean_t(&by_seed);
     let over_pictures = bootstrap_mean(&by_picture(&pairs), BOOTSTRAP_SEED);
@@ -104,10 +101,7 @@ pub fn compare(first: &ArmResult, second: &ArmResult) -> Option<Comparison> {
         accuracy,
         over_pictures,
         loss: mean_t(&losses),
-        mcnemar: pairs
-            .iter()
-            .map(|(a, b)| mcnemar(a.seed, &a.right, &b.right))
-            .collect(),
+        mcnemar: pairs.iter().map(|(a, b)| mcnemar(a.seed, &a.right, &b.right)).collect(),
         claim,
         words: String::new(),
     };
@@ -120,10 +114,7 @@ fn by_picture(pairs: &[(&SeedResult, &SeedResult)]) -> Vec<f64> {
     let share = |right: bool| f64::from(u8::from(right));
     (0..pairs[0].0.right.len())
         .map(|i| {
-            let sum: f64 = pairs
-                .iter()
-                .map(|(a, b)| share(b.right[i]) - share(a.right[i]))
-                .sum();
+            let sum: f64 = pairs.iter().map(|(a, b)| share(b.right[i]) - share(a.right[i])).sum();
             sum / pairs.len() as f64
         })
         .collect()
@@ -190,10 +181,7 @@ mod tests {
             right: (0..400).map(|i| i < right).collect(),
             loss: 1.0 - right as f64 / 400.0,
         };
-        ArmResult {
-            arm: name.into(),
-            seeds: right.iter().enumerate().map(seed).collect(),
-        }
+        ArmResult { arm: name.into(), seeds: right.iter().enumerate().map(seed).collect() }
     }
 
     #[test]
@@ -202,16 +190,14 @@ mod tests {
         let gain = compare(&low, &high).unwrap();
         assert_eq!(gain.claim, Claim::SecondBetter);
         assert!(
-            gain.words
-                .starts_with("max is 4.1 points better than avg (95 %"),
+            gain.words.starts_with("max is 4.1 points better than avg (95 %"),
             "{}",
             gain.words
         );
         let loss = compare(&high, &low).unwrap();
         assert_eq!(loss.claim, Claim::FirstBetter);
         assert!(
-            loss.words
-                .starts_with("max is 4.1 points better than avg (95 %"),
+            loss.words.starts_with("max is 4.1 points better than avg (95 %"),
             "{}",
             loss.words
         );
@@ -223,9 +209,7 @@ mod tests {
         let result = compare(&arm("avg", &[340, 350]), &arm("max", &[352, 346])).unwrap();
         assert_eq!(result.claim, Claim::NoDifferenceShown);
         assert!(
-            result
-                .words
-                .starts_with("no difference shown: max − avg = +1.0 points, 95 %"),
+            result.words.starts_with("no difference shown: max − avg = +1.0 points, 95 %"),
             "{}",
             result.words
         );
@@ -245,23 +229,14 @@ mod tests {
     fn one_seed_is_said_to_be_one() {
         let result = compare(&arm("avg", &[300]), &arm("max", &[390])).unwrap();
         assert_eq!(result.claim, Claim::OneSeed);
-        assert!(
-            result.words.contains("cannot be judged across seeds"),
-            "{}",
-            result.words
-        );
+        assert!(result.words.contains("cannot be judged across seeds"), "{}", result.words);
     }
 
     #[test]
     fn only_seeds_of_both_arms_are_compared() {
         let mut second = arm("max", &[356, 358, 355]);
         second.seeds.remove(0);
-        assert_eq!(
-            compare(&arm("avg", &[340, 342, 338]), &second)
-                .unwrap()
-                .seeds,
-            2
-        );
+        assert_eq!(compare(&arm("avg", &[340, 342, 338]), &second).unwrap().seeds, 2);
         second.seeds.clear();
         assert!(compare(&arm("avg", &[340]), &second).is_none());
     }

@@ -22,10 +22,7 @@ impl Interval {
 
     /// The same range in other units, e.g. from shares to percentage points by 100.
     pub fn scale(&self, factor: f64) -> Interval {
-        Interval {
-            low: self.low * factor,
-            high: self.high * factor,
-        }
+        Interval { low: self.low * factor, high: self.high * factor }
     }
 }
 
@@ -49,22 +46,11 @@ pub fn mean_t(values: &[f64]) -> Estimate {
     let n = values.len();
     let mean = values.iter().sum::<f64>() / n as f64;
     if n == 1 {
-        return Estimate {
-            mean,
-            interval: None,
-            n,
-        };
+        return Estimate { mean, interval: None, n };
     }
-    let variance = values
-        .iter()
-        .map(|value| (value - mean).powi(2))
-        .sum::<f64>()
-        / (n - 1) as f64;
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1) as f64;
     let half = t_quantile(n - 1) * (variance / n as f64).sqrt();
-    let interval = Some(Interval {
-        low: mean - half,
-        high: mean + half,
-    });
+    let interval = Some(Interval { low: mean - half, high: mean + half });
     Estimate { mean, interval, n }
 }
 
@@ -81,10 +67,7 @@ pub fn wilson(successes: f64, trials: usize) -> Interval {
     let centre = (share + z * z / (2.0 * n)) / (1.0 + z * z / n);
     let spread = share * (1.0 - share) / n + z * z / (4.0 * n * n);
     let half = z / (1.0 + z * z / n) * spread.sqrt();
-    Interval {
-        low: (centre - half).max(0.0),
-        high: (centre + half).min(1.0),
-    }
+    Interval { low: (centre - half).max(0.0), high: (centre + half).min(1.0) }
 }
 
 #[cfg(test)]
@@ -101,11 +84,7 @@ mod tests {
             let ours = mean_t(&numbers(&case["values"]));
             close(ours.mean, number(&case["mean"]), TOLERANCE);
             close(ours.interval.unwrap().low, number(&case["low"]), TOLERANCE);
-            close(
-                ours.interval.unwrap().high,
-                number(&case["high"]),
-                TOLERANCE,
-            );
+            close(ours.interval.unwrap().high, number(&case["high"]), TOLERANCE);
         }
     }
 
@@ -120,31 +99,12 @@ mod tests {
 
     #[test]
     fn one_seed_has_no_interval() {
-        assert_eq!(
-            mean_t(&[0.9]),
-            Estimate {
-                mean: 0.9,
-                interval: None,
-                n: 1
-            }
-        );
+        assert_eq!(mean_t(&[0.9]), Estimate { mean: 0.9, interval: None, n: 1 });
     }
 
     #[test]
     fn zero_on_the_edge_is_not_excluded() {
-        assert!(
-            !Interval {
-                low: 0.0,
-                high: 1.0
-            }
-            .excludes_zero()
-        );
-        assert!(
-            Interval {
-                low: -2.0,
-                high: -1.0
-            }
-            .excludes_zero()
-        );
+        assert!(!Interval { low: 0.0, high: 1.0 }.excludes_zero());
+        assert!(Interval { low: -2.0, high: -1.0 }.excludes_zero());
     }
 }

@@ -21,20 +21,11 @@ pub struct McNemar {
 /// # Panics
 /// Where the arms do not answer for the same number of pictures.
 pub fn mcnemar(seed: u64, first: &[bool], second: &[bool]) -> McNemar {
-    assert_eq!(
-        first.len(),
-        second.len(),
-        "mcnemar: the arms saw different numbers of pictures"
-    );
+    assert_eq!(first.len(), second.len(), "mcnemar: the arms saw different numbers of pictures");
     let pairs = || first.iter().zip(second);
     let only_first = pairs().filter(|&(a, b)| *a && !*b).count() as u64;
     let only_second = pairs().filter(|&(a, b)| !*a && *b).count() as u64;
-    McNemar {
-        seed,
-        only_first,
-        only_second,
-        p: exact_p(only_first, only_second),
-    }
+    McNemar { seed, only_first, only_second, p: exact_p(only_first, only_second) }
 }
 
 /// Two-sided exact binomial p at one half: twice the smaller tail, at most 1.

@@ -23,10 +23,7 @@ pub fn arms(study: &Study) -> Table {
         "#time a run",
     ]);
     for arm in &study.arms {
-        let against = study
-            .comparisons
-            .iter()
-            .find(|comparison| comparison.second == arm.arm);
+        let against = study.comparisons.iter().find(|comparison| comparison.second == arm.arm);
         table.row([
             arm.arm.clone(),
             estimate(&arm.accuracy, 100.0, 2),
@@ -86,27 +83,16 @@ pub fn comparisons(study: &Study) -> Table {
     ]);
     for comparison in &study.comparisons {
         let p = |test: &crate::stats::McNemar| {
-            format!(
-                "{}: {:.3} ({}:{})",
-                test.seed, test.p, test.only_first, test.only_second
-            )
+            format!("{}: {:.3} ({}:{})", test.seed, test.p, test.only_first, test.only_second)
         };
         table.row([
             format!("{} − {}", comparison.second, comparison.first),
             comparison.seeds.to_string(),
             points(comparison.accuracy.mean),
-            comparison
-                .accuracy
-                .interval
-                .map_or("one seed".into(), |range| signed_range(&range)),
+            comparison.accuracy.interval.map_or("one seed".into(), |range| signed_range(&range)),
             signed_range(&comparison.over_pictures),
             format!("{:+.4}", comparison.loss.mean),
-            comparison
-                .mcnemar
-                .iter()
-                .map(p)
-                .collect::<Vec<_>>()
-                .join(", "),
+            comparison.mcnemar.iter().map(p).collect::<Vec<_>>().join(", "),
         ]);
     }
     table
@@ -124,10 +110,7 @@ fn signed(estimate: &Estimate) -> String {
 
 fn half(estimate: &Estimate, factor: f64, digits: usize) -> String {
     match estimate.interval {
-        Some(interval) => format!(
-            "± {:.digits$}",
-            (interval.high - interval.low) / 2.0 * factor
-        ),
+        Some(interval) => format!("± {:.digits$}", (interval.high - interval.low) / 2.0 * factor),
         None => "(n = 1)".into(),
     }
 }

@@ -11,93 +11,33 @@ use super::support::run;
 type Case = (&'static str, i32, &'static [&'static str]);
 
 const CASES: &[Case] = &[
-    (
-        "experiment pooling-compar",
-        2,
-        &["nearest is pooling-compare"],
-    ),
-    (
-        "experiment smoke --arms maxx",
-        2,
-        &["arm maxx", "nearest is max"],
-    ),
-    (
-        "experiment smoke --arms avg,avg",
-        2,
-        &["avg is named twice"],
-    ),
-    (
-        "experiment smoke --data crittrs",
-        2,
-        &["crittrs", "nearest is critters"],
-    ),
+    ("experiment pooling-compar", 2, &["nearest is pooling-compare"]),
+    ("experiment smoke --arms maxx", 2, &["arm maxx", "nearest is max"]),
+    ("experiment smoke --arms avg,avg", 2, &["avg is named twice"]),
+    ("experiment smoke --data crittrs", 2, &["crittrs", "nearest is critters"]),
     ("experiment smoke --data folder:no/such", 2, &["no/such"]),
-    (
-        "experiment smoke --data folder:empty-class",
-        3,
-        &["dog", "0 pictures"],
-    ),
-    (
-        "experiment smoke --data folder:bad-picture",
-        3,
-        &["web.jpg", "--bad-images skip"],
-    ),
+    ("experiment smoke --data folder:empty-class", 3, &["dog", "0 pictures"]),
+    ("experiment smoke --data folder:bad-picture", 3, &["web.jpg", "--bad-images skip"]),
     ("experiment smoke --profile quik", 2, &["quik", "quick"]),
     ("experiment smoke --epochs 0", 2, &["epochs is 0"]),
     ("experiment smoke --size 0", 2, &["size_px", "0"]),
     ("experiment smoke --seeds 0", 2, &["want 1 to 1000"]),
     ("experiment smoke --max-steps 0", 2, &["--max-steps"]),
     ("experiment smoke --jobs 0", 2, &["--jobs"]),
-    (
-        "experiment smoke --device gpu",
-        2,
-        &["want auto, cpu, cuda or cuda:N"],
-    ),
-    (
-        "experiment smoke --runs file",
-        2,
-        &["cannot be written", "--runs"],
-    ),
+    ("experiment smoke --device gpu", 2, &["want auto, cpu, cuda or cuda:N"]),
+    ("experiment smoke --runs file", 2, &["cannot be written", "--runs"]),
     ("experiment smoke --recipe no.json", 2, &["no.json"]),
-    (
-        "experiment smoke --recipe unknown-key.json",
-        2,
-        &["unknown-key.json", "batches"],
-    ),
-    (
-        "experiment smoke --recipe bad-lr.json",
-        2,
-        &["optimizer.lr", "-1"],
-    ),
-    (
-        "experiment smoke --recipe bad-model.json",
-        2,
-        &["nearest is densenet121"],
-    ),
+    ("experiment smoke --recipe unknown-key.json", 2, &["unknown-key.json", "batches"]),
+    ("experiment smoke --recipe bad-lr.json", 2, &["optimizer.lr", "-1"]),
+    ("experiment smoke --recipe bad-model.json", 2, &["nearest is densenet121"]),
     ("train", 2, &["--recipe FILE"]),
-    (
-        "train --experiment smoke --arm mux",
-        2,
-        &["arm mux", "nearest is max"],
-    ),
+    ("train --experiment smoke --arm mux", 2, &["arm mux", "nearest is max"]),
     ("evaluate --weights no-such-run", 2, &["no-such-run"]),
     ("evaluate --weights empty-folder", 2, &["recipe.json"]),
-    (
-        "evaluate --weights pickle.pth --model densenet-mini",
-        2,
-        &["safetensors", "pickle"],
-    ),
+    ("evaluate --weights pickle.pth --model densenet-mini", 2, &["safetensors", "pickle"]),
     ("evaluate --weights three.safetensors", 2, &["--model NAME"]),
-    (
-        "evaluate --weights three.safetensors --model densenet-mini",
-        4,
-        &["classifier.weight"],
-    ),
-    (
-        "evaluate --weights three.safetensors --model densnet-mini",
-        2,
-        &["nearest is densenet-mini"],
-    ),
+    ("evaluate --weights three.safetensors --model densenet-mini", 4, &["classifier.weight"]),
+    ("evaluate --weights three.safetensors --model densnet-mini", 2, &["nearest is densenet-mini"]),
     (
         "predict no.jpg --weights three.safetensors --model densenet-mini --outputs 3",
         2,
@@ -126,23 +66,11 @@ fn every_refusal_has_its_message_and_its_code() {
         let args: Vec<&str> = line.split(' ').collect();
         let said = run(&args, folder.path());
         assert_eq!(said.code, *code, "{line}\n{}", said.stderr);
-        assert_eq!(
-            said.stderr.matches("error:").count(),
-            1,
-            "{line}\n{}",
-            said.stderr
-        );
+        assert_eq!(said.stderr.matches("error:").count(), 1, "{line}\n{}", said.stderr);
         for word in *words {
-            assert!(
-                said.stderr.contains(word),
-                "{line}: no {word:?} in\n{}",
-                said.stderr
-            );
+            assert!(said.stderr.contains(word), "{line}: no {word:?} in\n{}", said.stderr);
         }
-        assert!(
-            !folder.path().join("runs/smoke/avg").exists(),
-            "{line} began a run"
-        );
+        assert!(!folder.path().join("runs/smoke/avg").exists(), "{line} began a run");
     }
 }
 
@@ -166,26 +94,12 @@ fn make_bad_input(folder: &Path) {
         assert!(recipe.contains(from), "{recipe}");
         fs::write(folder.join(name), recipe.replace(from, to)).unwrap();
     };
-    bad(
-        "unknown-key.json",
-        "\"batch\":",
-        "\"batches\": 3, \"batch\":",
-    );
+    bad("unknown-key.json", "\"batch\":", "\"batches\": 3, \"batch\":");
     bad("bad-lr.json", "\"lr\": 0.", "\"lr\": -1.");
     bad("bad-model.json", "densenet-mini", "densenet-12");
     // What torch.save begins with: a zip archive that holds a pickle.
-    fs::write(
-        folder.join("pickle.pth"),
-        b"PK\x03\x04archive/data.pkl and more bytes",
-    )
-    .unwrap();
-    let model = ModelConfig {
-        outputs: 3,
-        ..catscan::recipes::smoke().model
-    };
+    fs::write(folder.join("pickle.pth"), b"PK\x03\x04archive/data.pkl and more bytes").unwrap();
+    let model = ModelConfig { outputs: 3, ..catscan::recipes::smoke().model };
     let model = Model::build(&model, 1, tch::Device::Cpu).unwrap();
-    model
-        .weights()
-        .save(&folder.join("three.safetensors"))
-        .unwrap();
+    model.weights().save(&folder.join("three.safetensors")).unwrap();
 }

@@ -11,15 +11,7 @@ const LONG: &str = "2000";
 fn an_experiment_that_was_interrupted_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let long = [
-        "experiment",
-        "smoke",
-        "--arms",
-        "avg",
-        "--epochs",
-        LONG,
-        "--no-report",
-    ];
+    let long = ["experiment", "smoke", "--arms", "avg", "--epochs", LONG, "--no-report"];
     let mut running = start(&long, here);
     running.wait_for("epoch 2:");
     let fresh = run(&[&long[..], &["--fresh"]].concat(), here);
@@ -27,37 +19,20 @@ fn an_experiment_that_was_interrupted_goes_on() {
     assert!(fresh.stderr.contains("avg/seed-1"), "{}", fresh.stderr);
     let (code, text) = running.stop("-INT");
     assert_eq!(code, 130, "{text}");
-    assert!(
-        text.contains("the same command goes on from here"),
-        "{text}"
-    );
+    assert!(text.contains("the same command goes on from here"), "{text}");
     let step = newest_step(&here.join("runs/smoke/avg/seed-1/checkpoints"));
     let limit = (step + 3).to_string();
     let mut bounded = long.to_vec();
     bounded.extend(["--max-steps", &limit]);
     let said = succeed(&bounded, here);
-    assert!(
-        said.stderr.contains(&format!("goes on from step {step}")),
-        "{}",
-        said.stderr
-    );
+    assert!(said.stderr.contains(&format!("goes on from step {step}")), "{}", said.stderr);
     assert!(said.stdout.contains("A bounded trial"), "{}", said.stdout);
 }
 
 #[test]
 fn a_training_that_was_terminated_says_so_by_its_code() {
     let folder = tempfile::tempdir().unwrap();
-    let train = [
-        "train",
-        "--experiment",
-        "smoke",
-        "--arm",
-        "max",
-        "--epochs",
-        LONG,
-        "--out",
-        "r",
-    ];
+    let train = ["train", "--experiment", "smoke", "--arm", "max", "--epochs", LONG, "--out", "r"];
     let mut running = start(&train, folder.path());
     running.wait_for("epoch 1:");
     let (code, text) = running.stop("-TERM");
@@ -69,45 +44,20 @@ fn a_training_that_was_terminated_says_so_by_its_code() {
 fn numbers_that_went_bad_end_the_cell_and_the_experiment_with_5() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = catscan::recipes::smoke();
-    let optimizer = catscan_train::Sgd {
-        lr: 1e30,
-        ..recipe.optimizer.clone()
-    };
+    let optimizer = catscan_train::Sgd { lr: 1e30, ..recipe.optimizer.clone() };
     let schedule = catscan_train::Schedule::Constant;
-    let recipe = catscan_train::Recipe {
-        optimizer,
-        schedule,
-        epochs: 5,
-        ..recipe
-    };
+    let recipe = catscan_train::Recipe { optimizer, schedule, epochs: 5, ..recipe };
     std::fs::write(folder.path().join("wild.json"), recipe.to_json_pretty()).unwrap();
-    let wild = [
-        "experiment",
-        "smoke",
-        "--recipe",
-        "wild.json",
-        "--arms",
-        "avg",
-    ];
+    let wild = ["experiment", "smoke", "--recipe", "wild.json", "--arms", "avg"];
     let said = run(&wild, folder.path());
     assert_eq!(said.code, 5, "{}", said.stderr);
-    assert!(
-        said.stderr.contains("avg seed 1: failed with exit code 5"),
-        "{}",
-        said.stderr
-    );
+    assert!(said.stderr.contains("avg seed 1: failed with exit code 5"), "{}", said.stderr);
     assert!(!folder.path().join("runs/smoke/report.html").exists());
 }
 
 /// The number of the newest checkpoint's step.
 fn newest_step(checkpoints: &Path) -> u64 {
     let step = |name: &str| name.strip_prefix("step-")?.parse().ok();
-    let names = std::fs::read_dir(checkpoints)
-        .unwrap()
-        .flatten()
-        .map(|entry| entry.file_name());
-    names
-        .filter_map(|name| step(name.to_str()?))
-        .max()
-        .expect("a checkpoint")
+    let names = std::fs::read_dir(checkpoints).unwrap().flatten().map(|entry| entry.file_name());
+    names.filter_map(|name| step(name.to_str()?)).max().expect("a checkpoint")
 }

@@ -17,17 +17,8 @@ fn a_study_is_trained_reported_and_looked_into() {
     check_report(&fs::read_to_string(here.join("runs/smoke/report.html")).unwrap());
 
     let again = succeed(&["experiment", "smoke", "--no-report"], here);
-    assert_eq!(
-        again.stderr.matches("finished before, skipped").count(),
-        2,
-        "{}",
-        again.stderr
-    );
-    assert!(
-        again.stdout.contains("One seed cannot be judged"),
-        "{}",
-        again.stdout
-    );
+    assert_eq!(again.stderr.matches("finished before, skipped").count(), 2, "{}", again.stderr);
+    assert!(again.stdout.contains("One seed cannot be judged"), "{}", again.stdout);
 
     fs::remove_file(here.join("runs/smoke/report.html")).unwrap();
     fs::remove_file(here.join("runs/smoke/study.json")).unwrap();
@@ -42,10 +33,7 @@ fn check_study(study: &Value) {
     assert_eq!(study["cells"].as_array().unwrap().len(), 2);
     assert!(study["arms"][0]["parameters"].as_u64().unwrap() > 1000);
     let notices = study["notices"].to_string();
-    assert!(
-        notices.contains("drawings (critters), not photographs"),
-        "{notices}"
-    );
+    assert!(notices.contains("drawings (critters), not photographs"), "{notices}");
 }
 
 fn check_report(html: &str) {
@@ -62,12 +50,7 @@ fn check_report(html: &str) {
     ] {
         assert!(html.contains(&format!("id=\"{id}\"")), "no section {id}");
     }
-    for words in [
-        "drawings",
-        "McNemar",
-        "experiment smoke",
-        "model.pooling.head",
-    ] {
+    for words in ["drawings", "McNemar", "experiment smoke", "model.pooling.head"] {
         assert!(html.contains(words), "no {words:?}");
     }
     assert_eq!(html.matches("<script").count(), 0);
@@ -80,19 +63,9 @@ fn look_into(here: &Path, study: &Value) {
     let scores: Value = serde_json::from_str(&scores.stdout).unwrap();
     assert_eq!(scores["accuracy"], study["cells"][0]["accuracy"]);
     assert_eq!(scores["pictures"], 20);
-    let others = [
-        "evaluate",
-        "--weights",
-        run,
-        "--data",
-        "critters:25",
-        "--json",
-    ];
+    let others = ["evaluate", "--weights", run, "--data", "critters:25", "--json"];
     let scores: Value = serde_json::from_str(&succeed(&others, here).stdout).unwrap();
-    assert_eq!(
-        (&scores["pictures"], &scores["part"]),
-        (&25.into(), &"all".into())
-    );
+    assert_eq!((&scores["pictures"], &scores["part"]), (&25.into(), &"all".into()));
 
     image::RgbImage::from_fn(50, 40, |x, y| image::Rgb([x as u8, y as u8, 9]))
         .save(here.join("mine.png"))
@@ -103,16 +76,7 @@ fn look_into(here: &Path, study: &Value) {
     let sum: f64 = shares.iter().map(|share| share.as_f64().unwrap()).sum();
     assert!((sum - 1.0).abs() < 1e-5, "{said}");
 
-    let explain = [
-        "explain",
-        "mine.png",
-        "--weights",
-        run,
-        "--at",
-        "all",
-        "--class",
-        "dog",
-    ];
+    let explain = ["explain", "mine.png", "--weights", run, "--at", "all", "--class", "dog"];
     succeed(&explain, here);
     assert!(here.join("scans/001-mine.grad-cam.png").exists());
     assert!(here.join("scans/001-mine.feature-maps.png").exists());
@@ -136,22 +100,10 @@ fn tables_and_findings_are_json_too() {
     let folder = tempfile::tempdir().unwrap();
     let list = succeed(&["list", "--json"], folder.path());
     let list: Value = serde_json::from_str(&list.stdout).unwrap();
-    for table in [
-        "models",
-        "pools",
-        "sources",
-        "experiments",
-        "cams",
-        "recipes",
-    ] {
+    for table in ["models", "pools", "sources", "experiments", "cams", "recipes"] {
         assert!(!list[table].as_array().unwrap().is_empty(), "{table}");
     }
     let doctor = succeed(&["doctor", "--no-speed", "--json"], folder.path());
     let doctor: Value = serde_json::from_str(&doctor.stdout).unwrap();
-    assert!(
-        doctor["libtorch_version"]
-            .as_str()
-            .unwrap()
-            .starts_with("2.11.")
-    );
+    assert!(doctor["libtorch_version"].as_str().unwrap().starts_with("2.11."));
 }

@@ -11,10 +11,7 @@ use std::time::{Duration, Instant};
 pub fn catscan<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_catscan"));
     command.args(args).current_dir(folder);
-    command.env(
-        "CATSCAN_CACHE",
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"),
-    );
+    command.env("CATSCAN_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     command
 }
 
@@ -57,11 +54,7 @@ pub struct Running {
 /// Starts a command whose standard error is to be followed.
 pub fn start<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Running {
     let mut command = catscan(args, folder);
-    let mut child = command
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let mut stderr = child.stderr.take().unwrap();
     let (sender, lines) = std::sync::mpsc::channel();
     thread::spawn(move || {
@@ -70,11 +63,7 @@ pub fn start<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Running {
             let _ = sender.send(String::from_utf8_lossy(&buffer[..n]).into_owned());
         }
     });
-    Running {
-        child,
-        text: String::new(),
-        lines,
-    }
+    Running { child, text: String::new(), lines }
 }
 
 impl Running {
@@ -82,11 +71,7 @@ impl Running {
     pub fn wait_for(&mut self, words: &str) {
         let began = Instant::now();
         while !self.text.contains(words) {
-            assert!(
-                began.elapsed() < Duration::from_secs(120),
-                "no {words:?} in:\n{}",
-                self.text
-            );
+            assert!(began.elapsed() < Duration::from_secs(120), "no {words:?} in:\n{}", self.text);
             if let Ok(more) = self.lines.recv_timeout(Duration::from_millis(100)) {
                 self.text.push_str(&more);
             }
@@ -96,13 +81,7 @@ impl Running {
     /// Sends a signal to this process alone, and waits for its end: code and all it said.
     pub fn stop(mut self, signal: &str) -> (i32, String) {
         let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
         while let Ok(more) = self.lines.recv_timeout(Duration::from_secs(5)) {
             self.text.push_str(&more);

@@ -55,11 +55,7 @@ fn fill(
     let needed = n as u64 * plane * channels;
     let free = fs4::available_space(tmp).map_err(storing)?;
     if free < needed {
-        return Err(DataError::NoRoom {
-            path: tmp.into(),
-            needed,
-            free,
-        });
+        return Err(DataError::NoRoom { path: tmp.into(), needed, free });
     }
     let pixels = sized(&tmp.join(PIXELS), n as u64 * plane * 3).map_err(storing)?;
     let evidence = if source.drawings() {
@@ -67,14 +63,7 @@ fn fill(
     } else {
         None
     };
-    progress.stage(
-        if source.drawings() {
-            "drawing"
-        } else {
-            "decoding"
-        },
-        n as u64,
-    );
+    progress.stage(if source.drawings() { "drawing" } else { "decoding" }, n as u64);
     let decode = |reader: &mut Box<dyn Reader + '_>, i: usize| {
         let read = read_one(reader.as_mut(), i, &listing.entries[i], config);
         progress.advance(1);
@@ -88,10 +77,8 @@ fn fill(
         }
         Ok(Ok(picture.hash))
     };
-    let outcomes: Result<Vec<Result<blake3::Hash, BadImage>>, DataError> = (0..n)
-        .into_par_iter()
-        .map_init(|| source.reader(), decode)
-        .collect();
+    let outcomes: Result<Vec<Result<blake3::Hash, BadImage>>, DataError> =
+        (0..n).into_par_iter().map_init(|| source.reader(), decode).collect();
     let index = index(listing, outcomes?, source.drawings(), config)?;
     pixels.sync_all().map_err(storing)?;
     if let Some(file) = &evidence {
@@ -109,10 +96,8 @@ fn read_one(
     entry: &Entry,
     config: &DataConfig,
 ) -> Result<Picture, BadImage> {
-    catch_unwind(AssertUnwindSafe(|| {
-        reader.picture(i, config.size_px, config.filter)
-    }))
-    .unwrap_or_else(|_| Err(BadImage::new(&entry.name, "made its decoder panic")))
+    catch_unwind(AssertUnwindSafe(|| reader.picture(i, config.size_px, config.filter)))
+        .unwrap_or_else(|_| Err(BadImage::new(&entry.name, "made its decoder panic")))
 }
 
 fn index(
@@ -133,10 +118,7 @@ fn index(
             }),
             Err(bad) => {
                 retry |= bad.unreadable;
-                rejected.push(Rejected {
-                    name: bad.name,
-                    reason: bad.reason,
-                });
+                rejected.push(Rejected { name: bad.name, reason: bad.reason });
             }
         }
     }
@@ -172,10 +154,7 @@ fn check_classes(
     };
     let mut table = String::from(" can be read (");
     for (label, (good, all)) in &counts {
-        table.push_str(&format!(
-            "{} {good} of {all}, ",
-            listing.classes[*label as usize]
-        ));
+        table.push_str(&format!("{} {good} of {all}, ", listing.classes[*label as usize]));
     }
     if let Some(first) = rejected.first() {
         table.push_str(&format!("the first: {}: {}", first.name, first.reason));
@@ -229,9 +208,5 @@ fn write_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
 
 /// Makes a rename last through a power cut. Windows has no such call and needs none.
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        File::open(folder)?.sync_all()
-    } else {
-        Ok(())
-    }
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

@@ -12,11 +12,7 @@ pub fn paint(canvas: &mut Canvas, dice: &mut Dice) {
     let (first, second) = (colour::thing(dice), colour::thing(dice));
     let all = polygon(&[(-1.0, -1.0), (2.0, -1.0), (2.0, 2.0), (-1.0, 2.0)]);
     let (from, to) = (dice.point(0.0), dice.point(0.0));
-    canvas.fill(
-        &all,
-        Ink::Blend(from, first, to, first.mix(second, 0.6)),
-        Mark::Keep,
-    );
+    canvas.fill(&all, Ink::Blend(from, first, to, first.mix(second, 0.6)), Mark::Keep);
     let ink = first.mix(second, dice.range(0.3, 0.8));
     match dice.whole(0, 5) {
         0 => wallpaper(canvas, ink, dice),
@@ -36,12 +32,7 @@ fn wallpaper(canvas: &mut Canvas, ink: Colour, dice: &mut Dice) {
     canvas.enter(Transform::from_rotate_at(dice.range(-90.0, 90.0), 0.5, 0.5));
     for i in -8..=8 {
         let x = 0.5 + i as f32 * step;
-        canvas.stroke(
-            &line((x, -0.5), (x, 1.5)),
-            Ink::Solid(ink),
-            width,
-            Mark::Keep,
-        );
+        canvas.stroke(&line((x, -0.5), (x, 1.5)), Ink::Solid(ink), width, Mark::Keep);
     }
     canvas.enter(Transform::identity());
 }
@@ -73,34 +64,19 @@ fn checks(canvas: &mut Canvas, ink: Colour, dice: &mut Dice) {
 fn hills(canvas: &mut Canvas, ink: Colour, dice: &mut Dice) {
     for layer in 0..3 {
         let y = 0.45 + 0.18 * layer as f32;
-        let ridge: Vec<Point> = (0..6)
-            .map(|i| (-0.2 + 0.28 * i as f32, y + dice.range(-0.12, 0.12)))
-            .collect();
+        let ridge: Vec<Point> =
+            (0..6).map(|i| (-0.2 + 0.28 * i as f32, y + dice.range(-0.12, 0.12))).collect();
         let hill = blob(&[&ridge[..], &[(1.5, 2.0), (-0.5, 2.0)]].concat());
-        canvas.fill(
-            &hill,
-            Ink::Solid(ink.darker(0.15 * layer as f32)),
-            Mark::Keep,
-        );
+        canvas.fill(&hill, Ink::Solid(ink.darker(0.15 * layer as f32)), Mark::Keep);
     }
 }
 
 fn room(canvas: &mut Canvas, ink: Colour, dice: &mut Dice) {
     let y = dice.range(0.5, 0.8);
-    let floor = polygon(&[
-        (0.0, y),
-        (1.0, y + dice.range(-0.1, 0.1)),
-        (1.0, 1.0),
-        (0.0, 1.0),
-    ]);
+    let floor = polygon(&[(0.0, y), (1.0, y + dice.range(-0.1, 0.1)), (1.0, 1.0), (0.0, 1.0)]);
     canvas.fill(&floor, Ink::Solid(ink), Mark::Keep);
     let (x, top) = (dice.range(0.0, 0.7), dice.range(0.0, 0.25));
-    let window = polygon(&[
-        (x, top),
-        (x + 0.28, top),
-        (x + 0.28, top + 0.3),
-        (x, top + 0.3),
-    ]);
+    let window = polygon(&[(x, top), (x + 0.28, top), (x + 0.28, top + 0.3), (x, top + 0.3)]);
     canvas.fill(&window, Ink::Solid(ink.lighter(0.6)), Mark::Keep);
     canvas.stroke(&window, Ink::Solid(ink.darker(0.4)), 0.02, Mark::Keep);
 }
@@ -121,30 +97,16 @@ fn clutter(canvas: &mut Canvas, dice: &mut Dice) {
         0 => shape(&polygon(&[(-0.8, 0.8), (0.0, -1.0), (0.8, 0.8)])),
         1 => [-1.0, 1.0]
             .map(|side| {
-                shape(&polygon(&[
-                    (side * 0.2, 0.5),
-                    (side * 0.8, -0.9),
-                    (side * 1.3, 0.6),
-                ]))
+                shape(&polygon(&[(side * 0.2, 0.5), (side * 0.8, -0.9), (side * 1.3, 0.6)]))
             })
             .into_iter()
             .collect(),
         2 => shape(&oval((0.0, 0.0), 0.5, 1.1)),
         3 => [-1.0, 1.0]
-            .map(|side| {
-                shape(&blob(&[
-                    (side * 0.5, -0.9),
-                    (side * 1.2, 0.4),
-                    (side * 0.8, 1.0),
-                ]))
-            })
+            .map(|side| shape(&blob(&[(side * 0.5, -0.9), (side * 1.2, 0.4), (side * 0.8, 1.0)])))
             .into_iter()
             .collect(),
-        4 => shape(&ribbon(
-            &[(-0.6, 1.2), (0.3, 0.6), (-0.2, -0.4), (0.5, -1.3)],
-            0.35,
-            0.25,
-        )),
+        4 => shape(&ribbon(&[(-0.6, 1.2), (0.3, 0.6), (-0.2, -0.4), (0.5, -1.3)], 0.35, 0.25)),
         5 => {
             for rise in [-0.35, 0.0, 0.35] {
                 let hair = curve(&[(0.0, 0.3 * rise), (0.9, 0.6 * rise), (1.7, 1.6 * rise)]);

@@ -66,27 +66,15 @@ fn outlined(canvas: &mut Canvas, path: &Path, ink: Ink, outline: Colour) {
 }
 
 fn paw(canvas: &mut Canvas, coat: &Coat, (x, y): Point, size: f32) {
-    outlined(
-        canvas,
-        &oval((x, y), size, size * 0.78),
-        Ink::Solid(coat.muzzle),
-        coat.outline,
-    );
+    outlined(canvas, &oval((x, y), size, size * 0.78), Ink::Solid(coat.muzzle), coat.outline);
     for toe in [-0.33, 0.33] {
-        let toe = curve(&[
-            (x + toe * size, y + 0.15 * size),
-            (x + toe * size, y + 0.6 * size),
-        ]);
+        let toe = curve(&[(x + toe * size, y + 0.15 * size), (x + toe * size, y + 0.6 * size)]);
         canvas.stroke(&toe, Ink::Solid(coat.outline), 0.05, Mark::Cover);
     }
 }
 
 fn leg(canvas: &mut Canvas, coat: &Coat, colour: Colour, hip: Point, foot: Point) {
-    let path = ribbon(
-        &[hip, ((hip.0 + foot.0) / 2.0, (hip.1 + foot.1) / 2.0), foot],
-        0.5,
-        0.4,
-    );
+    let path = ribbon(&[hip, ((hip.0 + foot.0) / 2.0, (hip.1 + foot.1) / 2.0), foot], 0.5, 0.4);
     outlined(canvas, &path, Ink::Solid(colour), coat.outline);
     // The leg grows out of the body: no outline at the hip.
     canvas.fill(&oval(hip, 0.29, 0.24), Ink::Solid(colour), Mark::Cover);
@@ -95,20 +83,10 @@ fn leg(canvas: &mut Canvas, coat: &Coat, colour: Colour, hip: Point, foot: Point
 
 fn sit(canvas: &mut Canvas, coat: &Coat, dice: &mut Dice) {
     let plump = dice.range(0.9, 1.15);
-    let side = [
-        (0.5, 0.55),
-        (0.8, 1.3),
-        (1.1, 2.1),
-        (0.95, 2.65),
-        (0.4, 2.8),
-    ];
+    let side = [(0.5, 0.55), (0.8, 1.3), (1.1, 2.1), (0.95, 2.65), (0.4, 2.8)];
     let mirrored = side.iter().rev().map(|p| (-p.0, p.1));
-    let points: Vec<Point> = side
-        .iter()
-        .copied()
-        .chain(mirrored)
-        .map(|p| (p.0 * plump, p.1))
-        .collect();
+    let points: Vec<Point> =
+        side.iter().copied().chain(mirrored).map(|p| (p.0 * plump, p.1)).collect();
     let torso = blob(&points);
     outlined(canvas, &torso, coat.lit(coat.base, 0.6, 2.9), coat.outline);
     coat.mark(canvas, &torso, (0.0, 1.8), (1.0, 1.1), dice);

@@ -44,13 +44,7 @@ impl Canvas {
         let plane = || Pixmap::new(size_px, size_px).expect("a size from 1 to 65535 px");
         let frame = Transform::from_scale(size_px as f32, size_px as f32);
         let size = size_px as f32;
-        Canvas {
-            picture: plane(),
-            evidence: plane(),
-            size_px: size,
-            frame,
-            clip: None,
-        }
+        Canvas { picture: plane(), evidence: plane(), size_px: size, frame, clip: None }
     }
 
     /// Draws from now on in the frame that `place` maps into the unit square.
@@ -74,20 +68,17 @@ impl Canvas {
         let (rule, frame, clip) = (FillRule::Winding, self.frame, self.clip.as_ref());
         self.picture.fill_path(path, &paint(ink), rule, frame, clip);
         if let Some(value) = plane_value(mark) {
-            self.evidence
-                .fill_path(path, &paint(Ink::Solid(value)), rule, frame, clip);
+            self.evidence.fill_path(path, &paint(Ink::Solid(value)), rule, frame, clip);
         }
     }
 
     /// A stroke `width` wide in the frame's units, with round ends.
     pub fn stroke(&mut self, path: &Path, ink: Ink, width: f32, mark: Mark) {
         let (frame, clip) = (self.frame, self.clip.as_ref());
-        self.picture
-            .stroke_path(path, &paint(ink), &pen(width), frame, clip);
+        self.picture.stroke_path(path, &paint(ink), &pen(width), frame, clip);
         if let Some(value) = plane_value(mark) {
             let ink = paint(Ink::Solid(value));
-            self.evidence
-                .stroke_path(path, &ink, &pen(width), frame, clip);
+            self.evidence.stroke_path(path, &ink, &pen(width), frame, clip);
         }
     }
 
@@ -95,24 +86,15 @@ impl Canvas {
     /// of a small picture.
     pub fn mark_along(&mut self, path: &Path, width: f32) {
         let ink = paint(Ink::Solid(Colour(1.0, 1.0, 1.0)));
-        self.evidence
-            .stroke_path(path, &ink, &pen(width), self.frame, None);
+        self.evidence.stroke_path(path, &ink, &pen(width), self.frame, None);
     }
 
     /// The picture `[H, W, 3]` and the evidence `[H, W]`: 255 where it fills a quarter of a pixel
     /// or more, else 0.
     pub fn into_planes(self) -> (Vec<u8>, Vec<u8>) {
-        let rgb = self
-            .picture
-            .data()
-            .chunks_exact(4)
-            .flat_map(|p| [p[0], p[1], p[2]])
-            .collect();
+        let rgb = self.picture.data().chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect();
         let whole = |p: &[u8]| if p[0] >= 64 { 255 } else { 0 };
-        (
-            rgb,
-            self.evidence.data().chunks_exact(4).map(whole).collect(),
-        )
+        (rgb, self.evidence.data().chunks_exact(4).map(whole).collect())
     }
 }
 
@@ -125,23 +107,13 @@ fn plane_value(mark: Mark) -> Option<Colour> {
 }
 
 fn pen(width: f32) -> Stroke {
-    Stroke {
-        width,
-        line_cap: LineCap::Round,
-        line_join: LineJoin::Round,
-        ..Stroke::default()
-    }
+    Stroke { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Stroke::default() }
 }
 
 fn skia(colour: Colour, opacity: f32) -> Color {
     let channel = |value: f32| value.clamp(0.0, 1.0);
-    Color::from_rgba(
-        channel(colour.0),
-        channel(colour.1),
-        channel(colour.2),
-        opacity,
-    )
-    .expect("channels in 0..1")
+    Color::from_rgba(channel(colour.0), channel(colour.1), channel(colour.2), opacity)
+        .expect("channels in 0..1")
 }
 
 fn paint(ink: Ink) -> Paint<'static> {
@@ -158,11 +130,7 @@ fn paint(ink: Ink) -> Paint<'static> {
                 .unwrap_or(Shader::SolidColor(skia(first, 1.0)))
         }
     };
-    Paint {
-        shader,
-        anti_alias: true,
-        ..Paint::default()
-    }
+    Paint { shader, anti_alias: true, ..Paint::default() }
 }
 
 #[cfg(test)]

@@ -66,12 +66,7 @@ impl Coat {
 
     /// The coat with a little light from above, over the frame's y from `top` to `bottom`.
     pub fn lit(&self, colour: Colour, top: f32, bottom: f32) -> Ink {
-        Ink::Blend(
-            (0.0, top),
-            colour.lighter(0.14),
-            (0.0, bottom),
-            colour.darker(0.16),
-        )
+        Ink::Blend((0.0, top), colour.lighter(0.14), (0.0, bottom), colour.darker(0.16))
     }
 
     /// Paints the markings inside `region`, an area about `rx` by `ry` around `centre`.

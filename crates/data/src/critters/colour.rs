@@ -14,11 +14,7 @@ impl Colour {
     /// `share` of the way from this colour to `other`.
     pub fn mix(self, other: Colour, share: f32) -> Colour {
         let blend = |a: f32, b: f32| a + (b - a) * share;
-        Colour(
-            blend(self.0, other.0),
-            blend(self.1, other.1),
-            blend(self.2, other.2),
-        )
+        Colour(blend(self.0, other.0), blend(self.1, other.1), blend(self.2, other.2))
     }
 
     pub fn darker(self, share: f32) -> Colour {

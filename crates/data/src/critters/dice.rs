@@ -53,10 +53,7 @@ impl Dice {
 
     /// A point of the unit picture, `margin` outside it included.
     pub fn point(&mut self, margin: f32) -> (f32, f32) {
-        (
-            self.range(-margin, 1.0 + margin),
-            self.range(-margin, 1.0 + margin),
-        )
+        (self.range(-margin, 1.0 + margin), self.range(-margin, 1.0 + margin))
     }
 }
 
@@ -78,9 +75,6 @@ mod tests {
         let mut seen = [0; 6];
         (0..3000).for_each(|_| seen[dice.whole(1, 4)] += 1);
         assert_eq!((seen[0], seen[5]), (0, 0));
-        assert!(
-            seen[1..5].iter().all(|&n| (600..900).contains(&n)),
-            "{seen:?}"
-        );
+        assert!(seen[1..5].iter().all(|&n| (600..900).contains(&n)), "{seen:?}");
     }
 }

@@ -15,10 +15,7 @@ fn enter(canvas: &mut Canvas, pose: &Pose, side: f32, root: Point, turned_deg: f
     let size = 1.0 - 0.18 * pose.turn * side;
     let place = Transform::from_rotate(turned_deg)
         .post_scale(side * size, 1.0)
-        .post_translate(
-            side * root.0 * pose.head_rx - 0.1 * pose.turn,
-            root.1 * pose.head_ry,
-        )
+        .post_translate(side * root.0 * pose.head_rx - 0.1 * pose.turn, root.1 * pose.head_ry)
         .post_concat(pose.head_frame());
     canvas.enter(place);
 }
@@ -35,13 +32,7 @@ pub fn paint_cat(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice)
     let splay_deg = dice.range(-6.0, 22.0);
     for side in [-1.0, 1.0] {
         let twitch_deg = dice.range(-7.0, 7.0);
-        enter(
-            canvas,
-            pose,
-            side,
-            (0.55, -0.62),
-            12.0 + splay_deg + twitch_deg,
-        );
+        enter(canvas, pose, side, (0.55, -0.62), 12.0 + splay_deg + twitch_deg);
         // Sides a little bulged: the points beside a corner keep it sharp.
         let tip = (0.05, -height);
         let outer = blob(&[
@@ -54,12 +45,8 @@ pub fn paint_cat(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice)
             (0.46, 0.25),
         ]);
         paint_ear(canvas, coat, &outer);
-        let inner = blob(&[
-            (-0.2, 0.1),
-            (0.04, -0.68 * height),
-            (0.07, -0.68 * height),
-            (0.24, 0.1),
-        ]);
+        let inner =
+            blob(&[(-0.2, 0.1), (0.04, -0.68 * height), (0.07, -0.68 * height), (0.24, 0.1)]);
         canvas.fill(&inner, Ink::Solid(coat.inner_ear), Mark::Evidence);
     }
 }

@@ -13,13 +13,7 @@ pub fn paint(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice) {
     canvas.enter(pose.head_frame());
     let (rx, ry) = (pose.head_rx, pose.head_ry);
     // Widest below the eyes.
-    let side = [
-        (0.0, -ry),
-        (0.68, -0.76 * ry),
-        (0.99, -0.05),
-        (0.84, 0.58 * ry),
-        (0.4, 0.94 * ry),
-    ];
+    let side = [(0.0, -ry), (0.68, -0.76 * ry), (0.99, -0.05), (0.84, 0.58 * ry), (0.4, 0.94 * ry)];
     let right = side.iter().map(|p| (p.0 * rx, p.1));
     let left = side[1..].iter().rev().map(|p| (-p.0 * rx, p.1));
     let points: Vec<Point> = right.chain([(0.0, ry)]).chain(left).collect();
@@ -43,22 +37,13 @@ pub fn paint_eyes(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice
         let (x, y) = pose.on_face(side * 0.43, -0.12, 1.0);
         if asleep || (winks && side > 0.0) {
             let lid = curve(&[(x - size, y), (x, y + 0.7 * size), (x + size, y)]);
-            canvas.stroke(
-                &lid,
-                Ink::Solid(coat.outline.darker(0.4)),
-                0.075,
-                Mark::Keep,
-            );
+            canvas.stroke(&lid, Ink::Solid(coat.outline.darker(0.4)), 0.075, Mark::Keep);
             continue;
         }
         let width = size * (1.0 - 0.15 * pose.turn * side);
         let rim = oval((x, y), width + 0.04, size * 1.12 + 0.04);
         canvas.fill(&rim, Ink::Solid(coat.outline.darker(0.4)), Mark::Keep);
-        canvas.fill(
-            &oval((x, y), width, size * 1.12),
-            Ink::Solid(coat.iris),
-            Mark::Keep,
-        );
+        canvas.fill(&oval((x, y), width, size * 1.12), Ink::Solid(coat.iris), Mark::Keep);
         let black = oval((x, y), width * pupil, size * 1.05 * pupil.max(0.7));
         canvas.fill(&black, Ink::Solid(BLACK), Mark::Keep);
         let shine = oval((x - 0.3 * size, y - 0.35 * size), 0.3 * size, 0.3 * size);
@@ -76,20 +61,10 @@ pub fn paint_hat(canvas: &mut Canvas, pose: &Pose, dice: &mut Dice) {
     let (rx, ry) = (pose.head_rx, pose.head_ry);
     for side in [-1.0, 1.0] {
         let x = |share: f32| side * share * rx;
-        let flap = [
-            (x(0.72), -0.5),
-            (x(1.12), -0.45),
-            (x(1.16), 0.25),
-            (x(0.98), 0.6),
-            (x(0.8), 0.2),
-        ];
+        let flap =
+            [(x(0.72), -0.5), (x(1.12), -0.45), (x(1.16), 0.25), (x(0.98), 0.6), (x(0.8), 0.2)];
         canvas.fill(&blob(&flap), Ink::Solid(wool.darker(0.12)), Mark::Cover);
-        canvas.stroke(
-            &blob(&flap),
-            Ink::Solid(wool.darker(0.5)),
-            OUTLINE,
-            Mark::Cover,
-        );
+        canvas.stroke(&blob(&flap), Ink::Solid(wool.darker(0.5)), OUTLINE, Mark::Cover);
     }
     let dome = blob(&[
         (-1.06 * rx, -0.35),

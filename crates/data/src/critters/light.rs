@@ -10,22 +10,13 @@ const GRAIN_CELLS: usize = 96;
 pub fn shine(rgb: &mut [u8], size_px: u32, dice: &mut Dice) {
     let exposure = dice.range(0.82, 1.18);
     let lift = dice.range(-12.0, 22.0);
-    let cast = [
-        dice.range(0.9, 1.1),
-        dice.range(0.93, 1.07),
-        dice.range(0.88, 1.12),
-    ];
+    let cast = [dice.range(0.9, 1.1), dice.range(0.93, 1.07), dice.range(0.88, 1.12)];
     // How much the light changes from the middle to the edges, along x and along y.
     let (slope_x, slope_y) = (dice.range(-0.35, 0.35), dice.range(-0.35, 0.35));
-    let grey = if dice.chance(0.1) {
-        1.0
-    } else {
-        dice.range(0.0, 0.3)
-    };
+    let grey = if dice.chance(0.1) { 1.0 } else { dice.range(0.0, 0.3) };
     let strength = dice.range(3.0, 16.0);
-    let grain: Vec<f32> = (0..GRAIN_CELLS * GRAIN_CELLS)
-        .map(|_| strength * (dice.unit() - 0.5))
-        .collect();
+    let grain: Vec<f32> =
+        (0..GRAIN_CELLS * GRAIN_CELLS).map(|_| strength * (dice.unit() - 0.5)).collect();
     let size = size_px as usize;
     let unit = |pixel: usize| (pixel as f32 + 0.5) / size as f32;
     for (y, row) in rgb.chunks_exact_mut(3 * size).enumerate() {

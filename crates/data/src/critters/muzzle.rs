@@ -21,11 +21,7 @@ pub fn paint_cat(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice)
     canvas.fill(&nose, Ink::Solid(coat.nose), Mark::Evidence);
     let line = Ink::Solid(coat.muzzle.darker(0.75));
     for side in [-1.0, 1.0] {
-        let lip = curve(&[
-            (x, y + 0.05),
-            (x + side * 0.1, y + 0.21),
-            (x + side * 0.26, y + 0.14),
-        ]);
+        let lip = curve(&[(x, y + 0.05), (x + side * 0.1, y + 0.21), (x + side * 0.26, y + 0.14)]);
         canvas.stroke(&lip, line, 0.055, Mark::Evidence);
     }
     let droop = dice.range(-0.1, 0.2);
@@ -63,12 +59,7 @@ pub fn paint_dog(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice)
         (x - 0.62 * width, y - 0.2),
     ]);
     if dice.chance(0.5) {
-        tongue(
-            canvas,
-            x + dice.range(-0.12, 0.12),
-            y + 0.45,
-            dice.range(0.3, 0.5),
-        );
+        tongue(canvas, x + dice.range(-0.12, 0.12), y + 0.45, dice.range(0.3, 0.5));
     }
     canvas.fill(&muzzle, Ink::Solid(coat.muzzle), Mark::Evidence);
     canvas.stroke(&muzzle, Ink::Solid(coat.outline), OUTLINE, Mark::Evidence);
@@ -79,11 +70,7 @@ pub fn paint_dog(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dice: &mut Dice)
     canvas.stroke(&smile, line, 0.06, Mark::Evidence);
     let smile = curve(&[(x + 0.3, y + 0.24), (x + 0.14, y + 0.34), (x, y + 0.27)]);
     canvas.stroke(&smile, line, 0.06, Mark::Evidence);
-    canvas.fill(
-        &oval((x, y - 0.07), 0.27, 0.2),
-        Ink::Solid(coat.nose),
-        Mark::Evidence,
-    );
+    canvas.fill(&oval((x, y - 0.07), 0.27, 0.2), Ink::Solid(coat.nose), Mark::Evidence);
     let shine = oval((x - 0.08, y - 0.14), 0.08, 0.045);
     canvas.fill(&shine, Ink::Glass(WHITE, 0.7), Mark::Evidence);
 }
@@ -99,10 +86,5 @@ fn tongue(canvas: &mut Canvas, x: f32, y: f32, length: f32) {
     ]);
     canvas.fill(&path, Ink::Solid(colour), Mark::Evidence);
     let middle = curve(&[(x, y), (x, y + 0.7 * length)]);
-    canvas.stroke(
-        &middle,
-        Ink::Solid(colour.darker(0.25)),
-        0.05,
-        Mark::Evidence,
-    );
+    canvas.stroke(&middle, Ink::Solid(colour.darker(0.25)), 0.05, Mark::Evidence);
 }

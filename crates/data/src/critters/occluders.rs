@@ -24,12 +24,7 @@ fn bars(canvas: &mut Canvas, dice: &mut Dice) {
     for i in 0..8 {
         let x = start + i as f32 * step;
         let bar = line((x, -0.5), (x, 1.5));
-        canvas.stroke(
-            &bar,
-            Ink::Solid(colour.darker(0.5)),
-            width + 0.012,
-            Mark::Cover,
-        );
+        canvas.stroke(&bar, Ink::Solid(colour.darker(0.5)), width + 0.012, Mark::Cover);
         canvas.stroke(&bar, Ink::Solid(colour), width, Mark::Cover);
     }
     canvas.enter(Transform::identity());
@@ -40,27 +35,12 @@ fn leaf(canvas: &mut Canvas, dice: &mut Dice) {
     let size = dice.range(0.07, 0.14);
     let turned = Transform::from_rotate(dice.range(-180.0, 180.0));
     canvas.enter(turned.post_scale(size, size).post_translate(x, y));
-    let green = Colour::from_hsv(
-        dice.range(0.05, 0.4),
-        dice.range(0.4, 0.8),
-        dice.range(0.4, 0.8),
-    );
-    let path = blob(&[
-        (0.0, -1.3),
-        (0.55, -0.3),
-        (0.45, 0.5),
-        (0.0, 1.0),
-        (-0.45, 0.5),
-        (-0.55, -0.3),
-    ]);
+    let green = Colour::from_hsv(dice.range(0.05, 0.4), dice.range(0.4, 0.8), dice.range(0.4, 0.8));
+    let path =
+        blob(&[(0.0, -1.3), (0.55, -0.3), (0.45, 0.5), (0.0, 1.0), (-0.45, 0.5), (-0.55, -0.3)]);
     canvas.fill(&path, Ink::Solid(green), Mark::Cover);
     canvas.stroke(&path, Ink::Solid(green.darker(0.4)), 0.08, Mark::Cover);
-    canvas.stroke(
-        &line((0.0, -1.0), (0.0, 1.3)),
-        Ink::Solid(green.darker(0.4)),
-        0.08,
-        Mark::Cover,
-    );
+    canvas.stroke(&line((0.0, -1.0), (0.0, 1.3)), Ink::Solid(green.darker(0.4)), 0.08, Mark::Cover);
     canvas.enter(Transform::identity());
 }
 
@@ -70,26 +50,15 @@ fn ball(canvas: &mut Canvas, dice: &mut Dice) {
     let (colour, stripe) = (colour::thing(dice), colour::thing(dice));
     let path = oval(centre, size, size);
     canvas.fill(&path, Ink::Solid(colour), Mark::Cover);
-    canvas.fill(
-        &oval(centre, size, 0.35 * size),
-        Ink::Solid(stripe),
-        Mark::Cover,
-    );
-    let shine = oval(
-        (centre.0 - 0.4 * size, centre.1 - 0.5 * size),
-        0.18 * size,
-        0.15 * size,
-    );
+    canvas.fill(&oval(centre, size, 0.35 * size), Ink::Solid(stripe), Mark::Cover);
+    let shine = oval((centre.0 - 0.4 * size, centre.1 - 0.5 * size), 0.18 * size, 0.15 * size);
     canvas.fill(&shine, Ink::Solid(colour.lighter(0.7)), Mark::Cover);
     canvas.stroke(&path, Ink::Solid(colour.darker(0.6)), 0.012, Mark::Cover);
 }
 
 fn grass(canvas: &mut Canvas, dice: &mut Dice) {
-    let green = Colour::from_hsv(
-        dice.range(0.18, 0.38),
-        dice.range(0.4, 0.7),
-        dice.range(0.4, 0.75),
-    );
+    let green =
+        Colour::from_hsv(dice.range(0.18, 0.38), dice.range(0.4, 0.7), dice.range(0.4, 0.75));
     for i in 0..14 {
         let x = (i as f32 + dice.unit()) / 14.0;
         let tip = (x + dice.range(-0.06, 0.06), dice.range(0.62, 0.95));

@@ -98,9 +98,6 @@ impl Pose {
     /// the face (`depth`: eyes 1, a dog's nose 2), the further it goes.
     pub fn on_face(&self, x: f32, y: f32, depth: f32) -> Point {
         let narrowed = x * (1.0 - 0.12 * self.turn.abs());
-        (
-            narrowed + 0.24 * self.turn * depth,
-            y + 0.1 * self.nod * depth,
-        )
+        (narrowed + 0.24 * self.turn * depth, y + 0.1 * self.nod * depth)
     }
 }

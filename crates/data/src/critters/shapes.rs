@@ -8,9 +8,7 @@ pub type Point = (f32, f32);
 const PIECES: usize = 6;
 
 fn finish(builder: PathBuilder) -> Path {
-    builder
-        .finish()
-        .expect("a path with at least two finite points")
+    builder.finish().expect("a path with at least two finite points")
 }
 
 /// An axis-aligned ellipse.

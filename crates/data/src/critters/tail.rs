@@ -14,15 +14,9 @@ pub fn paint(canvas: &mut Canvas, pose: &Pose, coat: &Coat, dog: bool, dice: &mu
         return;
     };
     let swing = Transform::from_rotate(dice.range(-14.0, 14.0));
-    let place = swing
-        .post_translate(root.0, root.1)
-        .post_concat(pose.body_frame());
+    let place = swing.post_translate(root.0, root.1).post_concat(pose.body_frame());
     canvas.enter(place);
-    if dog {
-        paint_dog(canvas, coat, dice)
-    } else {
-        paint_cat(canvas, coat, dice)
-    }
+    if dog { paint_dog(canvas, coat, dice) } else { paint_cat(canvas, coat, dice) }
 }
 
 fn paint_tail(canvas: &mut Canvas, coat: &Coat, spine: &[Point], from: f32, to: f32) {
@@ -35,31 +29,11 @@ fn paint_cat(canvas: &mut Canvas, coat: &Coat, dice: &mut Dice) {
     let curl = dice.range(0.7, 1.2);
     let spine: &[Point] = match dice.whole(0, 2) {
         // A question mark.
-        0 => &[
-            (-0.2, 0.1),
-            (0.6, 0.0),
-            (0.85, -0.8),
-            (0.7, -1.6),
-            (1.1, -2.1),
-            (1.45, -1.75),
-        ],
+        0 => &[(-0.2, 0.1), (0.6, 0.0), (0.85, -0.8), (0.7, -1.6), (1.1, -2.1), (1.45, -1.75)],
         // An S.
-        1 => &[
-            (-0.2, 0.1),
-            (0.7, 0.1),
-            (1.05, -0.6),
-            (0.6, -1.2),
-            (0.7, -1.9),
-            (1.2, -2.2),
-        ],
+        1 => &[(-0.2, 0.1), (0.7, 0.1), (1.05, -0.6), (0.6, -1.2), (0.7, -1.9), (1.2, -2.2)],
         // Straight up, the tip bent in: a greeting.
-        _ => &[
-            (-0.2, 0.1),
-            (0.45, -0.1),
-            (0.7, -0.9),
-            (0.75, -1.7),
-            (0.45, -2.2),
-        ],
+        _ => &[(-0.2, 0.1), (0.45, -0.1), (0.7, -0.9), (0.75, -1.7), (0.45, -2.2)],
     };
     let spine: Vec<Point> = spine.iter().map(|p| (p.0 * curl, p.1)).collect();
     paint_tail(canvas, coat, &spine, 0.27, 0.22);
@@ -67,12 +41,7 @@ fn paint_cat(canvas: &mut Canvas, coat: &Coat, dice: &mut Dice) {
 
 fn paint_dog(canvas: &mut Canvas, coat: &Coat, dice: &mut Dice) {
     let lift = dice.range(0.75, 1.1);
-    let spine = [
-        (-0.3, 0.15),
-        (0.3, -0.1 * lift),
-        (0.62, -0.5 * lift),
-        (0.75, -0.95 * lift),
-    ];
+    let spine = [(-0.3, 0.15), (0.3, -0.1 * lift), (0.62, -0.5 * lift), (0.75, -0.95 * lift)];
     paint_tail(canvas, coat, &spine, 0.55, 0.2);
     // Two arcs that say it wags.
     for (x, reach) in [(1.05, 1.0), (0.25, 0.9)] {

@@ -41,16 +41,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), String
     decoder.decode_headers().map_err(broken)?;
     let info = decoder.info().ok_or("is a JPEG without a frame header")?;
     super::check_pixels("JPEG", info.width.into(), info.height.into())?;
-    let exif = decoder
-        .exif()
-        .and_then(|exif| Orientation::from_exif_chunk(exif));
+    let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let rgb = decoder.decode().map_err(broken)?;
     let picture = RgbImage::from_raw(info.width.into(), info.height.into(), rgb)
         .ok_or("is a JPEG of a colour space that does not become RGB")?;
-    Ok((
-        DynamicImage::ImageRgb8(picture),
-        exif.unwrap_or(Orientation::NoTransforms),
-    ))
+    Ok((DynamicImage::ImageRgb8(picture), exif.unwrap_or(Orientation::NoTransforms)))
 }
 
 struct Frame {
@@ -63,12 +58,7 @@ struct Frame {
 /// Walks from marker to marker (ITU-T T.81, annex B) until the end of the image. Thumbnails inside
 /// a segment are stepped over with it, so their end is not taken for the picture's.
 fn check_complete(bytes: &[u8]) -> Result<Frame, String> {
-    let cut = || {
-        format!(
-            "is a JPEG cut short: no end-of-image marker in {} bytes",
-            bytes.len()
-        )
-    };
+    let cut = || format!("is a JPEG cut short: no end-of-image marker in {} bytes", bytes.len());
     let mut at = 2;
     let (mut scans, mut baseline) = (0, false);
     loop {
@@ -85,10 +75,7 @@ fn check_complete(bytes: &[u8]) -> Result<Frame, String> {
         at += 1;
         match marker {
             EOI if scans > 0 => {
-                return Ok(Frame {
-                    end: at - 2,
-                    one_scan: baseline && scans == 1,
-                });
+                return Ok(Frame { end: at - 2, one_scan: baseline && scans == 1 });
             }
             EOI => return Err("is a JPEG that ends before its first scan".into()),
             SOS => scans += 1,
@@ -110,10 +97,7 @@ mod tests {
     fn a_missing_end_marker_is_told() {
         let bytes = encode(&picture(64, 48), ImageFormat::Jpeg);
         let error = read_rgb(&bytes[..bytes.len() - 2], "a.jpg").unwrap_err();
-        assert!(
-            error.to_string().starts_with("a.jpg: is a JPEG cut short"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("a.jpg: is a JPEG cut short"), "{error}");
         let mut padded = bytes.clone();
         padded.extend([0; 100]);
         assert!(read_rgb(&padded, "trailing bytes are harmless").is_ok());

@@ -11,10 +11,7 @@ pub(super) fn check_complete(bytes: &[u8]) -> Result<(), String> {
         let end = at.checked_add(12 + length).ok_or_else(cut)?;
         let chunk = bytes.get(at + 4..end).ok_or_else(cut)?;
         let (data, sum) = chunk.split_at(4 + length);
-        let (have, want) = (
-            crc(data),
-            u32::from_be_bytes([sum[0], sum[1], sum[2], sum[3]]),
-        );
+        let (have, want) = (crc(data), u32::from_be_bytes([sum[0], sum[1], sum[2], sum[3]]));
         if have != want {
             let kind = String::from_utf8_lossy(&head[4..8]).into_owned();
             return Err(format!(
@@ -30,9 +27,7 @@ pub(super) fn check_complete(bytes: &[u8]) -> Result<(), String> {
 
 /// CRC-32 as PNG's annex D writes it, eight bits at a time.
 pub(super) fn crc(data: &[u8]) -> u32 {
-    !data.iter().fold(!0, |crc, byte| {
-        (crc >> 8) ^ TABLE[((crc ^ u32::from(*byte)) & 255) as usize]
-    })
+    !data.iter().fold(!0, |crc, byte| (crc >> 8) ^ TABLE[((crc ^ u32::from(*byte)) & 255) as usize])
 }
 
 const TABLE: [u32; 256] = {
@@ -42,11 +37,7 @@ const TABLE: [u32; 256] = {
         let mut crc = n as u32;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 {
-                0xEDB8_8320 ^ (crc >> 1)
-            } else {
-                crc >> 1
-            };
+            crc = if crc & 1 == 1 { 0xEDB8_8320 ^ (crc >> 1) } else { crc >> 1 };
             bit += 1;
         }
         table[n] = crc;

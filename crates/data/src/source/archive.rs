@@ -50,10 +50,7 @@ impl Archive {
     }
 
     fn over(file: &File, path: PathBuf) -> Result<Archive, DataError> {
-        let length = file
-            .metadata()
-            .map_err(|error| DataError::read(&path, error))?
-            .len();
+        let length = file.metadata().map_err(|error| DataError::read(&path, error))?.len();
         if length == 0 {
             return Err(DataError::archive(&path, "holds 0 bytes", DAMAGED));
         }
@@ -72,28 +69,20 @@ impl Archive {
     /// Names of the files in it, with their numbers.
     pub fn names(&self) -> Vec<(usize, String)> {
         let name = |i| Some((i, self.zip.name_for_index(i)?.to_string()));
-        (0..self.zip.len())
-            .filter_map(name)
-            .filter(|(_, name)| !name.ends_with('/'))
-            .collect()
+        (0..self.zip.len()).filter_map(name).filter(|(_, name)| !name.ends_with('/')).collect()
     }
 
     /// The bytes of entry `index`; the checksum is verified by reading to the end.
     pub fn read(&mut self, index: usize, name: &str) -> Result<Vec<u8>, BadImage> {
         let broken = |error: String| BadImage::new(name, format!("cannot be unpacked: {error}"));
-        let entry = self
-            .zip
-            .by_index(index)
-            .map_err(|error| broken(error.to_string()))?;
+        let entry = self.zip.by_index(index).map_err(|error| broken(error.to_string()))?;
         if entry.size() > MAX_BYTES {
             return Err(BadImage::new(name, too_long(entry.size())));
         }
         let mut bytes = Vec::with_capacity(entry.size() as usize);
         // The size is only what the archive claims, hence the second check.
         let mut bounded = entry.take(MAX_BYTES + 1);
-        bounded
-            .read_to_end(&mut bytes)
-            .map_err(|error| broken(error.to_string()))?;
+        bounded.read_to_end(&mut bytes).map_err(|error| broken(error.to_string()))?;
         if bytes.len() as u64 > MAX_BYTES {
             return Err(BadImage::new(name, too_long(bytes.len() as u64)));
         }
@@ -112,31 +101,16 @@ impl Archive {
             let end = start + entry.size() as usize;
             drop(entry);
             if end > outer.end {
-                return Err(DataError::archive(
-                    &path,
-                    "ends outside its archive",
-                    DAMAGED,
-                ));
+                return Err(DataError::archive(&path, "ends outside its archive", DAMAGED));
             }
-            return Archive::within(
-                Slice {
-                    map: outer.map,
-                    start,
-                    end,
-                },
-                path,
-            );
+            return Archive::within(Slice { map: outer.map, start, end }, path);
         }
         let room = |error| DataError::storage(cache_dir, "unpacking an archive", error);
         std::fs::create_dir_all(cache_dir).map_err(room)?;
         let free = fs4::available_space(cache_dir).map_err(room)?;
         let needed = entry.size();
         if free < needed {
-            return Err(DataError::NoRoom {
-                path: cache_dir.into(),
-                needed,
-                free,
-            });
+            return Err(DataError::NoRoom { path: cache_dir.into(), needed, free });
         }
         let mut spool = tempfile::tempfile_in(cache_dir).map_err(room)?;
         let copied = std::io::copy(&mut entry.by_ref().take(needed + 1), &mut spool);
@@ -158,17 +132,10 @@ impl Archive {
 /// out, a link, a device, a secret, a bomb.
 fn check(zip: &mut ZipArchive<Cursor<Slice>>, path: &Path) -> Result<(), DataError> {
     let refuse = |what: String| {
-        Err(DataError::archive(
-            path,
-            what,
-            "the whole archive is refused; get it from elsewhere",
-        ))
+        Err(DataError::archive(path, what, "the whole archive is refused; get it from elsewhere"))
     };
     if zip.len() > MAX_ENTRIES {
-        return refuse(format!(
-            "holds {} entries, at most {MAX_ENTRIES} are read",
-            zip.len()
-        ));
+        return refuse(format!("holds {} entries, at most {MAX_ENTRIES} are read", zip.len()));
     }
     for i in 0..zip.len() {
         let damaged = |error: ZipError| DataError::archive(path, error.to_string(), DAMAGED);
@@ -182,9 +149,7 @@ fn check(zip: &mut ZipArchive<Cursor<Slice>>, path: &Path) -> Result<(), DataErr
         const FOLDER: u32 = 0o040_000;
         let kind = entry.unix_mode().unwrap_or(0) & KIND;
         if entry.is_symlink() || ![0, FILE, FOLDER].contains(&kind) {
-            return refuse(format!(
-                "entry {name:?} is a link or a device (mode {kind:o})"
-            ));
+            return refuse(format!("entry {name:?} is a link or a device (mode {kind:o})"));
         }
         if entry.encrypted() {
             return refuse(format!("entry {name:?} is encrypted"));
@@ -192,9 +157,7 @@ fn check(zip: &mut ZipArchive<Cursor<Slice>>, path: &Path) -> Result<(), DataErr
         // Below a megabyte even the best ratio does no harm.
         if entry.size() > 1 << 20 && entry.size() / MAX_RATIO > entry.compressed_size() {
             let (big, small) = (entry.size(), entry.compressed_size());
-            return refuse(format!(
-                "entry {name:?} unpacks {small} bytes to {big}: a bomb"
-            ));
+            return refuse(format!("entry {name:?} unpacks {small} bytes to {big}: a bomb"));
         }
     }
     Ok(())

@@ -24,38 +24,20 @@ const CLASSES: [&str; 2] = ["cat", "dog"];
 
 pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     let root = request.path()?;
-    let root = root
-        .canonicalize()
-        .map_err(|error| DataError::read(root, error))?;
-    let mut search = Search {
-        collector: Collector::new(),
-        left_out: BTreeMap::new(),
-    };
-    let archives = if root.is_dir() {
-        search.loose(&root)?
-    } else {
-        vec![root.clone()]
-    };
+    let root = root.canonicalize().map_err(|error| DataError::read(root, error))?;
+    let mut search = Search { collector: Collector::new(), left_out: BTreeMap::new() };
+    let archives = if root.is_dir() { search.loose(&root)? } else { vec![root.clone()] };
     search.archives(&archives, request)?;
-    let Search {
-        mut collector,
-        left_out,
-    } = search;
+    let Search { mut collector, left_out } = search;
     for ((place, reason), count) in left_out {
         let files = if count == 1 { "file" } else { "files" };
         collector.ignore(place, format!("{count} {files} {reason}"));
     }
     if !collector.found_any() {
         let hint = "want train/cat.0.jpg, PetImages/Cat/0.jpg, or a zip of either";
-        return Err(DataError::layout(
-            &root,
-            "holds no labelled cats or dogs",
-            hint,
-        ));
+        return Err(DataError::layout(&root, "holds no labelled cats or dogs", hint));
     }
-    Ok(Box::new(
-        collector.finish(&root, CLASSES.map(String::from).to_vec())?,
-    ))
+    Ok(Box::new(collector.finish(&root, CLASSES.map(String::from).to_vec())?))
 }
 
 struct Search {
@@ -71,10 +53,7 @@ impl Search {
         let visible = |entry: &walkdir::DirEntry| {
             entry.depth() == 0 || !hidden(&entry.file_name().to_string_lossy())
         };
-        let walk = WalkDir::new(root)
-            .follow_links(true)
-            .into_iter()
-            .filter_entry(visible);
+        let walk = WalkDir::new(root).follow_links(true).into_iter().filter_entry(visible);
         for entry in walk {
             let entry = entry.map_err(|error| DataError::read(root, error.into()))?;
             let path = utf8(entry.path())?;
@@ -94,12 +73,9 @@ impl Search {
             let Some((name, label)) = self.labelled(&path, root) else {
                 continue;
             };
-            let meta = entry
-                .metadata()
-                .map_err(|e| DataError::read(entry.path(), e.into()))?;
+            let meta = entry.metadata().map_err(|e| DataError::read(entry.path(), e.into()))?;
             self.collector.stamp(entry.path(), &meta);
-            self.collector
-                .add(name, label, None, Place::File(entry.into_path()));
+            self.collector.add(name, label, None, Place::File(entry.into_path()));
         }
         archives.sort();
         Ok(archives)
@@ -116,8 +92,7 @@ impl Search {
         let mut nested = Vec::new();
         for path in paths {
             if unlabelled_archive(&path.display().to_string()) && paths.len() > 1 {
-                self.collector
-                    .ignore(path.display().to_string(), UNLABELLED_ARCHIVE);
+                self.collector.ignore(path.display().to_string(), UNLABELLED_ARCHIVE);
                 continue;
             }
             let meta: Metadata =
@@ -130,16 +105,14 @@ impl Search {
         for (mut outer, index, name) in nested {
             let place = format!("{}: {name}", outer.path.display());
             if used {
-                self.collector
-                    .ignore(place, "not opened: the pictures beside it are used");
+                self.collector.ignore(place, "not opened: the pictures beside it are used");
             } else if unlabelled_archive(&name) {
                 self.collector.ignore(place, UNLABELLED_ARCHIVE);
             } else {
                 request.progress.stage(&format!("opening {name}"), 0);
                 let archive = outer.inner(index, request.cache_dir)?;
                 for (_, _, deeper) in self.archive(archive) {
-                    self.collector
-                        .ignore(format!("{place}: {deeper}"), "not opened: too deep");
+                    self.collector.ignore(format!("{place}: {deeper}"), "not opened: too deep");
                 }
             }
         }
@@ -160,8 +133,7 @@ impl Search {
             }
             let full = format!("{}/{name}", archive.path.display());
             if let Some((name, label)) = self.labelled(&full, &archive.path) {
-                self.collector
-                    .add(name, label, None, Place::Zipped(number, index));
+                self.collector.add(name, label, None, Place::Zipped(number, index));
             }
         }
         self.collector.archives.push(archive);
@@ -179,15 +151,8 @@ impl Search {
         };
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let root = root.display().to_string();
-        let below = folder
-            .strip_prefix(&root)
-            .unwrap_or(folder)
-            .trim_start_matches('/');
-        let place = if below.is_empty() {
-            root
-        } else {
-            format!("{root}: {below}/")
-        };
+        let below = folder.strip_prefix(&root).unwrap_or(folder).trim_start_matches('/');
+        let place = if below.is_empty() { root } else { format!("{root}: {below}/") };
         *self.left_out.entry((place, reason)).or_default() += 1;
         None
     }
@@ -214,18 +179,13 @@ fn named(path: &str) -> Option<(String, u32)> {
     let folder = pieces.next().unwrap_or_default().to_ascii_lowercase();
     let lower = file.to_ascii_lowercase();
     for (label, class) in CLASSES.iter().enumerate() {
-        let rest = lower
-            .strip_prefix(class)
-            .and_then(|rest| rest.strip_prefix('.'));
+        let rest = lower.strip_prefix(class).and_then(|rest| rest.strip_prefix('.'));
         if rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit())) {
             return Some((lower, label as u32));
         }
     }
     let label = CLASSES.iter().position(|class| {
-        folder == *class
-            || folder
-                .strip_suffix('s')
-                .is_some_and(|folder| folder == *class)
+        folder == *class || folder.strip_suffix('s').is_some_and(|folder| folder == *class)
     })?;
     Some((format!("{}.{file}", CLASSES[label]), label as u32))
 }
@@ -252,9 +212,7 @@ mod tests {
     #[test]
     fn test_archives_are_known() {
         assert!(unlabelled_archive("a/b/test1.zip"));
-        assert!(unlabelled_archive(
-            "dogs-vs-cats.zip: test.zip".rsplit(' ').next().unwrap()
-        ));
+        assert!(unlabelled_archive("dogs-vs-cats.zip: test.zip".rsplit(' ').next().unwrap()));
         assert!(!unlabelled_archive("train.zip"));
     }
 }

@@ -40,23 +40,11 @@ impl Drawn {
         let entry = |number: &u64| {
             let label = (number % 2) as u32;
             let class = critters::CLASSES[label as usize];
-            Entry {
-                name: format!("{class}.{number}"),
-                label,
-                part: None,
-            }
+            Entry { name: format!("{class}.{number}"), label, part: None }
         };
         let entries = numbers.iter().map(entry).collect();
         let classes = critters::CLASSES.map(String::from).to_vec();
-        Drawn {
-            listing: Listing {
-                classes,
-                entries,
-                ignored: Vec::new(),
-            },
-            numbers,
-            size_px,
-        }
+        Drawn { listing: Listing { classes, entries, ignored: Vec::new() }, numbers, size_px }
     }
 }
 
@@ -94,11 +82,7 @@ impl Reader for Brush<'_> {
         let critter = critters::draw(SEED, self.0.numbers[i], size_px);
         debug_assert_eq!(critter.label, self.0.listing.entries[i].label);
         let hash = blake3::hash(&critter.rgb);
-        Ok(Picture {
-            rgb: critter.rgb,
-            evidence: Some(critter.evidence),
-            hash,
-        })
+        Ok(Picture { rgb: critter.rgb, evidence: Some(critter.evidence), hash })
     }
 }
 

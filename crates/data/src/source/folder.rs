@@ -23,9 +23,7 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
         let hint = "folder: takes a folder; an archive of Cats-vs-Dogs is cats-vs-dogs:PATH";
         return Err(DataError::layout(root, "is a file, want a folder", hint));
     }
-    let root = root
-        .canonicalize()
-        .map_err(|error| DataError::read(root, error))?;
+    let root = root.canonicalize().map_err(|error| DataError::read(root, error))?;
     let mut collector = Collector::new();
     let children = children(&root, &mut collector)?;
     let parts = parts(&children)?;
@@ -33,15 +31,9 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
         vec![(None, root.clone())]
     } else {
         for name in children.keys().filter(|name| part_of(name).is_none()) {
-            collector.ignore(
-                format!("{name}/"),
-                "lies beside the folders train, val and test",
-            );
+            collector.ignore(format!("{name}/"), "lies beside the folders train, val and test");
         }
-        parts
-            .into_iter()
-            .map(|(part, path)| (Some(part), path))
-            .collect()
+        parts.into_iter().map(|(part, path)| (Some(part), path)).collect()
     };
     let classes = collect(&root, &roots, &mut collector)?;
     Ok(Box::new(collector.finish(&root, classes)?))
@@ -54,9 +46,7 @@ fn children(
 ) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let mut folders = BTreeMap::new();
     for child in std::fs::read_dir(folder).map_err(|error| DataError::read(folder, error))? {
-        let path = child
-            .map_err(|error| DataError::read(folder, error))?
-            .path();
+        let path = child.map_err(|error| DataError::read(folder, error))?.path();
         let name = utf8(path.file_name().unwrap_or_default().as_ref())?;
         if hidden(&name) {
             continue;
@@ -117,11 +107,7 @@ fn collect(
     for (part, folder) in roots {
         // The root's own files were noted already.
         let mut beside = Collector::new();
-        let noted = if part.is_some() {
-            &mut *collector
-        } else {
-            &mut beside
-        };
+        let noted = if part.is_some() { &mut *collector } else { &mut beside };
         class_folders.push((*part, folder, children(folder, noted)?));
     }
     let mut classes: Vec<String> = class_folders[0].2.keys().cloned().collect();
@@ -133,39 +119,22 @@ fn collect(
     classes.sort_by(|a, b| natural::compare(a, b));
     if classes.len() < 2 {
         let what = format!("holds {} class folders, want at least 2", classes.len());
-        return Err(DataError::layout(
-            root,
-            what,
-            "lay pictures out as PATH/class/picture",
-        ));
+        return Err(DataError::layout(root, what, "lay pictures out as PATH/class/picture"));
     }
     for (part, folder, folders) in &class_folders {
         for (class, path) in folders {
             let Some(label) = classes.iter().position(|known| known == class) else {
-                let what = format!(
-                    "is a class that train lacks; train has {}",
-                    classes.join(", ")
-                );
-                return Err(DataError::layout(
-                    path,
-                    what,
-                    "add it to train or remove it",
-                ));
+                let what = format!("is a class that train lacks; train has {}", classes.join(", "));
+                return Err(DataError::layout(path, what, "add it to train or remove it"));
             };
             if collect_class(root, path, label as u32, *part, collector)? == 0 {
                 let place = path.display().to_string();
-                return Err(DataError::EmptyClass {
-                    place,
-                    table: String::new(),
-                });
+                return Err(DataError::EmptyClass { place, table: String::new() });
             }
         }
         if let Some(missing) = classes.iter().find(|class| !folders.contains_key(*class)) {
             let place = folder.join(missing).display().to_string();
-            return Err(DataError::EmptyClass {
-                place,
-                table: String::new(),
-            });
+            return Err(DataError::EmptyClass { place, table: String::new() });
         }
     }
     Ok(classes)
@@ -181,10 +150,7 @@ fn collect_class(
 ) -> Result<usize, DataError> {
     let mut count = 0;
     let visible = |entry: &walkdir::DirEntry| !hidden(&entry.file_name().to_string_lossy());
-    let mut walk = WalkDir::new(folder)
-        .min_depth(1)
-        .follow_links(true)
-        .into_iter();
+    let mut walk = WalkDir::new(folder).min_depth(1).follow_links(true).into_iter();
     while let Some(next) = walk.next() {
         let entry = match next {
             Ok(entry) => entry,
@@ -214,12 +180,7 @@ fn collect_class(
         }
         if is_folder {
             walk.skip_current_dir();
-            collector.add(
-                name,
-                label,
-                part,
-                Place::Bad("is a folder, want a picture".into()),
-            );
+            collector.add(name, label, part, Place::Bad("is a folder, want a picture".into()));
         } else {
             let meta = entry.metadata();
             let meta = meta.map_err(|error| DataError::read(entry.path(), error.into()))?;
@@ -240,10 +201,8 @@ fn broken_link(error: &walkdir::Error) -> Option<&Path> {
 /// The path below `root` with `/` between, on every system.
 fn relative(root: &Path, path: &Path) -> Result<String, DataError> {
     let below = path.strip_prefix(root).unwrap_or(path);
-    let pieces: Result<Vec<String>, DataError> = below
-        .components()
-        .map(|piece| utf8(piece.as_os_str().as_ref()))
-        .collect();
+    let pieces: Result<Vec<String>, DataError> =
+        below.components().map(|piece| utf8(piece.as_os_str().as_ref())).collect();
     Ok(pieces?.join("/"))
 }
 

@@ -11,9 +11,8 @@ use crate::error::{BadImage, DataError, Rejected};
 use crate::{decode, natural, resize};
 
 /// File name endings that announce a picture. What is inside decides how it is read.
-pub(super) const ENDINGS: [&str; 9] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp", "tif",
-];
+pub(super) const ENDINGS: [&str; 9] =
+    ["jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "webp", "tif"];
 
 /// True for `7.jpg`, `7.JPEG`, `7.tiff`.
 pub(super) fn looks_like_a_picture(name: &str) -> bool {
@@ -53,12 +52,7 @@ pub(super) struct Collector {
 impl Collector {
     pub fn new() -> Collector {
         let (found, ignored) = (Vec::new(), Vec::new());
-        Collector {
-            found,
-            ignored,
-            archives: Vec::new(),
-            stamps: Vec::new(),
-        }
+        Collector { found, ignored, archives: Vec::new(), stamps: Vec::new() }
     }
 
     pub fn add(&mut self, name: String, label: u32, part: Option<Part>, place: Place) {
@@ -66,21 +60,14 @@ impl Collector {
     }
 
     pub fn ignore(&mut self, name: impl Into<String>, reason: impl Into<String>) {
-        self.ignored.push(Rejected {
-            name: name.into(),
-            reason: reason.into(),
-        });
+        self.ignored.push(Rejected { name: name.into(), reason: reason.into() });
     }
 
     /// A file or archive whose change must be noticed.
     pub fn stamp(&mut self, path: &Path, meta: &Metadata) {
-        let changed = meta
-            .modified()
-            .ok()
-            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+        let changed = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let changed = changed.map_or(0, |time| time.as_nanos());
-        self.stamps
-            .push(format!("{}\t{}\t{changed}", path.display(), meta.len()));
+        self.stamps.push(format!("{}\t{}\t{changed}", path.display(), meta.len()));
     }
 
     pub fn found_any(&self) -> bool {
@@ -90,50 +77,27 @@ impl Collector {
     /// Sorts by class, then name; refuses two pictures of one name and classes without pictures.
     pub fn finish(mut self, root: &Path, classes: Vec<String>) -> Result<Shelf, DataError> {
         self.found.sort_by(|(a, _), (b, _)| {
-            a.label
-                .cmp(&b.label)
-                .then_with(|| natural::compare(&a.name, &b.name))
+            a.label.cmp(&b.label).then_with(|| natural::compare(&a.name, &b.name))
         });
         for pair in self.found.windows(2) {
             if pair[0].0.name == pair[1].0.name {
                 let (first, second) = (self.tell(&pair[0].1), self.tell(&pair[1].1));
                 let what = format!("{} is there twice: {first} and {second}", pair[0].0.name);
-                return Err(DataError::layout(
-                    root,
-                    what,
-                    "name the folder of one of them",
-                ));
+                return Err(DataError::layout(root, what, "name the folder of one of them"));
             }
         }
         for (label, class) in classes.iter().enumerate() {
-            if !self
-                .found
-                .iter()
-                .any(|(entry, _)| entry.label as usize == label)
-            {
+            if !self.found.iter().any(|(entry, _)| entry.label as usize == label) {
                 let place = format!("{}: {class}", root.display());
-                return Err(DataError::EmptyClass {
-                    place,
-                    table: String::new(),
-                });
+                return Err(DataError::EmptyClass { place, table: String::new() });
             }
         }
-        self.ignored
-            .sort_by(|a, b| natural::compare(&a.name, &b.name));
+        self.ignored.sort_by(|a, b| natural::compare(&a.name, &b.name));
         self.stamps.sort_unstable();
         let stamp = blake3::hash(self.stamps.join("\n").as_bytes());
         let (entries, places) = self.found.into_iter().unzip();
-        let listing = Listing {
-            classes,
-            entries,
-            ignored: self.ignored,
-        };
-        Ok(Shelf {
-            listing,
-            places,
-            archives: self.archives,
-            stamp,
-        })
+        let listing = Listing { classes, entries, ignored: self.ignored };
+        Ok(Shelf { listing, places, archives: self.archives, stamp })
     }
 
     fn tell(&self, place: &Place) -> String {
@@ -155,19 +119,12 @@ impl Source for Shelf {
         // How names are told from paths is part of it: two sources may see one folder differently.
         for entry in &self.listing.entries {
             hasher.update(entry.name.as_bytes());
-            hasher.update(&[
-                0,
-                entry.label as u8,
-                entry.part.map_or(3, |part| part as u8),
-            ]);
+            hasher.update(&[0, entry.label as u8, entry.part.map_or(3, |part| part as u8)]);
         }
     }
 
     fn reader(&self) -> Box<dyn Reader + '_> {
-        Box::new(Hand {
-            shelf: self,
-            archives: self.archives.clone(),
-        })
+        Box::new(Hand { shelf: self, archives: self.archives.clone() })
     }
 }
 
@@ -187,10 +144,6 @@ impl Reader for Hand<'_> {
         };
         let image = decode::read_rgb(&bytes, name)?;
         let rgb = resize::squash(&image, size_px, filter);
-        Ok(Picture {
-            rgb,
-            evidence: None,
-            hash: blake3::hash(&bytes),
-        })
+        Ok(Picture { rgb, evidence: None, hash: blake3::hash(&bytes) })
     }
 }

@@ -36,18 +36,9 @@ fn fail_names_them_all_and_skip_goes_on_without() {
     let error = open(&folder(root.path()), cache.path()).unwrap_err();
     assert_eq!(error.exit_code(), 3);
     let text = error.to_string();
-    assert!(
-        text.starts_with(&format!("{bad} of 25 pictures cannot be used:")),
-        "{text}"
-    );
-    assert!(
-        text.ends_with("delete them or pass --bad-images skip"),
-        "{text}"
-    );
-    assert!(
-        text.contains("cat/empty.jpg: ends after 0 bytes, want a picture"),
-        "{text}"
-    );
+    assert!(text.starts_with(&format!("{bad} of 25 pictures cannot be used:")), "{text}");
+    assert!(text.ends_with("delete them or pass --bad-images skip"), "{text}");
+    assert!(text.contains("cat/empty.jpg: ends after 0 bytes, want a picture"), "{text}");
     assert!(text.contains("cat/page.jpg: is an HTML page"), "{text}");
     assert!(text.contains("cat/folder.jpg: is a folder"), "{text}");
     let set = open_skipping(&folder(root.path()), cache.path()).unwrap();
@@ -77,16 +68,8 @@ fn a_class_of_nothing_but_bad_pictures_is_an_error_with_a_table() {
     let error = open_skipping(&folder(root.path()), cache.path()).unwrap_err();
     assert_eq!(error.exit_code(), 3);
     let text = error.to_string();
-    assert!(
-        text.contains("cat: 0 pictures in this class can be read"),
-        "{text}"
-    );
+    assert!(text.contains("cat: 0 pictures in this class can be read"), "{text}");
     assert!(text.contains("cat 0 of 3, dog 3 of 3"), "{text}");
-    let left = std::fs::read_dir(cache.path().join("pixels"))
-        .unwrap()
-        .flatten();
-    assert!(
-        left.into_iter()
-            .all(|f| f.path().extension().is_some_and(|e| e == "lock"))
-    );
+    let left = std::fs::read_dir(cache.path().join("pixels")).unwrap().flatten();
+    assert!(left.into_iter().all(|f| f.path().extension().is_some_and(|e| e == "lock")));
 }

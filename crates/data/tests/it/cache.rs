@@ -47,20 +47,8 @@ fn pictures_are_decoded_once_and_again_when_anything_changed() {
     let config = config(&folder(root.path()));
     assert_eq!(decoded(&config, cache.path()), 12);
     assert_eq!(decoded(&config, cache.path()), 0);
-    assert_eq!(
-        decoded(
-            &DataConfig {
-                size_px: 9,
-                ..config.clone()
-            },
-            cache.path()
-        ),
-        12
-    );
-    let bilinear = DataConfig {
-        filter: Filter::Bilinear,
-        ..config.clone()
-    };
+    assert_eq!(decoded(&DataConfig { size_px: 9, ..config.clone() }, cache.path()), 12);
+    let bilinear = DataConfig { filter: Filter::Bilinear, ..config.clone() };
     assert_eq!(decoded(&bilinear, cache.path()), 12);
     let before = open(&folder(root.path()), cache.path()).unwrap().digest;
     put(&root.path().join("a/3.jpg"), &jpeg(77));
@@ -93,10 +81,7 @@ fn damage_and_leftovers_are_replaced() {
         .path();
     // A build that was killed.
     put(&place.with_extension("tmp").join("pixels.u8"), b"half");
-    let pixels = std::fs::OpenOptions::new()
-        .write(true)
-        .open(place.join("pixels.u8"))
-        .unwrap();
+    let pixels = std::fs::OpenOptions::new().write(true).open(place.join("pixels.u8")).unwrap();
     pixels.set_len(100).unwrap();
     assert_eq!(decoded(&config, cache.path()), 12);
     assert!(!place.with_extension("tmp").exists());
@@ -125,15 +110,9 @@ fn pixels_do_not_depend_on_the_number_of_threads() {
     let root = small_set();
     let with = |threads: usize| {
         let cache = tempdir().unwrap();
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let set = pool.install(|| open(&folder(root.path()), cache.path()).unwrap());
-        (
-            set.digest.clone(),
-            set.gather(&(0..12).collect::<Vec<u32>>()),
-        )
+        (set.digest.clone(), set.gather(&(0..12).collect::<Vec<u32>>()))
     };
     assert_eq!(with(1), with(4));
 }

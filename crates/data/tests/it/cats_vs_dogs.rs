@@ -13,9 +13,7 @@ const N: u32 = 7;
 /// Kaggle's `train/cat.0.jpg …`.
 fn kaggle(prefix: &str) -> Vec<(String, Vec<u8>)> {
     let file = |class: &str, i: u32, seed: u32| (format!("{prefix}{class}.{i}.jpg"), jpeg(seed));
-    (0..N)
-        .flat_map(|i| [file("cat", i, i), file("dog", i, 100 + i)])
-        .collect()
+    (0..N).flat_map(|i| [file("cat", i, i), file("dog", i, 100 + i)]).collect()
 }
 
 /// Microsoft's `PetImages/Cat/0.jpg …`, with what else lies in it.
@@ -31,9 +29,7 @@ fn pet_images() -> Vec<(String, Vec<u8>)> {
 }
 
 fn test1() -> Vec<(String, Vec<u8>)> {
-    (1..5)
-        .map(|i| (format!("test1/{i}.jpg"), jpeg(i)))
-        .collect()
+    (1..5).map(|i| (format!("test1/{i}.jpg"), jpeg(i))).collect()
 }
 
 fn nested(method: CompressionMethod) -> Vec<u8> {
@@ -67,13 +63,9 @@ fn all_layouts_are_one_set() {
     put(&at("stored/dogs-vs-cats.zip"), &nested(Stored));
     put(&at("deflated/dogs-vs-cats.zip"), &nested(Deflated));
     lay(&at("public"), &pet_images());
-    put(
-        &at("kagglecatsanddogs_5340.zip"),
-        &zip_of(&pet_images(), Deflated),
-    );
-    let (cats, dogs): (Vec<_>, Vec<_>) = kaggle("train/")
-        .into_iter()
-        .partition(|(name, _)| name.contains("cat"));
+    put(&at("kagglecatsanddogs_5340.zip"), &zip_of(&pet_images(), Deflated));
+    let (cats, dogs): (Vec<_>, Vec<_>) =
+        kaggle("train/").into_iter().partition(|(name, _)| name.contains("cat"));
     put(&at("halves/cat.zip"), &zip_of(&cats, Stored));
     put(&at("halves/dog.zip"), &zip_of(&dogs, Stored));
     let want = open(&cats_vs_dogs(&at("kaggle")), cache.path()).unwrap();
@@ -95,11 +87,7 @@ fn all_layouts_are_one_set() {
     for layout in layouts {
         let set = open(&cats_vs_dogs(&at(layout)), cache.path()).unwrap();
         assert_eq!(names(&set), names(&want), "{layout}");
-        assert_eq!(
-            (&set.digest, &set.split),
-            (&want.digest, &want.split),
-            "{layout}"
-        );
+        assert_eq!((&set.digest, &set.split), (&want.digest, &want.split), "{layout}");
         assert_eq!(set.gather(&[0, 13]), want.gather(&[0, 13]), "{layout}");
     }
 }
@@ -109,23 +97,14 @@ fn what_is_left_out_is_said() {
     let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
     lay(root.path(), &kaggle("train/"));
     lay(root.path(), &test1());
-    put(
-        &root.path().join("train.zip"),
-        &zip_of(&kaggle("train/"), Stored),
-    );
+    put(&root.path().join("train.zip"), &zip_of(&kaggle("train/"), Stored));
     let text = ignored(&open(&cats_vs_dogs(root.path()), cache.path()).unwrap());
     assert!(text.contains("test1/: 4 files without a label"), "{text}");
-    assert!(
-        text.contains("train.zip: not opened: the pictures beside it are used"),
-        "{text}"
-    );
+    assert!(text.contains("train.zip: not opened: the pictures beside it are used"), "{text}");
     let outer = root.path().join("only/dogs-vs-cats.zip");
     put(&outer, &nested(Deflated));
     let text = ignored(&open(&cats_vs_dogs(&outer), cache.path()).unwrap());
-    assert!(
-        text.contains("test1.zip: not opened: Kaggle's test pictures have no label"),
-        "{text}"
-    );
+    assert!(text.contains("test1.zip: not opened: Kaggle's test pictures have no label"), "{text}");
 }
 
 #[test]
@@ -172,9 +151,7 @@ fn archives_that_reach_out_or_explode_are_refused_whole() {
     assert!(text.contains("a bomb"), "{text}");
     let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let options = zip::write::SimpleFileOptions::default();
-    writer
-        .add_symlink("train/cat.0.jpg", "/etc/passwd", options)
-        .unwrap();
+    writer.add_symlink("train/cat.0.jpg", "/etc/passwd", options).unwrap();
     let text = refused("link.zip", &writer.finish().unwrap().into_inner());
     assert!(text.contains("is a link or a device"), "{text}");
 }
@@ -184,18 +161,10 @@ fn a_flipped_byte_in_an_archive_is_one_bad_picture() {
     let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
     let path = root.path().join("train.zip");
     let mut bytes = zip_of(&kaggle("train/"), Stored);
-    let start = bytes
-        .windows(15)
-        .position(|w| w == b"train/cat.0.jpg")
-        .unwrap();
+    let start = bytes.windows(15).position(|w| w == b"train/cat.0.jpg").unwrap();
     bytes[start + 400] ^= 1;
     put(&path, &bytes);
-    let error = open(&cats_vs_dogs(&path), cache.path())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("1 of 14 pictures cannot be used"),
-        "{error}"
-    );
+    let error = open(&cats_vs_dogs(&path), cache.path()).unwrap_err().to_string();
+    assert!(error.starts_with("1 of 14 pictures cannot be used"), "{error}");
     assert!(error.contains("cat.0.jpg: cannot be unpacked"), "{error}");
 }

@@ -33,21 +33,12 @@ fn any_number_of_classes_in_natural_order() {
     let set = open(&folder(root.path()), cache.path()).unwrap();
     assert_eq!(set.classes, ["class1", "class2", "class10"]);
     assert_eq!(set.samples.len(), 37);
-    assert_eq!(
-        names(&set)[..3],
-        ["class1/0.jpg", "class1/1.jpg", "class1/2.jpg"]
-    );
-    assert_eq!(
-        names(&set)[11..13],
-        ["class1/11.jpg", "class1/deep/er/late.JPEG"]
-    );
+    assert_eq!(names(&set)[..3], ["class1/0.jpg", "class1/1.jpg", "class1/2.jpg"]);
+    assert_eq!(names(&set)[11..13], ["class1/11.jpg", "class1/deep/er/late.JPEG"]);
     assert_eq!(set.labels(&[0, 13, 36]), [0, 1, 2]);
     let ignored: Vec<&str> = set.ignored.iter().map(|i| i.name.as_str()).collect();
     assert!(ignored.contains(&"class1/notes.txt"), "{ignored:?}");
-    assert!(
-        ignored.iter().any(|name| name.ends_with("README.md")),
-        "{ignored:?}"
-    );
+    assert!(ignored.iter().any(|name| name.ends_with("README.md")), "{ignored:?}");
     let counts = Part::ALL.map(|part| set.split.part(part).len());
     assert_eq!(counts, [25, 6, 6]);
     let record = serde_json::to_string(&set.split_record()).unwrap();
@@ -65,10 +56,7 @@ fn parts_are_kept_and_val_may_be_called_otherwise() {
         let set = open(&folder(root.path()), cache.path()).unwrap();
         assert_eq!(Part::ALL.map(|part| set.split.part(part).len()), [12, 6, 4]);
         let test = set.split.part(Part::Test);
-        assert!(
-            test.iter()
-                .all(|i| set.samples[*i as usize].name.starts_with("test/"))
-        );
+        assert!(test.iter().all(|i| set.samples[*i as usize].name.starts_with("test/")));
     }
 }
 
@@ -80,15 +68,9 @@ fn a_missing_val_is_carved_from_train() {
         fill(&root.path().join(part), "b", n);
     }
     let set = open(&folder(root.path()), cache.path()).unwrap();
-    assert_eq!(
-        Part::ALL.map(|part| set.split.part(part).len()),
-        [34, 8, 10]
-    );
+    assert_eq!(Part::ALL.map(|part| set.split.part(part).len()), [34, 8, 10]);
     let val = set.split.part(Part::Val);
-    assert!(
-        val.iter()
-            .all(|i| set.samples[*i as usize].name.starts_with("train/"))
-    );
+    assert!(val.iter().all(|i| set.samples[*i as usize].name.starts_with("train/")));
 }
 
 #[test]
@@ -96,10 +78,7 @@ fn a_class_may_be_called_train() {
     let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
     fill(root.path(), "train", 5);
     fill(root.path(), "tram", 5);
-    assert_eq!(
-        open(&folder(root.path()), cache.path()).unwrap().classes,
-        ["train", "tram"]
-    );
+    assert_eq!(open(&folder(root.path()), cache.path()).unwrap().classes, ["train", "tram"]);
 }
 
 #[test]
@@ -143,21 +122,13 @@ fn links_are_followed_loops_and_odd_names_refused() {
     let set = open(&folder(root.path()), cache.path()).unwrap();
     assert_eq!(names(&set)[4..6], ["b/0.jpg", "b/1.jpg"]);
     symlink("gone.jpg", root.path().join("a/dangling.jpg")).unwrap();
-    let error = open(&folder(root.path()), cache.path())
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("a/dangling.jpg: is a broken link"),
-        "{error}"
-    );
+    let error = open(&folder(root.path()), cache.path()).unwrap_err().to_string();
+    assert!(error.contains("a/dangling.jpg: is a broken link"), "{error}");
     std::fs::remove_file(root.path().join("a/dangling.jpg")).unwrap();
     symlink("..", root.path().join("a/loop")).unwrap();
     assert!(refused(root.path(), 3).contains("loop"));
     std::fs::remove_file(root.path().join("a/loop")).unwrap();
-    let odd = root
-        .path()
-        .join("a")
-        .join(std::ffi::OsStr::from_bytes(b"caf\xe9.jpg"));
+    let odd = root.path().join("a").join(std::ffi::OsStr::from_bytes(b"caf\xe9.jpg"));
     std::fs::write(odd, jpeg(1)).unwrap();
     assert!(refused(root.path(), 3).contains("not UTF-8; rename it"));
 }

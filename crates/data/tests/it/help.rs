@@ -11,9 +11,7 @@ use zip::write::SimpleFileOptions;
 /// A small picture whose bytes depend on `seed`.
 pub fn picture(seed: u32) -> RgbImage {
     let value = |x: u32, y: u32, c: u32| ((x * 7 + y * 3 + c * 40 + seed * 13) % 256) as u8;
-    RgbImage::from_fn(24, 20, |x, y| {
-        image::Rgb([value(x, y, 0), value(x, y, 1), value(x, y, 2)])
-    })
+    RgbImage::from_fn(24, 20, |x, y| image::Rgb([value(x, y, 0), value(x, y, 1), value(x, y, 2)]))
 }
 
 pub fn encode(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
@@ -48,10 +46,7 @@ pub fn config(source: &str) -> DataConfig {
         source: source.into(),
         size_px: 8,
         filter: Filter::Nearest,
-        split: SplitRule {
-            ratio: [17, 4, 4],
-            seed: 0,
-        },
+        split: SplitRule { ratio: [17, 4, 4], seed: 0 },
         bad_images: BadImages::Fail,
         normalize: None,
     }
@@ -62,10 +57,7 @@ pub fn open(source: &str, cache: &Path) -> Result<Dataset, DataError> {
 }
 
 pub fn open_skipping(source: &str, cache: &Path) -> Result<Dataset, DataError> {
-    let config = DataConfig {
-        bad_images: BadImages::Skip,
-        ..config(source)
-    };
+    let config = DataConfig { bad_images: BadImages::Skip, ..config(source) };
     Dataset::open(&config, cache, &())
 }
 
@@ -79,11 +71,7 @@ pub fn cats_vs_dogs(path: &Path) -> String {
 }
 
 pub fn names(dataset: &Dataset) -> Vec<&str> {
-    dataset
-        .samples
-        .iter()
-        .map(|sample| sample.name.as_str())
-        .collect()
+    dataset.samples.iter().map(|sample| sample.name.as_str()).collect()
 }
 
 /// Real pictures that are never committed: `CATSCAN_SHARED_DATA`, else `../shared/data` beside the
@@ -95,9 +83,6 @@ pub fn shared_data(what: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    eprintln!(
-        "skipped: no {what} under {}; set CATSCAN_SHARED_DATA",
-        root.display()
-    );
+    eprintln!("skipped: no {what} under {}; set CATSCAN_SHARED_DATA", root.display());
     None
 }

@@ -33,26 +33,17 @@ fn fixed_draws_give_keras_pictures() {
         serde_json::from_str(include_str!("../golden/keras_augment.json")).unwrap();
     let side = golden.side;
     let value = |y, x, c| ((x * 7 + y * 13 + c * 50 + (x * y) % 11 * 9) % 256) as u8;
-    let rgb: Vec<u8> = (0..side * side * 3)
-        .map(|i| value(i / 3 / side, i / 3 % side, i % 3))
-        .collect();
+    let rgb: Vec<u8> =
+        (0..side * side * 3).map(|i| value(i / 3 / side, i / 3 % side, i % 3)).collect();
     let one = to_tensor(&rgb, side, None, Device::Cpu);
     // All cases in one batch: a picture's affine must not reach its neighbours.
     let batch = one.repeat([golden.cases.len() as i64, 1, 1, 1]);
-    let affines: Vec<_> = golden
-        .cases
-        .iter()
-        .map(|case| draw(case).affine())
-        .collect();
+    let affines: Vec<_> = golden.cases.iter().map(|case| draw(case).affine()).collect();
     let moved = Augment::apply(&batch, &affines) * 255.0;
     for (i, case) in golden.cases.iter().enumerate() {
         let got = moved.get(i as i64).permute([1, 2, 0]).contiguous().view(-1);
         let got = Vec::<f32>::try_from(got).unwrap();
-        let worst = got
-            .iter()
-            .zip(&case.want)
-            .map(|(a, b)| (a - b).abs())
-            .fold(0.0, f32::max);
+        let worst = got.iter().zip(&case.want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < TOLERANCE, "case {i}: off by {worst}");
     }
 }

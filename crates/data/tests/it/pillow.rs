@@ -46,11 +46,7 @@ fn bytes(hex: &str) -> Vec<u8> {
 
 fn worst(got: &[u8], want: &[u8]) -> u8 {
     assert_eq!(got.len(), want.len());
-    got.iter()
-        .zip(want)
-        .map(|(a, b)| a.abs_diff(*b))
-        .max()
-        .unwrap()
+    got.iter().zip(want).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
 }
 
 #[test]
@@ -65,20 +61,10 @@ fn nearest_is_pillows_to_the_pixel() {
         let picture = RgbImage::from_fn(case.from, case.from, pixel);
         let small = resize::squash(&picture, case.to, Filter::Nearest);
         let (first_row, _) = small.split_at(case.to as usize * 3);
-        let columns: Vec<u32> = first_row
-            .chunks(3)
-            .map(|p| u32::from(p[0]) + 256 * u32::from(p[1]))
-            .collect();
-        assert_eq!(
-            columns, case.sources,
-            "columns, {} to {}",
-            case.from, case.to
-        );
-        let rows: Vec<u8> = small
-            .chunks(3)
-            .step_by(case.to as usize)
-            .map(|p| p[2])
-            .collect();
+        let columns: Vec<u32> =
+            first_row.chunks(3).map(|p| u32::from(p[0]) + 256 * u32::from(p[1])).collect();
+        assert_eq!(columns, case.sources, "columns, {} to {}", case.from, case.to);
+        let rows: Vec<u8> = small.chunks(3).step_by(case.to as usize).map(|p| p[2]).collect();
         let want: Vec<u8> = case.sources.iter().map(|row| (row % 256) as u8).collect();
         assert_eq!(rows, want, "rows, {} to {}", case.from, case.to);
     }
@@ -95,12 +81,7 @@ fn convolutions_are_pillows_within_one_step() {
         let picture = RgbImage::from_fn(case.width, case.height, pixel);
         let got = resize::squash(&picture, case.to, case.filter);
         let worst = worst(&got, &bytes(&case.want));
-        assert!(
-            worst <= 1,
-            "{:?} to {}: off by {worst}",
-            case.filter,
-            case.to
-        );
+        assert!(worst <= 1, "{:?} to {}: off by {worst}", case.filter, case.to);
     }
 }
 
@@ -111,12 +92,7 @@ fn every_format_is_read_as_pillow_reads_it() {
     assert!(golden.files.len() > 15);
     for case in golden.files {
         let image = decode::read_rgb(&bytes(&case.file), &case.name).unwrap();
-        assert_eq!(
-            image.dimensions(),
-            (case.width, case.height),
-            "{}",
-            case.name
-        );
+        assert_eq!(image.dimensions(), (case.width, case.height), "{}", case.name);
         // Lossless formats are equal; JPEG decoders may round their transforms differently, and
         // those that smooth half-size chroma do it each in their own way.
         let most = match case.name.as_str() {
@@ -125,10 +101,6 @@ fn every_format_is_read_as_pillow_reads_it() {
             _ => 0,
         };
         let worst = worst(image.as_raw(), &bytes(&case.want));
-        assert!(
-            worst <= most,
-            "{}: off by {worst}, at most {most} expected",
-            case.name
-        );
+        assert!(worst <= most, "{}: off by {worst}, at most {most} expected", case.name);
     }
 }

@@ -17,11 +17,7 @@ fn odd_pictures_are_all_readable_whatever_their_names_say() {
         let path = entry.path();
         if path.extension().is_some_and(|e| e == "jpg") {
             let image = decode::open_rgb(&path).unwrap();
-            assert!(
-                image.width() > 1 && image.height() > 1,
-                "{}",
-                path.display()
-            );
+            assert!(image.width() > 1 && image.height() > 1, "{}", path.display());
             count += 1;
         }
     }
@@ -34,10 +30,7 @@ fn the_originals_open_as_they_were_published() {
         return;
     };
     let cache = tempdir().unwrap();
-    let config = DataConfig {
-        filter: Filter::Bilinear,
-        ..config(&cats_vs_dogs(&zip))
-    };
+    let config = DataConfig { filter: Filter::Bilinear, ..config(&cats_vs_dogs(&zip)) };
     let set = Dataset::open(&config, cache.path(), &()).unwrap();
     assert_eq!(set.samples.len(), 500);
     assert!(set.rejected.is_empty());
@@ -58,21 +51,12 @@ fn all_25_000_give_the_studys_split() {
     let start = Instant::now();
     let set = open(&cats_vs_dogs(&folder), cache.path()).unwrap();
     let first = start.elapsed();
-    assert_eq!(
-        Part::ALL.map(|part| set.split.part(part).len()),
-        [17_000, 4_000, 4_000]
-    );
+    assert_eq!(Part::ALL.map(|part| set.split.part(part).len()), [17_000, 4_000, 4_000]);
     for part in Part::ALL {
         let indices = set.split.part(part);
-        assert_eq!(
-            set.labels(indices).iter().sum::<i64>() as usize * 2,
-            indices.len()
-        );
+        assert_eq!(set.labels(indices).iter().sum::<i64>() as usize * 2, indices.len());
     }
     let start = Instant::now();
     open(&cats_vs_dogs(&folder), cache.path()).unwrap();
-    eprintln!(
-        "decoded in {first:.1?}, found again in {:.1?}",
-        start.elapsed()
-    );
+    eprintln!("decoded in {first:.1?}, found again in {:.1?}", start.elapsed());
 }

@@ -32,22 +32,11 @@ pub struct ConvShape {
 
 impl Conv2d {
     pub fn new(builder: &mut Builder, name: String, shape: ConvShape) -> Conv2d {
-        let ConvShape {
-            in_channels,
-            out_channels,
-            size,
-            stride,
-            padding,
-        } = shape;
+        let ConvShape { in_channels, out_channels, size, stride, padding } = shape;
         let dims = [out_channels, in_channels, size, size];
         let weight = builder.parameter(format!("{name}.weight"), &dims, Values::Convolution);
         builder.tap(&name, TapKind::Conv);
-        Conv2d {
-            name,
-            weight,
-            stride,
-            padding,
-        }
+        Conv2d { name, weight, stride, padding }
     }
 
     pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {

@@ -33,19 +33,9 @@ impl BatchNorm2d {
         let running_mean = builder.buffer(format!("{name}.running_mean"), &dims, Values::Zeros);
         let running_var = builder.buffer(format!("{name}.running_var"), &dims, Values::Ones);
         builder.tap(&name, TapKind::Norm);
-        let (momentum, eps) = (
-            builder.convention().norm_momentum(),
-            builder.convention().norm_eps(),
-        );
-        BatchNorm2d {
-            name,
-            weight,
-            bias,
-            running_mean,
-            running_var,
-            momentum,
-            eps,
-        }
+        let (momentum, eps) =
+            (builder.convention().norm_momentum(), builder.convention().norm_eps());
+        BatchNorm2d { name, weight, bias, running_mean, running_var, momentum, eps }
     }
 
     /// The norm alone; in training it also updates the running statistics.
@@ -68,10 +58,6 @@ impl BatchNorm2d {
     /// need, unless a tap keeps that.
     pub fn forward_relu(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
         let mut y = self.forward(x, mode, taps);
-        if taps.wants(&self.name) {
-            y.relu()
-        } else {
-            y.relu_()
-        }
+        if taps.wants(&self.name) { y.relu() } else { y.relu_() }
     }
 }

@@ -28,11 +28,7 @@ pub fn build(extent: Extent) -> Box<dyn PoolLayer> {
 impl PoolLayer for MaxPool {
     fn forward(&self, x: &Tensor, _mode: Mode) -> Tensor {
         match self.extent {
-            Extent::Window {
-                size,
-                stride,
-                padding,
-            } => x.max_pool2d(
+            Extent::Window { size, stride, padding } => x.max_pool2d(
                 [size, size],
                 [stride, stride],
                 [padding, padding],

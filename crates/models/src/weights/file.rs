@@ -34,34 +34,23 @@ pub struct Header {
 /// As [`Weights::load`], except for differences.
 pub fn read_header(path: &Path) -> Result<Header, ModelError> {
     let bytes = read(path)?;
-    let damaged = |reason: String| ModelError::Damaged {
-        path: path.into(),
-        reason,
-    };
+    let damaged = |reason: String| ModelError::Damaged { path: path.into(), reason };
     let (_, metadata) =
         SafeTensors::read_metadata(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let config = metadata
-        .metadata()
-        .as_ref()
-        .and_then(|pairs| pairs.get(CONFIG_KEY));
+    let config = metadata.metadata().as_ref().and_then(|pairs| pairs.get(CONFIG_KEY));
     let config = config.map(|text| serde_json::from_str(text)).transpose();
     let config = config.map_err(|error| damaged(format!("its {CONFIG_KEY}: {error}")))?;
     let tensors = metadata.tensors().into_iter();
     let tensors =
         tensors.map(|(name, info)| (name, (info.shape.clone(), format!("{:?}", info.dtype))));
-    Ok(Header {
-        config,
-        tensors: tensors.collect(),
-    })
+    Ok(Header { config, tensors: tensors.collect() })
 }
 
 /// Fills every tensor of `weights`; see [`Weights::load`].
 pub(crate) fn load(weights: &Weights, path: &Path) -> Result<(), ModelError> {
     let bytes = read(path)?;
-    let file = SafeTensors::deserialize(&bytes).map_err(|error| ModelError::Damaged {
-        path: path.into(),
-        reason: error.to_string(),
-    })?;
+    let file = SafeTensors::deserialize(&bytes)
+        .map_err(|error| ModelError::Damaged { path: path.into(), reason: error.to_string() })?;
     let differences = differences(weights, &file);
     if !differences.is_empty() {
         return Err(ModelError::Differs {
@@ -83,18 +72,12 @@ pub(crate) fn load(weights: &Weights, path: &Path) -> Result<(), ModelError> {
 
 /// The file's bytes, once they do not look like a pickle.
 fn read(path: &Path) -> Result<Vec<u8>, ModelError> {
-    let bytes = std::fs::read(path).map_err(|source| ModelError::Read {
-        path: path.into(),
-        source,
-    })?;
+    let bytes =
+        std::fs::read(path).map_err(|source| ModelError::Read { path: path.into(), source })?;
     match foreign(&bytes) {
         Some((what, reader)) => {
             let convert = convert_hint(path, reader);
-            Err(ModelError::NotSafetensors {
-                path: path.into(),
-                what,
-                convert,
-            })
+            Err(ModelError::NotSafetensors { path: path.into(), what, convert })
         }
         None => Ok(bytes),
     }
@@ -143,11 +126,7 @@ fn differences(weights: &Weights, file: &SafeTensors) -> Vec<String> {
         })
         .collect();
     let known: HashSet<&str> = weights.iter().map(|weight| weight.name.as_str()).collect();
-    let mut extra: Vec<&str> = file
-        .names()
-        .into_iter()
-        .filter(|n| !known.contains(n))
-        .collect();
+    let mut extra: Vec<&str> = file.names().into_iter().filter(|n| !known.contains(n)).collect();
     // PyTorch counts the batches each norm has seen; with a fixed momentum nothing reads it.
     extra.retain(|name| !name.ends_with(".num_batches_tracked"));
     extra.sort_unstable();
@@ -157,27 +136,17 @@ fn differences(weights: &Weights, file: &SafeTensors) -> Vec<String> {
 
 fn mismatch(weight: &Weight, view: &TensorView) -> Option<String> {
     let wanted = weight.tensor.size();
-    let same_shape = view
-        .shape()
-        .iter()
-        .map(|&size| size as i64)
-        .eq(wanted.iter().copied());
+    let same_shape = view.shape().iter().map(|&size| size as i64).eq(wanted.iter().copied());
     if same_shape && view.dtype() == Dtype::F32 {
         return None;
     }
     let (name, got, kind) = (&weight.name, view.shape(), view.dtype());
-    Some(format!(
-        "{name}: file has {got:?} {kind:?}, model wants {wanted:?} F32"
-    ))
+    Some(format!("{name}: file has {got:?} {kind:?}, model wants {wanted:?} F32"))
 }
 
 /// The first [`LISTED`] lines, and how many more there are.
 fn listed(lines: &[String]) -> String {
-    let mut text: String = lines
-        .iter()
-        .take(LISTED)
-        .map(|line| format!("  {line}\n"))
-        .collect();
+    let mut text: String = lines.iter().take(LISTED).map(|line| format!("  {line}\n")).collect();
     if lines.len() > LISTED {
         text.push_str(&format!("  and {} more\n", lines.len() - LISTED));
     }
@@ -190,18 +159,8 @@ mod tests {
 
     #[test]
     fn foreign_files_are_known_by_content() {
-        assert!(
-            foreign(b"PK\x03\x04....archive/data.pkl")
-                .unwrap()
-                .0
-                .contains("torch.save")
-        );
-        assert!(
-            foreign(b"PK\x03\x04....m/constants.pkl")
-                .unwrap()
-                .0
-                .contains("TorchScript")
-        );
+        assert!(foreign(b"PK\x03\x04....archive/data.pkl").unwrap().0.contains("torch.save"));
+        assert!(foreign(b"PK\x03\x04....m/constants.pkl").unwrap().0.contains("TorchScript"));
         assert!(foreign(b"\x80\x02}q\x00.").unwrap().0.contains("pickle"));
         assert!(foreign(b"\x80\x02\0\0\0\0\0\0{\"a\":").is_none()); // a header of 640 bytes
         assert!(foreign(b"").is_none());

@@ -21,25 +21,14 @@ pub(crate) const CONFIG_KEY: &str = "catscan.model";
 /// Whatever the storage says; the temporary file is then removed.
 pub(crate) fn save(weights: &Weights, path: &Path) -> Result<(), ModelError> {
     let bytes = to_bytes(weights);
-    write_whole(path, &bytes).map_err(|source| ModelError::Save {
-        path: path.into(),
-        source,
-    })
+    write_whole(path, &bytes).map_err(|source| ModelError::Save { path: path.into(), source })
 }
 
 /// The content of the safetensors file.
 fn to_bytes(weights: &Weights) -> Vec<u8> {
-    let raw: Vec<Vec<u8>> = weights
-        .iter()
-        .map(|weight| values(&weight.tensor))
-        .collect();
+    let raw: Vec<Vec<u8>> = weights.iter().map(|weight| values(&weight.tensor)).collect();
     let views = weights.iter().zip(&raw).map(|(weight, bytes)| {
-        let shape = weight
-            .tensor
-            .size()
-            .iter()
-            .map(|&size| size as usize)
-            .collect();
+        let shape = weight.tensor.size().iter().map(|&size| size as usize).collect();
         let view = TensorView::new(Dtype::F32, shape, bytes).expect("a tensor fits its own shape");
         (weight.name.as_str(), view)
     });

@@ -22,62 +22,33 @@ const TOLERANCE_32_BIT: f64 = 1e-3;
 
 #[test]
 fn mini_avg_equals_torchvision() {
-    check(
-        "mini-avg",
-        "densenet-mini",
-        Pool::Avg,
-        include_str!("../golden/densenet-mini-avg.json"),
-    );
+    check("mini-avg", "densenet-mini", Pool::Avg, include_str!("../golden/densenet-mini-avg.json"));
 }
 
 #[test]
 fn mini_max_equals_torchvision() {
-    check(
-        "mini-max",
-        "densenet-mini",
-        Pool::Max,
-        include_str!("../golden/densenet-mini-max.json"),
-    );
+    check("mini-max", "densenet-mini", Pool::Max, include_str!("../golden/densenet-mini-max.json"));
 }
 
 #[test]
 fn densenet121_avg_equals_torchvision() {
-    check(
-        "121-avg",
-        "densenet121",
-        Pool::Avg,
-        include_str!("../golden/densenet-121-avg.json"),
-    );
+    check("121-avg", "densenet121", Pool::Avg, include_str!("../golden/densenet-121-avg.json"));
 }
 
 #[test]
 fn densenet121_max_equals_torchvision() {
-    check(
-        "121-max",
-        "densenet121",
-        Pool::Max,
-        include_str!("../golden/densenet-121-max.json"),
-    );
+    check("121-max", "densenet121", Pool::Max, include_str!("../golden/densenet-121-max.json"));
 }
 
 fn check(label: &str, name: &str, pool: Pool, golden: &str) {
     let golden: Value = serde_json::from_str(golden).unwrap();
     let single = run(Kind::Float, name, pool, &golden);
     let double = run(Kind::Double, name, pool, &golden);
-    for (kind, run, tolerance) in [
-        ("32-bit", &single, TOLERANCE_32_BIT),
-        ("64-bit", &double, TOLERANCE),
-    ] {
-        println!(
-            "{label} {kind}: worst relative error {:.1e} at {}",
-            run.error, run.place
-        );
-        assert!(
-            run.error < tolerance,
-            "{label} {kind}: {:.1e} at {}",
-            run.error,
-            run.place
-        );
+    for (kind, run, tolerance) in
+        [("32-bit", &single, TOLERANCE_32_BIT), ("64-bit", &double, TOLERANCE)]
+    {
+        println!("{label} {kind}: worst relative error {:.1e} at {}", run.error, run.place);
+        assert!(run.error < tolerance, "{label} {kind}: {:.1e} at {}", run.error, run.place);
     }
 }
 
@@ -100,10 +71,7 @@ fn run(kind: Kind, name: &str, pool: Pool, golden: &Value) -> Worst {
         compare_gradients(&model, golden, &mut worst);
         for row in golden["running"].as_array().unwrap() {
             let name = row[0].as_str().unwrap();
-            let tensor = model
-                .weights()
-                .get(name)
-                .unwrap_or_else(|| panic!("no {name}"));
+            let tensor = model.weights().get(name).unwrap_or_else(|| panic!("no {name}"));
             worst.compare_sampled(name, tensor, &row[1], &row[2]);
         }
     }
@@ -134,9 +102,7 @@ fn fill(model: &Model, kind: Kind) {
         };
         let values = closed_form(name, weight.tensor.numel());
         let values: Vec<f32> = values.into_iter().map(|v| scaled(v) as f32).collect();
-        let values = Tensor::from_slice(&values)
-            .view(size.as_slice())
-            .to_kind(kind);
+        let values = Tensor::from_slice(&values).view(size.as_slice()).to_kind(kind);
         weight.tensor.shallow_clone().set_data(&values);
     }
 }
@@ -160,9 +126,7 @@ impl Worst {
     /// Every entry, against the largest one.
     fn compare_all(&mut self, place: &str, got: &Tensor, want: &Value) {
         let want: Vec<f64> = serde_json::from_value(want.clone()).unwrap();
-        let got: Vec<f64> = (&got.flatten(0, -1).to_kind(Kind::Double))
-            .try_into()
-            .unwrap();
+        let got: Vec<f64> = (&got.flatten(0, -1).to_kind(Kind::Double)).try_into().unwrap();
         assert_eq!(got.len(), want.len(), "{place}");
         let scale = want.iter().fold(0.0, |most: f64, v| most.max(v.abs()));
         for (got, want) in got.iter().zip(&want) {
@@ -174,12 +138,7 @@ impl Worst {
     /// mean square.
     fn compare_sampled(&mut self, place: &str, got: &Tensor, norm: &Value, samples: &Value) {
         let flat = got.flatten(0, -1).to_kind(Kind::Double);
-        self.compare(
-            place,
-            flat.norm().double_value(&[]),
-            number(norm),
-            number(norm),
-        );
+        self.compare(place, flat.norm().double_value(&[]), number(norm), number(norm));
         let samples: Vec<f64> = serde_json::from_value(samples.clone()).unwrap();
         let (last, steps) = (flat.numel() - 1, (samples.len() - 1).max(1));
         let root_mean_square = number(norm) / (flat.numel() as f64).sqrt();

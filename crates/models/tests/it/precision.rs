@@ -7,19 +7,13 @@ use tch::{Kind, Tensor};
 use super::support::{build, channels_last, config, is_channels_last, loss, pictures};
 
 fn bf16(pool: Pool) -> Model {
-    build(&ModelConfig {
-        precision: Precision::Bf16,
-        ..config("densenet-mini", pool, 3)
-    })
+    build(&ModelConfig { precision: Precision::Bf16, ..config("densenet-mini", pool, 3) })
 }
 
 /// The cosine between the gradients of two models, all parameters together.
 fn cosine(a: &Model, b: &Model) -> f64 {
     let flat = |model: &Model| {
-        let gradients = model
-            .weights()
-            .parameters()
-            .map(|w| w.tensor.grad().flatten(0, -1));
+        let gradients = model.weights().parameters().map(|w| w.tensor.grad().flatten(0, -1));
         Tensor::cat(&gradients.collect::<Vec<_>>(), 0)
     };
     let (a, b) = (flat(a), flat(b));
@@ -63,37 +57,21 @@ fn master_weights_statistics_and_gradients_stay_32_bit() {
     }
     for (name, tap) in taps.iter() {
         let head = ["global_pool", "classifier"].contains(&name);
-        assert_eq!(
-            tap.kind(),
-            if head { Kind::Float } else { Kind::BFloat16 },
-            "{name}"
-        );
+        assert_eq!(tap.kind(), if head { Kind::Float } else { Kind::BFloat16 }, "{name}");
     }
 }
 
 #[test]
 fn channels_last_is_kept_by_every_layer() {
     let shape = [2, 3, 64, 64];
-    for model in [
-        build(&config("densenet-mini", Pool::Avg, 3)),
-        bf16(Pool::Max),
-    ] {
+    for model in [build(&config("densenet-mini", Pool::Avg, 3)), bf16(Pool::Max)] {
         let mut taps = Taps::all();
         let contiguous = model.forward(&pictures(shape), Mode::Train, &mut Taps::off());
         let logits = model.forward(&channels_last(&pictures(shape)), Mode::Train, &mut taps);
         for (name, tap) in taps.iter().filter(|(_, tap)| tap.dim() == 4) {
-            assert!(
-                is_channels_last(tap),
-                "{name}: {:?} strides {:?}",
-                tap.size(),
-                tap.stride()
-            );
+            assert!(is_channels_last(tap), "{name}: {:?} strides {:?}", tap.size(), tap.stride());
         }
-        let tolerance = if model.config().precision == Precision::Fp32 {
-            1e-4
-        } else {
-            0.05
-        };
+        let tolerance = if model.config().precision == Precision::Fp32 { 1e-4 } else { 0.05 };
         let difference = (logits - contiguous).abs().max().double_value(&[]);
         assert!(difference < tolerance, "layouts differ by {difference}");
     }

@@ -39,36 +39,22 @@ fn evaluates_the_same_twice_and_alone(model: &Model, label: &str) {
     let logits = eval(&x);
     assert_eq!(logits, eval(&x), "{label}");
     // In evaluation no picture sees another; only the order of sums may differ.
-    let difference = (eval(&x.narrow(0, 1, 1)) - logits.narrow(0, 1, 1))
-        .abs()
-        .max();
+    let difference = (eval(&x.narrow(0, 1, 1)) - logits.narrow(0, 1, 1)).abs().max();
     let relative = difference.double_value(&[]) / logits.abs().max().double_value(&[]);
     assert!(relative < 1e-4, "{label}: {relative}");
 }
 
 fn trains_one_step(model: &Model, label: &str) {
     let logits = model.forward(&pictures([2, 3, 32, 32]), Mode::Train, &mut Taps::off());
-    assert_eq!(
-        (logits.size(), logits.kind()),
-        (vec![2, 3], Kind::Float),
-        "{label}"
-    );
+    assert_eq!((logits.size(), logits.kind()), (vec![2, 3], Kind::Float), "{label}");
     let loss = loss(&logits);
     assert!(loss.double_value(&[]).is_finite(), "{label}");
     loss.backward();
     for weight in model.weights().parameters() {
         assert!(weight.tensor.is_leaf() && weight.tensor.requires_grad());
         let gradient = weight.tensor.grad();
-        assert!(
-            gradient.defined(),
-            "{label}: no gradient for {}",
-            weight.name
-        );
-        assert!(
-            gradient.isfinite().all().int64_value(&[]) == 1,
-            "{label}: {}",
-            weight.name
-        );
+        assert!(gradient.defined(), "{label}: no gradient for {}", weight.name);
+        assert!(gradient.isfinite().all().int64_value(&[]) == 1, "{label}: {}", weight.name);
     }
 }
 
@@ -76,10 +62,7 @@ fn trains_one_step(model: &Model, label: &str) {
 fn parameters_are_those_of_the_paper_and_of_torchvision() {
     let count = |name, outputs| {
         let weights = build(&config(name, Pool::Avg, outputs));
-        (
-            weights.weights().count_parameters(),
-            weights.weights().count_all(),
-        )
+        (weights.weights().count_parameters(), weights.weights().count_all())
     };
     // The study's network, as Keras counts it: trainable, and with running statistics.
     assert_eq!(count("densenet121", 1), (6_954_881, 7_038_529));
@@ -116,27 +99,15 @@ fn overfits_eight_pictures() {
                 }
             });
         }
-        assert!(
-            value < 0.05,
-            "{}: loss is still {value} after 60 steps",
-            pool.name
-        );
+        assert!(value < 0.05, "{}: loss is still {value} after 60 steps", pool.name);
     }
 }
 
 #[test]
 fn odd_sizes_grey_pictures_and_batches_of_one_work() {
-    let grey = ModelConfig {
-        in_channels: 1,
-        ..config(QUICK, Pool::Max, 4)
-    };
+    let grey = ModelConfig { in_channels: 1, ..config(QUICK, Pool::Max, 4) };
     let model = build(&grey);
-    for shape in [
-        [1, 1, 64, 64],
-        [1, 1, 33, 71],
-        [2, 1, 29, 29],
-        [5, 1, 100, 31],
-    ] {
+    for shape in [[1, 1, 64, 64], [1, 1, 33, 71], [2, 1, 29, 29], [5, 1, 100, 31]] {
         for mode in [Mode::Train, Mode::Eval] {
             let logits = model.forward(&pictures(shape), mode, &mut Taps::off());
             assert_eq!(logits.size(), [shape[0], 4], "{shape:?}");
@@ -157,10 +128,7 @@ fn a_wrong_input_is_refused_before_the_first_operation() {
     let small = message(&[8, 3, 28, 40], Mode::Eval);
     assert!(small.contains("28×40 px, want at least 29×29"), "{small}");
     let channels = message(&[8, 1, 64, 64], Mode::Eval);
-    assert!(
-        channels.contains("[8, 1, 64, 64], want [N, 3, H, W]"),
-        "{channels}"
-    );
+    assert!(channels.contains("[8, 1, 64, 64], want [N, 3, H, W]"), "{channels}");
     let axes = message(&[3, 64, 64], Mode::Eval);
     assert!(axes.contains("[3, 64, 64], want [N, 3, H, W]"), "{axes}");
     // One picture whose last map is one pixel has no variance.
@@ -178,31 +146,13 @@ fn an_impossible_configuration_is_refused_by_name_and_number() {
         error.to_string()
     };
     let good = config(QUICK, Pool::Avg, 1);
-    let unknown = refuse(ModelConfig {
-        name: "densenet-mimi".into(),
-        ..good.clone()
-    });
+    let unknown = refuse(ModelConfig { name: "densenet-mimi".into(), ..good.clone() });
     assert!(unknown.contains("nearest is densenet-mini"), "{unknown}");
-    let outputs = refuse(ModelConfig {
-        outputs: 0,
-        ..good.clone()
-    });
-    assert!(
-        outputs.contains("outputs is 0, want at least 1"),
-        "{outputs}"
-    );
-    let transitions = Pooling {
-        transitions: vec![Pool::Avg; 2],
-        ..good.pooling.clone()
-    };
-    let transitions = refuse(ModelConfig {
-        pooling: transitions,
-        ..good
-    });
-    assert!(
-        transitions.contains("is 2 poolings, want 3"),
-        "{transitions}"
-    );
+    let outputs = refuse(ModelConfig { outputs: 0, ..good.clone() });
+    assert!(outputs.contains("outputs is 0, want at least 1"), "{outputs}");
+    let transitions = Pooling { transitions: vec![Pool::Avg; 2], ..good.pooling.clone() };
+    let transitions = refuse(ModelConfig { pooling: transitions, ..good });
+    assert!(transitions.contains("is 2 poolings, want 3"), "{transitions}");
 }
 
 #[test]
@@ -210,21 +160,10 @@ fn arms_share_initial_weights_and_seeds_do_not() {
     let avg = build(&config(QUICK, Pool::Avg, 1));
     let max = build(&config(QUICK, Pool::Max, 1));
     let other = Model::build(&config(QUICK, Pool::Avg, 1), 8, Device::Cpu).unwrap();
-    let keras = ModelConfig {
-        convention: Convention::Keras,
-        ..config(QUICK, Pool::Avg, 1)
-    };
+    let keras = ModelConfig { convention: Convention::Keras, ..config(QUICK, Pool::Avg, 1) };
     let keras = build(&keras);
     for (i, weight) in avg.weights().iter().enumerate() {
-        let twin = |model: &Model| {
-            model
-                .weights()
-                .iter()
-                .nth(i)
-                .unwrap()
-                .tensor
-                .shallow_clone()
-        };
+        let twin = |model: &Model| model.weights().iter().nth(i).unwrap().tensor.shallow_clone();
         assert_eq!(weight.tensor, twin(&max), "{}", weight.name);
         let drawn = weight.tensor.dim() > 1;
         assert_eq!(weight.tensor != twin(&other), drawn, "{}", weight.name);
@@ -237,39 +176,19 @@ fn pooling_is_a_value_at_each_site() {
     let base = config(QUICK, Pool::Avg, 1);
     let x = pictures([2, 3, 64, 64]);
     let logit = |pooling: Pooling| {
-        let model = build(&ModelConfig {
-            pooling,
-            ..base.clone()
-        });
-        model
-            .forward(&x, Mode::Train, &mut Taps::off())
-            .double_value(&[0, 0])
+        let model = build(&ModelConfig { pooling, ..base.clone() });
+        model.forward(&x, Mode::Train, &mut Taps::off()).double_value(&[0, 0])
     };
-    let avg = Pooling {
-        stem: Pool::Avg,
-        ..base.pooling.clone()
-    };
+    let avg = Pooling { stem: Pool::Avg, ..base.pooling.clone() };
     let mut logits = vec![logit(avg.clone())];
-    logits.push(logit(Pooling {
-        stem: Pool::Max,
-        ..avg.clone()
-    }));
-    logits.push(logit(Pooling {
-        head: Pool::Max,
-        ..avg.clone()
-    }));
+    logits.push(logit(Pooling { stem: Pool::Max, ..avg.clone() }));
+    logits.push(logit(Pooling { head: Pool::Max, ..avg.clone() }));
     for i in 0..3 {
         let mut transitions = avg.transitions.clone();
         transitions[i] = Pool::Max;
-        logits.push(logit(Pooling {
-            transitions,
-            ..avg.clone()
-        }));
+        logits.push(logit(Pooling { transitions, ..avg.clone() }));
     }
     for (i, a) in logits.iter().enumerate() {
-        assert!(
-            logits[..i].iter().all(|b| (a - b).abs() > 1e-6),
-            "two sites are one: {logits:?}"
-        );
+        assert!(logits[..i].iter().all(|b| (a - b).abs() > 1e-6), "two sites are one: {logits:?}");
     }
 }

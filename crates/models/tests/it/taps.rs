@@ -17,10 +17,7 @@ fn taps_do_not_change_the_result_and_are_not_overwritten() {
     });
     assert_eq!(with, without);
     // Had the ReLU after a norm overwritten its output, that would not be signed.
-    let norms: Vec<_> = all
-        .iter()
-        .filter(|(name, _)| name.contains("norm"))
-        .collect();
+    let norms: Vec<_> = all.iter().filter(|(name, _)| name.contains("norm")).collect();
     assert_eq!(norms.len(), 1 + 8 * 2 + 3 + 1);
     for (name, tensor) in norms {
         assert!(tensor.min().double_value(&[]) < 0.0, "{name} is not signed");
@@ -36,10 +33,7 @@ fn one_backward_reaches_every_tap() {
     let mut taps = model.taps(&names).unwrap();
     let logits = model.forward(&pictures([2, 3, 64, 64]), Mode::Eval, &mut taps);
     let score = logits.select(1, 1).sum(logits.kind());
-    let activations: Vec<_> = taps
-        .iter()
-        .map(|(_, tensor)| tensor.shallow_clone())
-        .collect();
+    let activations: Vec<_> = taps.iter().map(|(_, tensor)| tensor.shallow_clone()).collect();
     let gradients = tch::Tensor::run_backward(&[&score], &activations, false, false);
     for (gradient, (name, activation)) in gradients.iter().zip(taps.iter()) {
         assert_eq!(gradient.size(), activation.size(), "{name}");
@@ -50,9 +44,7 @@ fn one_backward_reaches_every_tap() {
 #[test]
 fn an_unknown_tap_is_refused_with_the_nearest() {
     let model = build(&config("densenet-mini", Pool::Avg, 1));
-    let error = model
-        .taps(&["features.denseblock4.denselayer2.conv3"])
-        .unwrap_err();
+    let error = model.taps(&["features.denseblock4.denselayer2.conv3"]).unwrap_err();
     let nearest = "nearest is features.denseblock4.denselayer2.conv";
     assert!(error.to_string().contains(nearest), "{error}");
 }

@@ -19,17 +19,9 @@ fn mini(outputs: i64, seed: u64) -> Model {
 
 fn rows(weights: &Weights) -> Vec<Row> {
     let row = |weight: &catscan_models::Weight| {
-        let shape = weight
-            .tensor
-            .size()
-            .iter()
-            .map(|&size| size as usize)
-            .collect();
+        let shape = weight.tensor.size().iter().map(|&size| size as usize).collect();
         let values: Vec<f32> = (&weight.tensor.flatten(0, -1)).try_into().unwrap();
-        let bytes = values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect();
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         (weight.name.clone(), Dtype::F32, shape, bytes)
     };
     weights.iter().map(row).collect()
@@ -38,10 +30,7 @@ fn rows(weights: &Weights) -> Vec<Row> {
 fn write(folder: &Path, rows: &[Row]) -> PathBuf {
     let path = folder.join("weights.safetensors");
     let views = rows.iter().map(|(name, kind, shape, bytes)| {
-        (
-            name.as_str(),
-            TensorView::new(*kind, shape.clone(), bytes).unwrap(),
-        )
+        (name.as_str(), TensorView::new(*kind, shape.clone(), bytes).unwrap())
     });
     std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
     path
@@ -69,12 +58,7 @@ fn saved_and_loaded_weights_give_the_same_logits() {
     second.weights().load(&path).unwrap();
     let eval = |model: &Model| tch::no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off()));
     assert_eq!(eval(&first), eval(&second));
-    assert!(
-        second
-            .weights()
-            .parameters()
-            .all(|weight| weight.tensor.requires_grad())
-    );
+    assert!(second.weights().parameters().all(|weight| weight.tensor.requires_grad()));
     // Saving again replaces the file and leaves nothing beside it; the bytes are the same.
     let bytes = std::fs::read(&path).unwrap();
     second.weights().save(&path).unwrap();
@@ -90,10 +74,7 @@ fn a_file_says_which_model_it_holds() {
     model.weights().save(&path).unwrap();
     let header = read_header(&path).unwrap();
     assert_eq!(header.config.as_ref(), Some(model.config()));
-    assert_eq!(
-        header.tensors["classifier.bias"],
-        (vec![3], "F32".to_string())
-    );
+    assert_eq!(header.tensors["classifier.bias"], (vec![3], "F32".to_string()));
     assert_eq!(header.tensors.len(), model.weights().iter().len());
 }
 
@@ -111,16 +92,8 @@ fn every_difference_is_listed_and_nothing_is_loaded() {
     (rows[i].1, rows[i].3) = (Dtype::F64, vec![0; 24]);
     rows.remove(find(&rows, "features.conv0.weight"));
     rows.push(("fc.weight".into(), Dtype::F32, vec![1], vec![0; 4]));
-    rows.push((
-        "features.norm0.num_batches_tracked".into(),
-        Dtype::I64,
-        vec![],
-        vec![0; 8],
-    ));
-    let error = model
-        .weights()
-        .load(&write(folder.path(), &rows))
-        .unwrap_err();
+    rows.push(("features.norm0.num_batches_tracked".into(), Dtype::I64, vec![], vec![0; 8]));
+    let error = model.weights().load(&write(folder.path(), &rows)).unwrap_err();
     assert_eq!(error.exit_code(), 4);
     let message = error.to_string();
     for part in [
@@ -140,19 +113,9 @@ fn every_difference_is_listed_and_nothing_is_loaded() {
 fn another_models_file_lists_ten_of_its_differences() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
-    build(&config("densenet121", Pool::Avg, 3))
-        .weights()
-        .save(&path)
-        .unwrap();
+    build(&config("densenet121", Pool::Avg, 3)).weights().save(&path).unwrap();
     let message = mini(3, 1).weights().load(&path).unwrap_err().to_string();
-    assert_eq!(
-        message
-            .lines()
-            .filter(|line| line.starts_with("  "))
-            .count(),
-        11,
-        "{message}"
-    );
+    assert_eq!(message.lines().filter(|line| line.starts_with("  ")).count(), 11, "{message}");
     assert!(message.contains("more\n"), "{message}");
 }
 
@@ -163,31 +126,16 @@ fn pickles_are_refused_by_content_whatever_their_name() {
     let model = mini(1, 1);
     let before = copies(model.weights());
     let files: [(&[u8], &str, &str); 3] = [
-        (
-            b"\x80\x02}q\x00(X\x01\x00\x00\x00a",
-            "a pickle",
-            "torch.load('",
-        ),
-        (
-            b"PK\x03\x04\x00archive/data.pkl",
-            "a zip archive",
-            "torch.load('",
-        ),
-        (
-            b"PK\x03\x04\x00net/constants.pkl",
-            "a TorchScript archive",
-            "torch.jit.load('",
-        ),
+        (b"\x80\x02}q\x00(X\x01\x00\x00\x00a", "a pickle", "torch.load('"),
+        (b"PK\x03\x04\x00archive/data.pkl", "a zip archive", "torch.load('"),
+        (b"PK\x03\x04\x00net/constants.pkl", "a TorchScript archive", "torch.jit.load('"),
     ];
     for (bytes, what, convert) in files {
         std::fs::write(&path, bytes).unwrap();
         let error = model.weights().load(&path).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{what}");
         let message = error.to_string();
-        assert!(
-            message.contains(what) && message.contains(convert),
-            "{message}"
-        );
+        assert!(message.contains(what) && message.contains(convert), "{message}");
         assert_eq!(read_header(&path).unwrap_err().to_string(), message);
     }
     assert_unchanged(model.weights(), &before);
@@ -204,11 +152,7 @@ fn a_cut_or_missing_file_is_an_error_and_changes_nothing() {
     let bytes = std::fs::read(&path).unwrap();
     for kept in [0, 7, 100, bytes.len() - 10] {
         std::fs::write(&path, &bytes[..kept]).unwrap();
-        assert_eq!(
-            model.weights().load(&path).unwrap_err().exit_code(),
-            4,
-            "{kept} bytes"
-        );
+        assert_eq!(model.weights().load(&path).unwrap_err().exit_code(), 4, "{kept} bytes");
     }
     assert_unchanged(model.weights(), &before);
 }
@@ -216,9 +160,7 @@ fn a_cut_or_missing_file_is_an_error_and_changes_nothing() {
 #[test]
 fn a_failed_save_leaves_the_old_file_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let error = mini(1, 1)
-        .weights()
-        .save(&folder.path().join("none/weights.safetensors"));
+    let error = mini(1, 1).weights().save(&folder.path().join("none/weights.safetensors"));
     assert_eq!(error.unwrap_err().exit_code(), 7);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
@@ -230,18 +172,13 @@ fn tensors_given_new_storage_are_the_ones_the_model_uses() {
     let x = pictures([2, 3, 64, 64]);
     let eval = || tch::no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off()));
     let before = eval();
-    let flat: Vec<Tensor> = model
-        .weights()
-        .parameters()
-        .map(|weight| weight.tensor.detach().flatten(0, -1))
-        .collect();
+    let flat: Vec<Tensor> =
+        model.weights().parameters().map(|weight| weight.tensor.detach().flatten(0, -1)).collect();
     let mut flat = Tensor::cat(&flat, 0);
     let mut start = 0;
     for weight in model.weights().parameters() {
         let count = weight.tensor.numel() as i64;
-        let view = flat
-            .narrow(0, start, count)
-            .view(weight.tensor.size().as_slice());
+        let view = flat.narrow(0, start, count).view(weight.tensor.size().as_slice());
         weight.tensor.shallow_clone().set_data(&view);
         start += count;
     }

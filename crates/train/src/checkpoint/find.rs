@@ -41,9 +41,7 @@ pub fn newest(run: &Path, warn: &mut dyn FnMut(String)) -> Result<Option<PathBuf
         return Ok(None);
     }
     let failed = |error| TrainError::storage(&all, 0, error);
-    restore_old(&all)
-        .and_then(|()| remove_leftovers(&all))
-        .map_err(failed)?;
+    restore_old(&all).and_then(|()| remove_leftovers(&all)).map_err(failed)?;
     for (step, path) in steps(&all).map_err(failed)?.into_iter().rev() {
         let Err(error) = verify(&path) else {
             return Ok(Some(path));
@@ -51,10 +49,7 @@ pub fn newest(run: &Path, warn: &mut dyn FnMut(String)) -> Result<Option<PathBuf
         let aside = all.join(format!("{DAMAGED}step-{step}"));
         let _ = fs::remove_dir_all(&aside);
         fs::rename(&path, &aside).map_err(failed)?;
-        warn(format!(
-            "{error}; set aside as {}, trying the one before",
-            aside.display()
-        ));
+        warn(format!("{error}; set aside as {}, trying the one before", aside.display()));
     }
     Ok(None)
 }
@@ -69,11 +64,7 @@ fn restore_old(all: &Path) -> std::io::Result<()> {
         return Ok(());
     };
     let path = all.join(format!("step-{}", manifest.step));
-    if path.exists() {
-        Ok(())
-    } else {
-        fs::rename(old, path)
-    }
+    if path.exists() { Ok(()) } else { fs::rename(old, path) }
 }
 
 /// The newest checkpoint of a run that somebody else may be writing: it must verify, nothing is
@@ -100,10 +91,7 @@ pub fn verify(path: &Path) -> Result<(), TrainError> {
         let got = FileEntry::of(&path.join(name))
             .map_err(|error| damaged(format!("{name} cannot be read ({error})")))?;
         if got.bytes != want.bytes {
-            return Err(damaged(format!(
-                "{name} has {} bytes, want {}",
-                got.bytes, want.bytes
-            )));
+            return Err(damaged(format!("{name} has {} bytes, want {}", got.bytes, want.bytes)));
         }
         if got.blake3 != want.blake3 {
             let (got, want) = (&got.blake3[..16], &want.blake3[..16.min(want.blake3.len())]);
@@ -124,28 +112,19 @@ pub fn read_velocity(path: &Path, numbers: i64, device: Device) -> Result<Veloci
     let damaged = |reason: String| checkpoint_error(&file, reason);
     let bytes = fs::read(&file).map_err(|error| damaged(error.to_string()))?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let view = tensors
-        .tensor(VELOCITY)
-        .map_err(|error| damaged(error.to_string()))?;
+    let view = tensors.tensor(VELOCITY).map_err(|error| damaged(error.to_string()))?;
     if view.dtype() != Dtype::F32 || view.shape() != [numbers as usize] {
         let (dtype, shape) = (view.dtype(), view.shape());
-        return Err(damaged(format!(
-            "{VELOCITY} is {dtype:?} {shape:?}, want F32 [{numbers}]"
-        )));
+        return Err(damaged(format!("{VELOCITY} is {dtype:?} {shape:?}, want F32 [{numbers}]")));
     }
     let values: Vec<f32> = view
         .data()
         .chunks_exact(4)
         .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
         .collect();
-    Ok(Velocity::from_flat(
-        Tensor::from_slice(&values).to_device(device),
-    ))
+    Ok(Velocity::from_flat(Tensor::from_slice(&values).to_device(device)))
 }
 
 fn checkpoint_error(path: &Path, reason: String) -> TrainError {
-    TrainError::Checkpoint {
-        path: path.to_path_buf(),
-        reason,
-    }
+    TrainError::Checkpoint { path: path.to_path_buf(), reason }
 }

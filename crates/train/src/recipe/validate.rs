@@ -29,84 +29,33 @@ impl Recipe {
     }
 
     fn validate_model(&self) -> Result<(), RecipeError> {
-        whole(
-            "model.outputs",
-            self.model.outputs.max(0) as u64,
-            1..=1_000_000,
-        )?;
+        whole("model.outputs", self.model.outputs.max(0) as u64, 1..=1_000_000)?;
         if self.model.in_channels != 3 {
-            return Err(value(
-                "model.in_channels",
-                self.model.in_channels,
-                "3 (red, green, blue)",
-            ));
+            return Err(value("model.in_channels", self.model.in_channels, "3 (red, green, blue)"));
         }
         Ok(())
     }
 
     fn validate_optimizer(&self) -> Result<(), RecipeError> {
-        let Sgd {
-            lr,
-            momentum,
-            weight_decay,
-            nesterov,
-            semantics: _,
-        } = self.optimizer;
+        let Sgd { lr, momentum, weight_decay, nesterov, semantics: _ } = self.optimizer;
         number("optimizer.lr", lr, lr > 0.0, "a finite number above 0")?;
         let fits = (0.0..1.0).contains(&momentum);
-        number(
-            "optimizer.momentum",
-            momentum,
-            fits,
-            "a number from 0 to below 1",
-        )?;
-        number(
-            "optimizer.weight_decay",
-            weight_decay,
-            weight_decay >= 0.0,
-            "0 or more",
-        )?;
+        number("optimizer.momentum", momentum, fits, "a number from 0 to below 1")?;
+        number("optimizer.weight_decay", weight_decay, weight_decay >= 0.0, "0 or more")?;
         if nesterov && momentum == 0.0 {
-            return Err(value(
-                "optimizer.nesterov",
-                nesterov,
-                "false while momentum is 0",
-            ));
+            return Err(value("optimizer.nesterov", nesterov, "false while momentum is 0"));
         }
         match self.schedule {
             Schedule::Constant => Ok(()),
-            Schedule::Cosine {
-                end_fraction: end,
-                warmup_steps: _,
-            } => {
+            Schedule::Cosine { end_fraction: end, warmup_steps: _ } => {
                 let fits = (0.0..=1.0).contains(&end);
                 number("schedule.end_fraction", end, fits, "a number from 0 to 1")
             }
-            Schedule::OneCycle {
-                rise_fraction,
-                start_divisor,
-                end_divisor,
-                anneal: _,
-            } => {
+            Schedule::OneCycle { rise_fraction, start_divisor, end_divisor, anneal: _ } => {
                 let fits = rise_fraction > 0.0 && rise_fraction < 1.0;
-                number(
-                    "schedule.rise_fraction",
-                    rise_fraction,
-                    fits,
-                    "between 0 and 1",
-                )?;
-                number(
-                    "schedule.start_divisor",
-                    start_divisor,
-                    start_divisor >= 1.0,
-                    "1 or more",
-                )?;
-                number(
-                    "schedule.end_divisor",
-                    end_divisor,
-                    end_divisor >= 1.0,
-                    "1 or more",
-                )
+                number("schedule.rise_fraction", rise_fraction, fits, "between 0 and 1")?;
+                number("schedule.start_divisor", start_divisor, start_divisor >= 1.0, "1 or more")?;
+                number("schedule.end_divisor", end_divisor, end_divisor >= 1.0, "1 or more")
             }
         }
     }
@@ -118,11 +67,7 @@ fn of_data(error: DataError) -> RecipeError {
             // Augmentation is checked by the data crate but stands beside `data` in a recipe.
             let ours = key.starts_with("augment.");
             let key = if ours { key } else { format!("data.{key}") };
-            RecipeError::Value {
-                key,
-                value,
-                allowed: want,
-            }
+            RecipeError::Value { key, value, allowed: want }
         }
         other => RecipeError::Json(other.to_string()),
     }
@@ -132,31 +77,15 @@ fn whole(key: &str, is: u64, allowed: RangeInclusive<u64>) -> Result<(), RecipeE
     if allowed.contains(&is) {
         return Ok(());
     }
-    Err(value(
-        key,
-        is,
-        &format!(
-            "a whole number from {} to {}",
-            allowed.start(),
-            allowed.end()
-        ),
-    ))
+    Err(value(key, is, &format!("a whole number from {} to {}", allowed.start(), allowed.end())))
 }
 
 fn number(key: &str, is: f64, fits: bool, allowed: &str) -> Result<(), RecipeError> {
-    if fits && is.is_finite() {
-        Ok(())
-    } else {
-        Err(value(key, is, allowed))
-    }
+    if fits && is.is_finite() { Ok(()) } else { Err(value(key, is, allowed)) }
 }
 
 fn value(key: &str, is: impl ToString, allowed: &str) -> RecipeError {
-    RecipeError::Value {
-        key: key.into(),
-        value: is.to_string(),
-        allowed: allowed.into(),
-    }
+    RecipeError::Value { key: key.into(), value: is.to_string(), allowed: allowed.into() }
 }
 
 #[cfg(test)]
@@ -199,10 +128,7 @@ mod tests {
         check(|recipe| recipe.optimizer.momentum = 1.0, says);
         let range = "optimizer.weight_decay is -0.0001, want 0 or more";
         check(|recipe| recipe.optimizer.weight_decay = -1e-4, range);
-        let cosine = Schedule::Cosine {
-            warmup_steps: 1,
-            end_fraction: f64::NAN,
-        };
+        let cosine = Schedule::Cosine { warmup_steps: 1, end_fraction: f64::NAN };
         let says = "schedule.end_fraction is NaN, want";
         check(|recipe| recipe.schedule = cosine, says);
     }

@@ -29,10 +29,7 @@ pub fn recipe() -> Recipe {
             source: "critters:100".into(),
             size_px: 32,
             filter: Filter::Nearest,
-            split: SplitRule {
-                ratio: [17, 4, 4],
-                seed: 0,
-            },
+            split: SplitRule { ratio: [17, 4, 4], seed: 0 },
             bad_images: BadImages::Fail,
             normalize: None,
         },
@@ -49,10 +46,7 @@ pub fn recipe() -> Recipe {
             weight_decay: 1e-4,
             semantics: Semantics::Pytorch,
         },
-        schedule: Schedule::Cosine {
-            warmup_steps: 3,
-            end_fraction: 0.0,
-        },
+        schedule: Schedule::Cosine { warmup_steps: 3, end_fraction: 0.0 },
         batch: 8,
         epochs: 2,
         steps_per_epoch: None,
@@ -98,10 +92,7 @@ pub struct Watcher {
 
 impl Watcher {
     pub fn stopping(stop_at: fn(&Event) -> bool) -> Watcher {
-        Watcher {
-            stop_at: Some(stop_at),
-            ..Watcher::default()
-        }
+        Watcher { stop_at: Some(stop_at), ..Watcher::default() }
     }
 
     pub fn warnings(&self) -> Vec<&str> {
@@ -142,9 +133,7 @@ pub fn run(job: &Job, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
 /// The newest checkpoint of a run.
 pub fn newest(folder: &Path) -> PathBuf {
     let mut warn = |text| panic!("{text}");
-    catscan_train::checkpoint::newest(folder, &mut warn)
-        .unwrap()
-        .expect("a checkpoint")
+    catscan_train::checkpoint::newest(folder, &mut warn).unwrap().expect("a checkpoint")
 }
 
 /// Weights and velocity of the newest checkpoint, as bytes.

@@ -24,48 +24,24 @@ fn refused(job: &Job, exit_code: u8, says: &[&str]) -> TrainError {
 fn an_impossible_recipe_makes_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let run_folder = folder.path().join("run");
-    let sgd = Sgd {
-        lr: f64::NAN,
-        ..recipe().optimizer
-    };
-    let nan = Recipe {
-        optimizer: sgd,
-        ..recipe()
-    };
+    let sgd = Sgd { lr: f64::NAN, ..recipe().optimizer };
+    let nan = Recipe { optimizer: sgd, ..recipe() };
     refused(&job(&nan, &run_folder), 2, &["optimizer.lr is NaN"]);
     let mut three = recipe();
     three.model.outputs = 3;
-    refused(
-        &job(&three, &run_folder),
-        2,
-        &["model.outputs is 3, want 1 for 2 classes"],
-    );
+    refused(&job(&three, &run_folder), 2, &["model.outputs is 3, want 1 for 2 classes"]);
     let mut size = recipe();
     size.data.size_px = 64;
-    refused(
-        &job(&size, &run_folder),
-        2,
-        &["data.size_px is 64, want 32"],
-    );
+    refused(&job(&size, &run_folder), 2, &["data.size_px is 64, want 32"]);
     let mut unknown = recipe();
     unknown.model.name = "densenet-minni".into();
-    refused(
-        &job(&unknown, &run_folder),
-        2,
-        &["densenet-minni", "nearest is densenet-mini"],
-    );
+    refused(&job(&unknown, &run_folder), 2, &["densenet-minni", "nearest is densenet-mini"]);
     let mut pools = recipe();
-    pools.model.pooling = Pooling {
-        transitions: Vec::new(),
-        ..pools.model.pooling
-    };
+    pools.model.pooling = Pooling { transitions: Vec::new(), ..pools.model.pooling };
     let error = run(&job(&pools, &run_folder), &mut ()).unwrap_err();
     assert_eq!(error.exit_code(), 2, "{error}");
     let recipe = recipe();
-    let none = Job {
-        max_steps: Some(0),
-        ..job(&recipe, &run_folder)
-    };
+    let none = Job { max_steps: Some(0), ..job(&recipe, &run_folder) };
     refused(&none, 2, &["max_steps is 0, want 1 or more"]);
     assert!(!run_folder.exists());
 }
@@ -73,38 +49,14 @@ fn an_impossible_recipe_makes_no_folder() {
 #[test]
 fn numbers_that_go_bad_stop_before_the_weights() {
     let folder = tempfile::tempdir().unwrap();
-    let sgd = Sgd {
-        lr: 1e38,
-        ..recipe().optimizer
-    };
-    let wild = Recipe {
-        optimizer: sgd,
-        schedule: catscan_train::Schedule::Constant,
-        ..recipe()
-    };
-    let wild_job = Job {
-        save_every_steps: Some(1),
-        ..job(&wild, folder.path())
-    };
-    let error = refused(
-        &wild_job,
-        5,
-        &["step 2: ", "the weights were left as they were"],
-    );
-    let TrainError::NotFinite { pictures, .. } = &error else {
-        panic!("{error}")
-    };
+    let sgd = Sgd { lr: 1e38, ..recipe().optimizer };
+    let wild = Recipe { optimizer: sgd, schedule: catscan_train::Schedule::Constant, ..recipe() };
+    let wild_job = Job { save_every_steps: Some(1), ..job(&wild, folder.path()) };
+    let error = refused(&wild_job, 5, &["step 2: ", "the weights were left as they were"]);
+    let TrainError::NotFinite { pictures, .. } = &error else { panic!("{error}") };
     assert_eq!(pictures.len(), 8);
-    assert!(
-        dataset()
-            .samples
-            .iter()
-            .any(|sample| sample.name == pictures[0])
-    );
-    assert!(
-        newest(folder.path()).ends_with("step-1"),
-        "the last checkpoint is untouched"
-    );
+    assert!(dataset().samples.iter().any(|sample| sample.name == pictures[0]));
+    assert!(newest(folder.path()).ends_with("step-1"), "the last checkpoint is untouched");
 }
 
 #[test]
@@ -113,29 +65,13 @@ fn folders_that_cannot_be_used() {
     let file = folder.path().join("file");
     fs::write(&file, "here first").unwrap();
     let recipe = recipe();
-    refused(
-        &job(&recipe, &file),
-        2,
-        &["file: cannot be made", "name a folder"],
-    );
-    refused(
-        &job(&recipe, &file.join("below")),
-        2,
-        &["below: cannot be made"],
-    );
+    refused(&job(&recipe, &file), 2, &["file: cannot be made", "name a folder"]);
+    refused(&job(&recipe, &file.join("below")), 2, &["below: cannot be made"]);
     assert_eq!(fs::read_to_string(&file).unwrap(), "here first");
     if cfg!(target_os = "linux") {
         // Read-only even for root.
-        refused(
-            &job(&recipe, Path::new("/proc/self/run")),
-            2,
-            &["/proc/self/run: cannot be"],
-        );
-        refused(
-            &job(&recipe, Path::new("/proc/self")),
-            2,
-            &["cannot be written"],
-        );
+        refused(&job(&recipe, Path::new("/proc/self/run")), 2, &["/proc/self/run: cannot be"]);
+        refused(&job(&recipe, Path::new("/proc/self")), 2, &["cannot be written"]);
     }
 }
 
@@ -147,10 +83,7 @@ fn a_folder_held_by_another_process() {
     let pid = std::process::id().to_string();
     refused(&job(&recipe, folder.path()), 2, &["held by process", &pid]);
     drop(lock);
-    let short = Job {
-        max_steps: Some(1),
-        ..job(&recipe, folder.path())
-    };
+    let short = Job { max_steps: Some(1), ..job(&recipe, folder.path()) };
     assert_eq!(run(&short, &mut ()).unwrap(), Outcome::Finished);
 }
 
@@ -158,47 +91,20 @@ fn a_folder_held_by_another_process() {
 fn another_recipe_or_other_data_is_refused_by_field() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = recipe();
-    run(
-        &Job {
-            max_steps: Some(2),
-            ..job(&recipe, folder.path())
-        },
-        &mut (),
-    )
-    .unwrap();
+    run(&Job { max_steps: Some(2), ..job(&recipe, folder.path()) }, &mut ()).unwrap();
     let before = newest(folder.path());
 
-    let batch = Recipe {
-        batch: 4,
-        ..recipe.clone()
-    };
-    refused(
-        &job(&batch, folder.path()),
-        2,
-        &["batch is 8", "4 in yours", "--fresh"],
-    );
-    let sgd = Sgd {
-        momentum: 0.8,
-        ..recipe.optimizer.clone()
-    };
-    let momentum = Recipe {
-        optimizer: sgd,
-        ..recipe.clone()
-    };
-    refused(
-        &job(&momentum, folder.path()),
-        2,
-        &["optimizer.momentum is 0.9", "0.8 in yours"],
-    );
+    let batch = Recipe { batch: 4, ..recipe.clone() };
+    refused(&job(&batch, folder.path()), 2, &["batch is 8", "4 in yours", "--fresh"]);
+    let sgd = Sgd { momentum: 0.8, ..recipe.optimizer.clone() };
+    let momentum = Recipe { optimizer: sgd, ..recipe.clone() };
+    refused(&job(&momentum, folder.path()), 2, &["optimizer.momentum is 0.9", "0.8 in yours"]);
 
     // The same recipe, but the pictures behind its source have changed.
     let mut config = recipe.data.clone();
     config.source = "critters:120".into();
     let others = Dataset::open(&config, &cache(), &()).unwrap();
-    let changed = Job {
-        dataset: &others,
-        ..job(&recipe, folder.path())
-    };
+    let changed = Job { dataset: &others, ..job(&recipe, folder.path()) };
     refused(&changed, 2, &["the data's digest is"]);
     assert_eq!(newest(folder.path()), before, "nothing was touched");
 }
@@ -207,39 +113,19 @@ fn another_recipe_or_other_data_is_refused_by_field() {
 fn another_thread_count_goes_on_only_when_told_and_is_noted() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = recipe();
-    run(
-        &Job {
-            max_steps: Some(2),
-            ..job(&recipe, folder.path())
-        },
-        &mut (),
-    )
-    .unwrap();
+    run(&Job { max_steps: Some(2), ..job(&recipe, folder.path()) }, &mut ()).unwrap();
     // As if the checkpoint had been made with 64 threads.
     let path = newest(folder.path());
     edit_state(&path, "\"threads\": 1,", "\"threads\": 64,");
-    let going_on = Job {
-        max_steps: Some(3),
-        ..job(&recipe, folder.path())
-    };
-    refused(
-        &going_on,
-        2,
-        &["threads was 64", "is 1 now", "--allow-inexact-resume"],
-    );
+    let going_on = Job { max_steps: Some(3), ..job(&recipe, folder.path()) };
+    refused(&going_on, 2, &["threads was 64", "is 1 now", "--allow-inexact-resume"]);
 
     let mut watcher = Watcher::default();
-    let allowed = Job {
-        allow_inexact_resume: true,
-        ..going_on
-    };
+    let allowed = Job { allow_inexact_resume: true, ..going_on };
     assert_eq!(run(&allowed, &mut watcher).unwrap(), Outcome::Finished);
     assert_eq!(watcher.warnings(), ["threads was 64 until step 2, then 1"]);
     let record = catscan_train::RunRecord::read(folder.path()).unwrap();
-    assert_eq!(
-        record.environment.resumed[0].inexact,
-        ["threads was 64 until step 2, then 1"]
-    );
+    assert_eq!(record.environment.resumed[0].inexact, ["threads was 64 until step 2, then 1"]);
     assert_eq!(record.environment.resumed[0].step, 2);
 }
 
@@ -263,22 +149,9 @@ fn edit_state(path: &Path, from: &str, to: &str) {
 fn a_damaged_newest_checkpoint_falls_back_with_a_warning() {
     for damage in [cut_by_ten, flip_a_bit, lose_the_manifest] {
         let folder = tempfile::tempdir().unwrap();
-        let recipe = Recipe {
-            epochs: 1,
-            ..recipe()
-        };
-        let every = Job {
-            save_every_steps: Some(3),
-            ..job(&recipe, folder.path())
-        };
-        run(
-            &Job {
-                max_steps: Some(7),
-                ..every
-            },
-            &mut (),
-        )
-        .unwrap();
+        let recipe = Recipe { epochs: 1, ..recipe() };
+        let every = Job { save_every_steps: Some(3), ..job(&recipe, folder.path()) };
+        run(&Job { max_steps: Some(7), ..every }, &mut ()).unwrap();
         let path = newest(folder.path());
         assert!(path.ends_with("step-7"));
         damage(&path);
@@ -290,15 +163,8 @@ fn a_damaged_newest_checkpoint_falls_back_with_a_warning() {
         assert_eq!(outcome, Outcome::Finished);
         assert_eq!(watcher.resumed_from(), Some(6));
         assert_eq!(watcher.warnings().len(), 1);
-        assert!(
-            watcher.warnings()[0].contains("step-7"),
-            "{:?}",
-            watcher.warnings()
-        );
-        assert!(
-            folder.path().join("checkpoints/damaged-step-7").is_dir(),
-            "set aside, not lost"
-        );
+        assert!(watcher.warnings()[0].contains("step-7"), "{:?}", watcher.warnings());
+        assert!(folder.path().join("checkpoints/damaged-step-7").is_dir(), "set aside, not lost");
     }
 }
 
@@ -306,24 +172,12 @@ fn a_damaged_newest_checkpoint_falls_back_with_a_warning() {
 fn a_crash_between_the_renames_of_a_replaced_checkpoint_loses_neither() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = recipe();
-    run(
-        &Job {
-            max_steps: Some(2),
-            ..job(&recipe, folder.path())
-        },
-        &mut (),
-    )
-    .unwrap();
+    run(&Job { max_steps: Some(2), ..job(&recipe, folder.path()) }, &mut ()).unwrap();
     let path = newest(folder.path());
     fs::rename(&path, path.with_file_name(".tmp-old")).unwrap();
     fs::create_dir(path.with_file_name(".tmp-step-2")).unwrap();
     assert_eq!(newest(folder.path()), path);
-    assert_eq!(
-        fs::read_dir(folder.path().join("checkpoints"))
-            .unwrap()
-            .count(),
-        1
-    );
+    assert_eq!(fs::read_dir(folder.path().join("checkpoints")).unwrap().count(), 1);
 }
 
 fn cut_by_ten(checkpoint: &Path) {
@@ -350,10 +204,7 @@ fn a_worker_that_dies_is_an_error_not_a_short_epoch() {
     let plan = (0..3u32).map(|step| {
         // A picture that does not exist: gathering it panics.
         let index = if step < 2 { step } else { 1_000_000 };
-        Planned {
-            indices: vec![index],
-            affines: Vec::new(),
-        }
+        Planned { indices: vec![index], affines: Vec::new() }
     });
     std::thread::scope(|scope| {
         let mut batches = Loader::start(scope, dataset(), tch::Device::Cpu, plan);

@@ -15,12 +15,7 @@ fn golden(text: &str) -> Value {
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|number| number.as_f64().unwrap())
-        .collect()
+    value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
 #[test]
@@ -43,33 +38,22 @@ fn ten_steps_are_torchs() {
             .map(|shape| {
                 let shape: Vec<i64> = numbers(shape).iter().map(|&size| size as i64).collect();
                 let length = shape.iter().product::<i64>() as usize;
-                let part: Vec<f32> = start[first..first + length]
-                    .iter()
-                    .map(|&x| x as f32)
-                    .collect();
+                let part: Vec<f32> =
+                    start[first..first + length].iter().map(|&x| x as f32).collect();
                 first += length;
                 Tensor::from_slice(&part).view(shape.as_slice())
             })
             .collect();
         let mut velocity = Velocity::zeros(start.len() as i64, Device::Cpu);
         for (step, want) in case["after"].as_array().unwrap().iter().enumerate() {
-            let gradient: Vec<f32> = (0..start.len())
-                .map(|i| ((1 + i + 3 * step) as f64).sin() as f32)
-                .collect();
+            let gradient: Vec<f32> =
+                (0..start.len()).map(|i| ((1 + i + 3 * step) as f64).sin() as f32).collect();
             let lr = 0.1 / (1 + step) as f64;
-            sgd.step(
-                &parameters,
-                Tensor::from_slice(&gradient),
-                &mut velocity,
-                lr,
-            );
+            sgd.step(&parameters, Tensor::from_slice(&gradient), &mut velocity, lr);
             let got = Vec::<f32>::try_from(catscan_train::sgd::flatten(&parameters)).unwrap();
             for (got, want) in got.iter().zip(numbers(want)) {
                 // Ours is 32-bit, the golden 64-bit; ten steps of numbers near 1 round to this.
-                assert!(
-                    (f64::from(*got) - want).abs() < 1e-6,
-                    "{sgd:?} {step}: {got} {want}"
-                );
+                assert!((f64::from(*got) - want).abs() < 1e-6, "{sgd:?} {step}: {got} {want}");
             }
         }
     }
@@ -79,26 +63,14 @@ fn ten_steps_are_torchs() {
 fn one_cycle_is_torchs() {
     let golden = golden(include_str!("../golden/sgd.json"));
     for case in golden["one_cycle"].as_array().unwrap() {
-        let anneal = if case["anneal"] == "linear" {
-            Anneal::Linear
-        } else {
-            Anneal::Cosine
-        };
+        let anneal = if case["anneal"] == "linear" { Anneal::Linear } else { Anneal::Cosine };
         let rise_fraction = case["rise_fraction"].as_f64().unwrap();
         let (start_divisor, end_divisor) = (20.0, 100.0);
-        let schedule = Schedule::OneCycle {
-            rise_fraction,
-            start_divisor,
-            end_divisor,
-            anneal,
-        };
+        let schedule = Schedule::OneCycle { rise_fraction, start_divisor, end_divisor, anneal };
         let steps = case["steps"].as_u64().unwrap();
         for (step, want) in numbers(&case["lr"]).into_iter().enumerate() {
             let got = schedule.lr(0.4, step as u64, steps);
-            assert!(
-                (got - want).abs() < 1e-12,
-                "{schedule:?} step {step}: {got}, want {want}"
-            );
+            assert!((got - want).abs() < 1e-12, "{schedule:?} step {step}: {got}, want {want}");
         }
     }
 }
@@ -118,13 +90,7 @@ fn epochs(golden: &Value) -> Vec<EpochRecord> {
         seconds_waiting_for_data: 0.0,
         unix_s: epoch["unix_s"].as_f64().unwrap(),
     };
-    golden["epochs"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .enumerate()
-        .map(epoch)
-        .collect()
+    golden["epochs"].as_array().unwrap().iter().enumerate().map(epoch).collect()
 }
 
 #[test]
@@ -142,14 +108,8 @@ fn event_files_are_tensorboards_to_the_byte() {
     assert_eq!(hex, golden["hex"].as_str().unwrap());
 
     let python = std::env::var("CATSCAN_PYTHON").unwrap_or_else(|_| "python3".into());
-    let script = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../scripts/golden/event_file.py"
-    );
-    let output = Command::new(&python)
-        .args([script, "--read"])
-        .arg(&path)
-        .output();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/golden/event_file.py");
+    let output = Command::new(&python).args([script, "--read"]).arg(&path).output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
         println!("skipped reading it back: {python} has no tensorboard (set CATSCAN_PYTHON)");
         return;

@@ -18,10 +18,7 @@ fn child_folder() -> Option<PathBuf> {
 }
 
 fn long() -> Recipe {
-    Recipe {
-        epochs: 3,
-        ..recipe()
-    }
+    Recipe { epochs: 3, ..recipe() }
 }
 
 /// Not a test by itself: trains in the given folder and saves at every step.
@@ -29,13 +26,7 @@ fn long() -> Recipe {
 fn child_saves_at_every_step() {
     let Some(folder) = child_folder() else { return };
     let recipe = long();
-    let _ = run(
-        &Job {
-            save_every_steps: Some(1),
-            ..job(&recipe, &folder)
-        },
-        &mut (),
-    );
+    let _ = run(&Job { save_every_steps: Some(1), ..job(&recipe, &folder) }, &mut ());
 }
 
 /// Not a test by itself: goes on under a limit on the size of files.
@@ -43,17 +34,8 @@ fn child_saves_at_every_step() {
 fn child_meets_a_full_disk() {
     let Some(folder) = child_folder() else { return };
     let recipe = recipe();
-    let error = run(
-        &Job {
-            max_steps: Some(4),
-            ..job(&recipe, &folder)
-        },
-        &mut (),
-    )
-    .unwrap_err();
-    let TrainError::Storage { needed, free, .. } = &error else {
-        panic!("{error}")
-    };
+    let error = run(&Job { max_steps: Some(4), ..job(&recipe, &folder) }, &mut ()).unwrap_err();
+    let TrainError::Storage { needed, free, .. } = &error else { panic!("{error}") };
     assert!(*needed > 32 * 1024 && *free > 0, "{error}");
     assert_eq!(error.exit_code(), 7);
     assert!(error.to_string().contains("bytes needed"), "{error}");
@@ -82,16 +64,10 @@ fn killed_at_any_moment_some_complete_checkpoint_is_gone_on_from() {
         let path = newest(killed.path());
         verify(&path).unwrap();
         let step = step_of(&path);
-        assert!(
-            step >= reached,
-            "step {reached} was there and {step} is the newest now"
-        );
+        assert!(step >= reached, "step {reached} was there and {step} is the newest now");
         reached = step;
     }
-    assert_eq!(
-        run(&job(&recipe, killed.path()), &mut ()).unwrap(),
-        Outcome::Finished
-    );
+    assert_eq!(run(&job(&recipe, killed.path()), &mut ()).unwrap(), Outcome::Finished);
     assert!(tensors(straight.path()) == tensors(killed.path()));
     let left = std::fs::read_dir(killed.path().join("checkpoints")).unwrap();
     assert_eq!(left.count(), 2, "leftovers were removed");
@@ -108,12 +84,7 @@ fn wait_for_a_new_step(folder: &Path, reached: u64, child: &mut std::process::Ch
     while child.try_wait().unwrap().is_none() {
         let names = std::fs::read_dir(&all).into_iter().flatten().flatten();
         let steps = names.filter_map(|entry| {
-            entry
-                .file_name()
-                .to_str()?
-                .strip_prefix("step-")?
-                .parse::<u64>()
-                .ok()
+            entry.file_name().to_str()?.strip_prefix("step-")?.parse::<u64>().ok()
         });
         if steps.max().is_some_and(|newest| newest > reached) {
             return;
@@ -128,14 +99,7 @@ fn a_full_disk_leaves_the_old_checkpoint_and_says_how_much_is_missing() {
     let _drawn = dataset();
     let folder = tempfile::tempdir().unwrap();
     let recipe = recipe();
-    run(
-        &Job {
-            max_steps: Some(2),
-            ..job(&recipe, folder.path())
-        },
-        &mut (),
-    )
-    .unwrap();
+    run(&Job { max_steps: Some(2), ..job(&recipe, folder.path()) }, &mut ()).unwrap();
     // Files end at 64 blocks of 512 (or 1024) bytes: a write beyond fails with EFBIG.
     let script = "trap '' XFSZ; ulimit -f 64; exec \"$0\" --exact killed::child_meets_a_full_disk";
     let output = Command::new("sh")
@@ -152,9 +116,6 @@ fn a_full_disk_leaves_the_old_checkpoint_and_says_how_much_is_missing() {
     assert!(path.ends_with("step-2"));
     let left = std::fs::read_dir(folder.path().join("checkpoints")).unwrap();
     assert_eq!(left.count(), 1, "nothing is left of the new one");
-    let going_on = Job {
-        max_steps: Some(4),
-        ..job(&recipe, folder.path())
-    };
+    let going_on = Job { max_steps: Some(4), ..job(&recipe, folder.path()) };
     assert_eq!(run(&going_on, &mut ()).unwrap(), Outcome::Finished);
 }

@@ -7,33 +7,20 @@ use crate::common::{STEPS_PER_EPOCH, Watcher, job, metrics, newest, recipe, run,
 /// Runs `recipe` straight, and once more stopped where `stop_at` says; both must end alike.
 fn check(recipe: &Recipe, stop_at: fn(&Event) -> bool) {
     let (straight, stopped) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    assert_eq!(
-        run(&job(recipe, straight.path()), &mut ()).unwrap(),
-        Outcome::Finished
-    );
+    assert_eq!(run(&job(recipe, straight.path()), &mut ()).unwrap(), Outcome::Finished);
 
     let mut watcher = Watcher::stopping(stop_at);
     let outcome = run(&job(recipe, stopped.path()), &mut watcher).unwrap();
     assert_eq!(outcome, Outcome::Interrupted(Signal::Terminate));
-    assert!(matches!(
-        watcher.events.last(),
-        Some(Event::Interrupted { .. })
-    ));
+    assert!(matches!(watcher.events.last(), Some(Event::Interrupted { .. })));
     let mut watcher = Watcher::default();
     let outcome = run(&job(recipe, stopped.path()), &mut watcher).unwrap();
     assert_eq!(outcome, Outcome::Finished);
     assert!(watcher.resumed_from().is_some());
 
     assert_eq!(metrics(straight.path()), metrics(stopped.path()));
-    assert_eq!(
-        metrics(straight.path()).len(),
-        recipe.epochs as usize,
-        "no line doubles"
-    );
-    assert!(
-        tensors(straight.path()) == tensors(stopped.path()),
-        "weights or velocity differ"
-    );
+    assert_eq!(metrics(straight.path()).len(), recipe.epochs as usize, "no line doubles");
+    assert!(tensors(straight.path()) == tensors(stopped.path()), "weights or velocity differ");
     let test = |folder: &std::path::Path| {
         let record = catscan_train::RunRecord::read(folder).unwrap();
         assert!(record.is_finished());
@@ -44,21 +31,13 @@ fn check(recipe: &Recipe, stop_at: fn(&Event) -> bool) {
 
 #[test]
 fn stopped_in_the_middle_of_an_epoch() {
-    check(&recipe(), |event| {
-        matches!(event, Event::Step { step: 5, .. })
-    });
+    check(&recipe(), |event| matches!(event, Event::Step { step: 5, .. }));
 }
 
 #[test]
 fn stopped_in_the_second_epoch_of_a_stream_that_ignores_passes() {
-    let recipe = Recipe {
-        steps_per_epoch: Some(6),
-        validation_steps: Some(1),
-        ..recipe()
-    };
-    check(&recipe, |event| {
-        matches!(event, Event::Step { step: 10, .. })
-    });
+    let recipe = Recipe { steps_per_epoch: Some(6), validation_steps: Some(1), ..recipe() };
+    check(&recipe, |event| matches!(event, Event::Step { step: 10, .. }));
 }
 
 #[test]
@@ -71,10 +50,7 @@ fn stopped_while_validating() {
 
 #[test]
 fn stopped_while_testing() {
-    check(
-        &recipe(),
-        |event| matches!(event, Event::Evaluating { part, .. } if part == "test"),
-    );
+    check(&recipe(), |event| matches!(event, Event::Evaluating { part, .. } if part == "test"));
 }
 
 #[test]
@@ -95,38 +71,22 @@ fn a_trial_is_marked_and_the_whole_run_goes_on_from_it() {
     assert!(!record.is_finished());
     let test = record.test.unwrap();
     assert!(test.bounded);
-    assert_eq!(
-        (test.steps, test.steps_total),
-        (STEPS_PER_EPOCH + 2, 2 * STEPS_PER_EPOCH)
-    );
+    assert_eq!((test.steps, test.steps_total), (STEPS_PER_EPOCH + 2, 2 * STEPS_PER_EPOCH));
     assert_eq!(record.epochs.len(), 2, "the cut epoch has a line");
     assert_eq!(record.epochs[1].step, STEPS_PER_EPOCH + 2);
     assert_eq!(run(&bounded, &mut ()).unwrap(), Outcome::AlreadyDone);
 
-    assert_eq!(
-        run(&job(&recipe, trial.path()), &mut ()).unwrap(),
-        Outcome::Finished
-    );
+    assert_eq!(run(&job(&recipe, trial.path()), &mut ()).unwrap(), Outcome::Finished);
     assert_eq!(metrics(straight.path()), metrics(trial.path()));
     assert!(tensors(straight.path()) == tensors(trial.path()));
-    assert_eq!(
-        run(&bounded, &mut ()).unwrap(),
-        Outcome::AlreadyDone,
-        "more is there than asked"
-    );
+    assert_eq!(run(&bounded, &mut ()).unwrap(), Outcome::AlreadyDone, "more is there than asked");
 }
 
 #[test]
 fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
-    let (first, second, other) = (
-        tempfile::tempdir().unwrap(),
-        tempfile::tempdir().unwrap(),
-        tempfile::tempdir().unwrap(),
-    );
-    let recipe = Recipe {
-        epochs: 1,
-        ..recipe()
-    };
+    let (first, second, other) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let recipe = Recipe { epochs: 1, ..recipe() };
     run(&job(&recipe, first.path()), &mut ()).unwrap();
     run(&job(&recipe, second.path()), &mut ()).unwrap();
     assert!(tensors(first.path()) == tensors(second.path()));
@@ -138,10 +98,7 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
 #[test]
 fn two_checkpoints_are_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let recipe = Recipe {
-        epochs: 1,
-        ..recipe()
-    };
+    let recipe = Recipe { epochs: 1, ..recipe() };
     let mut every_step = job(&recipe, folder.path());
     every_step.save_every_steps = Some(1);
     run(&every_step, &mut ()).unwrap();

@@ -63,32 +63,17 @@ fn draw_cells(
         let name = frame::short(class, name_limit);
         area.draw_text(&name, &above, (at(left) + middle(i), at(top - 6)))?;
         let beside = hung(frame::TEXT_PX, HPos::Right, VPos::Center);
-        area.draw_text(
-            &frame::short(class, 10),
-            &beside,
-            (at(left - 10), at(top) + middle(i)),
-        )?;
+        area.draw_text(&frame::short(class, 10), &beside, (at(left - 10), at(top) + middle(i)))?;
     }
     for (i, row) in counts.iter().enumerate() {
         let total: u64 = row.iter().sum();
         for (j, count) in row.iter().enumerate() {
-            let share = if total == 0 {
-                0.0
-            } else {
-                *count as f64 / total as f64
-            };
+            let share = if total == 0 { 0.0 } else { *count as f64 / total as f64 };
             let (x, y) = (at(left + j as u32 * side), at(top + i as u32 * side));
             let cell = [(x, y), (x + at(side - 3), y + at(side - 3))];
-            let colour = if i == j {
-                palette::RIGHT
-            } else {
-                palette::WRONG
-            };
+            let colour = if i == j { palette::RIGHT } else { palette::WRONG };
             // At most half a shade: the ink must stay readable on it, light or dark.
-            area.draw(&Rectangle::new(
-                cell,
-                colour.mix(0.06 + 0.44 * share).filled(),
-            ))?;
+            area.draw(&Rectangle::new(cell, colour.mix(0.06 + 0.44 * share).filled()))?;
             area.draw(&Rectangle::new(cell, INK.mix(0.25).stroke_width(1)))?;
             let (x, y) = (at(left) + middle(j) - at(1), at(top) + middle(i) - at(1));
             let large = hung(if side > 80 { 20 } else { 13 }, HPos::Center, VPos::Center);
@@ -118,11 +103,6 @@ mod tests {
     #[test]
     fn a_table_that_is_not_square_is_refused_with_both_numbers() {
         let error = confusion("avg", &["cat".to_owned()], &[vec![1, 2]]).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("1 classes, but a table of 1 × 2"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("1 classes, but a table of 1 × 2"), "{error}");
     }
 }

@@ -69,13 +69,7 @@ struct Spread {
 
 /// The spread at each epoch that at least one seed reached with a finite value.
 fn spreads(arm: &ArmCurves, value: impl Fn(&EpochPoint) -> f64) -> Vec<Spread> {
-    let last = arm
-        .seeds
-        .iter()
-        .flatten()
-        .map(|p| p.epoch)
-        .max()
-        .unwrap_or(0);
+    let last = arm.seeds.iter().flatten().map(|p| p.epoch).max().unwrap_or(0);
     let at_epoch = |epoch| {
         let values: Vec<f64> = (arm.seeds.iter().flatten())
             .filter(|p| p.epoch == epoch)
@@ -99,10 +93,8 @@ fn panel(
     train: impl Fn(&EpochPoint) -> f64,
     val: impl Fn(&EpochPoint) -> f64,
 ) -> Result<Svg, VizError> {
-    let lines: Vec<[Vec<Spread>; 2]> = arms
-        .iter()
-        .map(|arm| [spreads(arm, &train), spreads(arm, &val)])
-        .collect();
+    let lines: Vec<[Vec<Spread>; 2]> =
+        arms.iter().map(|arm| [spreads(arm, &train), spreads(arm, &val)]).collect();
     let all: Vec<Spread> = lines.iter().flatten().flatten().copied().collect();
     if all.is_empty() {
         return Err(VizError::Chart {
@@ -137,12 +129,7 @@ fn draw_panel(
     keys.push(Key::line("training", DASHED));
     let head = frame::head(area, title, &keys)?;
     let first = all.iter().map(|s| s.epoch).min().unwrap_or(0);
-    let last = all
-        .iter()
-        .map(|s| s.epoch)
-        .max()
-        .unwrap_or(0)
-        .max(first + 1);
+    let last = all.iter().map(|s| s.epoch).max().unwrap_or(0).max(first + 1);
     let low = all.iter().map(|s| s.low).fold(f64::INFINITY, f64::min);
     let high = all.iter().map(|s| s.high).fold(f64::NEG_INFINITY, f64::max);
     let axis = Axis::around(low, high);
@@ -201,29 +188,10 @@ mod tests {
     #[test]
     fn the_band_runs_from_the_lowest_to_the_highest_seed() {
         let seeds = vec![vec![point(1, 0.2), point(2, 0.4)], vec![point(1, 0.6)]];
-        let arm = ArmCurves {
-            name: "avg".to_owned(),
-            seeds,
-        };
+        let arm = ArmCurves { name: "avg".to_owned(), seeds };
         let line = spreads(&arm, |p| p.val_loss);
-        assert_eq!(
-            line[0],
-            Spread {
-                epoch: 1,
-                mean: 0.4,
-                low: 0.2,
-                high: 0.6
-            }
-        );
-        assert_eq!(
-            line[1],
-            Spread {
-                epoch: 2,
-                mean: 0.4,
-                low: 0.4,
-                high: 0.4
-            }
-        );
+        assert_eq!(line[0], Spread { epoch: 1, mean: 0.4, low: 0.2, high: 0.6 });
+        assert_eq!(line[1], Spread { epoch: 2, mean: 0.4, low: 0.4, high: 0.4 });
     }
 
     #[test]
@@ -245,9 +213,7 @@ mod tests {
                     .collect();
                 assert_eq!(lines.iter().filter(|l| l.contains("dasharray")).count(), 1);
                 assert_eq!(lines.iter().filter(|l| !l.contains("dasharray")).count(), 2);
-                let bands = svg
-                    .lines()
-                    .filter(|l| l.starts_with("<polygon") && l.contains(colour));
+                let bands = svg.lines().filter(|l| l.starts_with("<polygon") && l.contains(colour));
                 assert_eq!(bands.count(), 2);
             }
         }
@@ -256,17 +222,9 @@ mod tests {
     #[test]
     fn numbers_that_went_bad_leave_a_gap_and_no_epochs_are_refused() {
         let seeds = vec![vec![point(1, 0.5), point(2, f64::NAN)]];
-        let svg = curves(&[ArmCurves {
-            name: "a".to_owned(),
-            seeds,
-        }])
-        .unwrap()
-        .loss;
+        let svg = curves(&[ArmCurves { name: "a".to_owned(), seeds }]).unwrap().loss;
         assert!(!svg.as_str().contains("NaN,"));
-        let none = [ArmCurves {
-            name: "a".to_owned(),
-            seeds: vec![vec![]],
-        }];
+        let none = [ArmCurves { name: "a".to_owned(), seeds: vec![vec![]] }];
         assert!(curves(&none).unwrap_err().to_string().contains("0 epochs"));
     }
 }

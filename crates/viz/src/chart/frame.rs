@@ -33,9 +33,7 @@ pub(super) fn at(px: u32) -> i32 {
 /// A sans-serif text style of a height in page pixels.
 pub(super) fn text(px: u32) -> TextStyle<'static> {
     // Plotters writes 1/1.24 of the asked size.
-    ("sans-serif", 1.24 * f64::from(fine(px)))
-        .into_font()
-        .color(&INK)
+    ("sans-serif", 1.24 * f64::from(fine(px))).into_font().color(&INK)
 }
 
 /// The same, with where the text hangs on its point.
@@ -45,10 +43,7 @@ pub(super) fn hung(px: u32, h: HPos, v: VPos) -> TextStyle<'static> {
 
 /// Names as a chart can hold them: at most `limit` characters, no control characters.
 pub(super) fn short(name: &str, limit: usize) -> String {
-    let clean: String = name
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let clean: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     if clean.chars().count() <= limit {
         return clean;
     }
@@ -70,10 +65,7 @@ pub(super) fn draw(
         let drawn = draw(&root);
         drawn.and_then(|extra| Ok(root.present().map(|()| extra)?))
     };
-    let failed = |problem: String| VizError::Drawing {
-        chart: title.to_owned(),
-        problem,
-    };
+    let failed = |problem: String| VizError::Drawing { chart: title.to_owned(), problem };
     let extra = drawn.map_err(|error| failed(error.to_string()))?;
     Ok(Svg::finish(&raw, size, label, &extra))
 }
@@ -91,31 +83,20 @@ impl Key {
         names: impl Iterator<Item = &'a str>,
         colour: impl Fn(usize) -> RGBColor,
     ) -> Vec<Key> {
-        let key = |(i, name)| Key {
-            name: short(name, 24),
-            colour: colour(i),
-            stroke: fine(5),
-        };
+        let key = |(i, name)| Key { name: short(name, 24), colour: colour(i), stroke: fine(5) };
         names.enumerate().map(key).collect()
     }
 
     /// A line in ink, for a style that all colours share.
     pub(super) fn line(name: &str, stroke: u32) -> Key {
-        Key {
-            name: name.to_owned(),
-            colour: INK,
-            stroke,
-        }
+        Key { name: name.to_owned(), colour: INK, stroke }
     }
 }
 
 /// Writes the title and, under it, the legend, in as many lines as it needs; returns the height
 /// used, page pixels.
 pub(super) fn head(area: &Area, title: &str, keys: &[Key]) -> Drawn<u32> {
-    let style = TextStyle {
-        font: text(TITLE_PX).font.style(FontStyle::Bold),
-        ..text(TITLE_PX)
-    };
+    let style = TextStyle { font: text(TITLE_PX).font.style(FontStyle::Bold), ..text(TITLE_PX) };
     area.draw_text(&short(title, 48), &style, (at(4), at(4)))?;
     let width_px = area.dim_in_pixel().0 / FINE;
     let (mut x, mut y) = (4, HEAD_PX);
@@ -150,10 +131,7 @@ impl Axis {
         let rough = span / 5.0;
         let ten = 10f64.powf(rough.log10().floor());
         let round = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * ten);
-        let step = round
-            .into_iter()
-            .find(|step| *step >= rough)
-            .unwrap_or(10.0 * ten);
+        let step = round.into_iter().find(|step| *step >= rough).unwrap_or(10.0 * ten);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
         // All values one and the same round number: the axis still needs a length.
         let high = if high > low { high } else { low + step };
@@ -173,9 +151,7 @@ impl Ranged for Axis {
     /// A tick at every step, the last one included (plotters' own steps leave it out).
     fn key_points<Hint: KeyPointHint>(&self, _: Hint) -> Vec<f64> {
         let count = ((self.high - self.low) / self.step).round() as u32;
-        (0..=count)
-            .map(|i| self.low + f64::from(i) * self.step)
-            .collect()
+        (0..=count).map(|i| self.low + f64::from(i) * self.step).collect()
     }
 
     fn range(&self) -> std::ops::Range<f64> {
@@ -200,10 +176,7 @@ mod tests {
     fn axes_are_round_and_hold_the_data() {
         for (low, high) in [(0.13, 0.68), (0.5, 0.5), (0.9112, 0.9131), (0.0, 250.0)] {
             let axis = Axis::around(low, high);
-            assert!(
-                axis.low <= low && axis.high >= high && axis.high > axis.low,
-                "{axis:?}"
-            );
+            assert!(axis.low <= low && axis.high >= high && axis.high > axis.low, "{axis:?}");
             assert!((axis.high - axis.low) / axis.step <= 12.0, "{axis:?}");
         }
         let (low, high, step) = (0.0, 1.0, 0.2);

@@ -26,11 +26,7 @@ impl Prediction {
     /// Whether the most probable class is the true one. (Of equal ones the first counts, so an even
     /// 0.5 is the first class, as `p > 0.5` says in the evaluation.)
     pub fn is_right(&self) -> bool {
-        let best = self
-            .probabilities
-            .iter()
-            .copied()
-            .fold(f32::NEG_INFINITY, f32::max);
+        let best = self.probabilities.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         self.probabilities.iter().position(|p| *p == best) == Some(self.label as usize)
     }
 }
@@ -63,9 +59,7 @@ pub fn prediction_scatter(
     }
     let wrong = pictures.iter().filter(|p| !p.is_right()).count();
     let label = format!("{title}: {wrong} of {} pictures are wrong.", pictures.len());
-    frame::draw(title, &label, (470, 360), |area| {
-        draw_marks(area, title, classes, pictures)
-    })
+    frame::draw(title, &label, (470, 360), |area| draw_marks(area, title, classes, pictures))
 }
 
 fn draw_marks(
@@ -140,10 +134,8 @@ fn marks(pictures: &[Prediction], k: usize, place: impl Fn(f64, f64) -> (i32, i3
             let _ = write!(dots, "M{x} {y}h0");
         } else {
             let (left, top, across) = (x - arm, y - arm, 2 * arm);
-            let _ = write!(
-                crosses,
-                "M{left} {top}l{across} {across}m0-{across}l-{across} {across}"
-            );
+            let _ =
+                write!(crosses, "M{left} {top}l{across} {across}m0-{across}l-{across} {across}");
         }
     }
     let path = |d: &str, colour: RGBColor, width: u32, opacity: f64| {
@@ -155,11 +147,7 @@ fn marks(pictures: &[Prediction], k: usize, place: impl Fn(f64, f64) -> (i32, i3
         )
     };
     // The more dots, the fainter and smaller, so that their crowding still shows.
-    let (width, opacity) = if pictures.len() > 1000 {
-        (3, 0.5)
-    } else {
-        (5, 0.75)
-    };
+    let (width, opacity) = if pictures.len() > 1000 { (3, 0.5) } else { (5, 0.75) };
     path(&dots, palette::RIGHT, width, opacity) + &path(&crosses, palette::WRONG, 2, 1.0)
 }
 
@@ -174,20 +162,12 @@ mod tests {
     use super::*;
 
     fn picture(label: u32, p: f32) -> Prediction {
-        Prediction {
-            label,
-            probabilities: vec![1.0 - p, p],
-        }
+        Prediction { label, probabilities: vec![1.0 - p, p] }
     }
 
     #[test]
     fn wrong_pictures_are_crosses_and_right_ones_dots() {
-        let pictures = [
-            picture(0, 0.1),
-            picture(0, 0.9),
-            picture(1, 0.9),
-            picture(1, 0.5),
-        ];
+        let pictures = [picture(0, 0.1), picture(0, 0.9), picture(1, 0.9), picture(1, 0.5)];
         let classes = ["cat".to_owned(), "dog".to_owned()];
         let svg = prediction_scatter("avg", &classes, &pictures).unwrap();
         assert_eq!(svg.as_str().matches("h0").count(), 2);
@@ -206,10 +186,7 @@ mod tests {
 
     #[test]
     fn a_picture_with_a_probability_too_few_is_refused() {
-        let odd = [Prediction {
-            label: 0,
-            probabilities: vec![1.0],
-        }];
+        let odd = [Prediction { label: 0, probabilities: vec![1.0] }];
         assert!(prediction_scatter("t", &["a".into(), "b".into()], &odd).is_err());
     }
 }

@@ -23,10 +23,7 @@ pub struct ArmScores {
 /// # Errors
 /// When no arm has a finite score.
 pub fn seed_points(title: &str, axis: &str, arms: &[ArmScores]) -> Result<Svg, VizError> {
-    let ends = arms
-        .iter()
-        .filter_map(|arm| arm.interval)
-        .flat_map(|(low, high)| [low, high]);
+    let ends = arms.iter().filter_map(|arm| arm.interval).flat_map(|(low, high)| [low, high]);
     let shown: Vec<f64> = (arms.iter().flat_map(|arm| arm.values.iter().copied()))
         .chain(ends)
         .filter(|v| v.is_finite())
@@ -59,11 +56,7 @@ fn said(arm: &ArmScores) -> String {
         Some((low, high)) => format!(", 95 % interval {low:.2} to {high:.2}"),
         None => ", no interval".to_owned(),
     };
-    format!(
-        "mean {:.2}{interval}, n = {}",
-        mean(&arm.values),
-        arm.values.len()
-    )
+    format!("mean {:.2}{interval}, n = {}", mean(&arm.values), arm.values.len())
 }
 
 fn draw_rows(area: &Area, title: &str, name: &str, arms: &[ArmScores], shown: &[f64]) -> Drawn<()> {
@@ -72,11 +65,7 @@ fn draw_rows(area: &Area, title: &str, name: &str, arms: &[ArmScores], shown: &[
     let high = shown.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let axis = Axis::around(low, high);
     let rows = arms.len() as f64;
-    let names_px = arms
-        .iter()
-        .map(|arm| arm.name.chars().count().min(24))
-        .max()
-        .unwrap_or(0);
+    let names_px = arms.iter().map(|arm| arm.name.chars().count().min(24)).max().unwrap_or(0);
     let mut chart = ChartBuilder::on(area)
         .margin_top(at(head))
         .margin_right(at(24))
@@ -130,18 +119,11 @@ mod tests {
                 values: vec![86.0, 88.0],
                 interval: Some((74.3, 99.7)),
             },
-            ArmScores {
-                name: "max".into(),
-                values: vec![91.0],
-                interval: None,
-            },
+            ArmScores { name: "max".into(), values: vec![91.0], interval: None },
         ];
         let svg = seed_points("Test accuracy", "test accuracy (%)", &arms).unwrap();
         assert_eq!(svg.as_str().matches("<circle").count(), 3);
-        assert!(
-            svg.as_str()
-                .contains("avg: mean 87.00, 95 % interval 74.30 to 99.70, n = 2")
-        );
+        assert!(svg.as_str().contains("avg: mean 87.00, 95 % interval 74.30 to 99.70, n = 2"));
         assert!(svg.as_str().contains("max: mean 91.00, no interval, n = 1"));
     }
 

@@ -46,13 +46,7 @@ pub fn split_bars(title: &str, classes: &[String], parts: &[PartCounts]) -> Resu
 fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts]) -> Drawn<()> {
     let keys: Vec<Key> = Key::fills(classes.iter().map(String::as_str), palette::class);
     let head = frame::head(area, title, &keys)?;
-    let most = parts
-        .iter()
-        .flat_map(|part| &part.counts)
-        .copied()
-        .max()
-        .unwrap_or(0)
-        .max(1);
+    let most = parts.iter().flat_map(|part| &part.counts).copied().max().unwrap_or(0).max(1);
     let axis = Axis::around(0.0, (most as f64 * 1.08).max(5.0));
     let mut chart = ChartBuilder::on(area)
         .margin_top(at(head))
@@ -86,11 +80,7 @@ fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts])
         }
         let below = chart.backend_coord(&(i as f64 + 0.5, 0.0));
         let style = hung(frame::TEXT_PX, HPos::Center, VPos::Top);
-        area.draw_text(
-            &frame::short(&part.part, 16),
-            &style,
-            (below.0, below.1 + at(8)),
-        )?;
+        area.draw_text(&frame::short(&part.part, 16), &style, (below.0, below.1 + at(8)))?;
     }
     Ok(())
 }
@@ -105,11 +95,7 @@ mod tests {
             part: name.to_owned(),
             counts: counts.to_vec(),
         };
-        let parts = [
-            part("train", &[850, 850]),
-            part("val", &[200, 200]),
-            part("test", &[199, 0]),
-        ];
+        let parts = [part("train", &[850, 850]), part("val", &[200, 200]), part("test", &[199, 0])];
         let classes = ["cat".to_owned(), "dog".to_owned()];
         let svg = split_bars("Pictures", &classes, &parts).unwrap();
         assert_eq!(svg.as_str().matches("<rect").count(), 6);
@@ -118,10 +104,7 @@ mod tests {
 
     #[test]
     fn a_part_without_a_count_for_each_class_is_refused() {
-        let parts = [PartCounts {
-            part: "train".into(),
-            counts: vec![1],
-        }];
+        let parts = [PartCounts { part: "train".into(), counts: vec![1] }];
         assert!(split_bars("t", &["a".into(), "b".into()], &parts).is_err());
     }
 }

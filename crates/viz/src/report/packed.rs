@@ -44,12 +44,7 @@ impl Packed {
 
     fn new(mime: &'static str, bytes: Vec<u8>, image: &RgbImage) -> Packed {
         let (width, height) = image.dimensions();
-        Packed {
-            mime,
-            bytes,
-            width,
-            height,
-        }
+        Packed { mime, bytes, width, height }
     }
 
     /// The file's bytes.

@@ -15,20 +15,12 @@ const TOLERANCE: f64 = 2e-3;
 
 #[test]
 fn the_twin_equals_pytorch_grad_cam() {
-    check(
-        "densenet-mini",
-        3,
-        include_str!("../golden/grad-cam-mini.json"),
-    );
+    check("densenet-mini", 3, include_str!("../golden/grad-cam-mini.json"));
 }
 
 #[test]
 fn densenet121_equals_pytorch_grad_cam() {
-    check(
-        "densenet121",
-        1,
-        include_str!("../golden/grad-cam-121.json"),
-    );
+    check("densenet121", 1, include_str!("../golden/grad-cam-121.json"));
 }
 
 /// Gives every tensor of the model the value that scripts/golden/densenet.py gives it.
@@ -51,26 +43,15 @@ fn fill(model: &Model) {
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|v| v.as_f64().unwrap())
-        .collect()
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
 fn check(name: &str, outputs: i64, golden: &str) {
     let golden: Value = serde_json::from_str(golden).unwrap();
     let model = model(name, outputs);
     fill(&model);
-    let shape: Vec<i64> = numbers(&golden["input"])
-        .iter()
-        .map(|v| *v as i64)
-        .collect();
-    let classes: Vec<i64> = numbers(&golden["classes"])
-        .iter()
-        .map(|v| *v as i64)
-        .collect();
+    let shape: Vec<i64> = numbers(&golden["input"]).iter().map(|v| *v as i64).collect();
+    let classes: Vec<i64> = numbers(&golden["classes"]).iter().map(|v| *v as i64).collect();
     let maps = golden["maps"].as_object().unwrap();
     let taps: Vec<String> = maps.keys().cloned().collect();
     let ours = grad_cam(&model, &pictures(&shape), &classes, &taps).unwrap();
@@ -99,11 +80,7 @@ fn the_last_map_is_the_classifiers_weights_by_hand() {
     let mut taps = model.taps(&["features.norm5"]).unwrap();
     let _ = tch::no_grad(|| model.forward(&x, catscan_models::Mode::Eval, &mut taps));
     let last = taps.get("features.norm5").unwrap();
-    let classifier = model
-        .weights()
-        .iter()
-        .find(|w| w.name == "classifier.weight")
-        .unwrap();
+    let classifier = model.weights().iter().find(|w| w.name == "classifier.weight").unwrap();
     let places = (last.size()[2] * last.size()[3]) as f64;
     let passed = last.gt(0.0).to_kind(tch::Kind::Float);
     let share = passed.mean_dim([2i64, 3].as_slice(), true, tch::Kind::Float) / places;

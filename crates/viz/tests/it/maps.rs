@@ -18,19 +18,11 @@ fn densenet121_fills_15_by_8_tiles_with_all_its_convolutions() {
     let names: HashSet<&str> = figure.tiles.iter().map(|tile| tile.tap.as_str()).collect();
     assert_eq!(names.len(), 120);
     assert_eq!((figure.tiles[0].number, figure.tiles[0].width), (1, 32));
-    assert_eq!(
-        (figure.tiles[119].number, figure.tiles[119].width),
-        (120, 2)
-    );
+    assert_eq!((figure.tiles[119].number, figure.tiles[119].width), (120, 2));
     assert!(figure.caption.contains("all 120 convolutions"));
     // 8 rows of tile, label and gap; 15 columns beside the input.
     assert_eq!(figure.image.dimensions(), (178 + 15 * 86, 6 + 8 * 102));
-    let two = grid(
-        &model,
-        &pictures(&[2, 3, 64, 64]),
-        &picture,
-        &GridLayout::study(),
-    );
+    let two = grid(&model, &pictures(&[2, 3, 64, 64]), &picture, &GridLayout::study());
     assert!(two.unwrap_err().to_string().contains("want [1, C, H, W]"));
 }
 
@@ -46,10 +38,7 @@ fn a_strip_of_a_model_has_a_column_for_the_input_and_each_block() {
         picture: picture.clone(),
         maps: cams.of_picture(n),
     };
-    let arm = StripArm {
-        name: "avg".to_owned(),
-        rows: vec![row(0), row(1)],
-    };
+    let arm = StripArm { name: "avg".to_owned(), rows: vec![row(0), row(1)] };
     let image = strip(&[arm], &taps, ScaleRule::EachMap).unwrap();
     assert_eq!(image.width(), 162 + 7 * 134 + 6);
     let map = &cams.taps[0].maps[0];

@@ -50,23 +50,10 @@ fn panels_of(text: &str) -> Vec<Svg> {
         val_loss: 0.5,
         val_accuracy: 0.5,
     };
-    let arm = chart::ArmCurves {
-        name: s(),
-        seeds: vec![vec![point]],
-    };
-    let scores = chart::ArmScores {
-        name: s(),
-        values: vec![1.0, 2.0],
-        interval: None,
-    };
-    let part = chart::PartCounts {
-        part: s(),
-        counts: vec![1, 2],
-    };
-    let seen = chart::Prediction {
-        label: 0,
-        probabilities: vec![0.3, 0.7],
-    };
+    let arm = chart::ArmCurves { name: s(), seeds: vec![vec![point]] };
+    let scores = chart::ArmScores { name: s(), values: vec![1.0, 2.0], interval: None };
+    let part = chart::PartCounts { part: s(), counts: vec![1, 2] };
+    let seen = chart::Prediction { label: 0, probabilities: vec![0.3, 0.7] };
     let curves = chart::curves(&[arm]).unwrap();
     vec![
         curves.loss,
@@ -82,41 +69,20 @@ fn panels_of(text: &str) -> Vec<Svg> {
 pub fn page_of(text: &str) -> Page {
     let s = || text.to_owned();
     let image = image::RgbImage::from_pixel(4, 4, image::Rgb([1, 2, 3]));
-    let table = Table {
-        caption: s(),
-        head: vec![s(), s()],
-        rows: vec![vec![s(), s()]],
-        numeric: vec![1],
-    };
+    let table =
+        Table { caption: s(), head: vec![s(), s()], rows: vec![vec![s(), s()]], numeric: vec![1] };
     let (caption, alt) = (s(), s());
     let picture = Packed::png(&image).unwrap();
     let blocks = vec![
         Block::Paragraph(s()),
         Block::List(vec![s()]),
         Block::Table(table),
-        Block::Chart {
-            caption: s(),
-            panels: panels_of(text),
-        },
-        Block::Picture {
-            caption,
-            picture,
-            alt,
-        },
-        Block::Code {
-            title: s(),
-            text: s(),
-        },
+        Block::Chart { caption: s(), panels: panels_of(text) },
+        Block::Picture { caption, picture, alt },
+        Block::Code { title: s(), text: s() },
     ];
-    let folded = Block::Details {
-        summary: s(),
-        blocks: blocks.clone(),
-    };
-    let section = |blocks| Section {
-        id: s(),
-        title: s(),
-        blocks,
-    };
+    let folded = Block::Details { summary: s(), blocks: blocks.clone() };
+    let section = |blocks| Section { id: s(), title: s(), blocks };
     Page {
         title: s(),
         question: s(),
@@ -136,7 +102,5 @@ pub fn parsed(page: &Page) -> (String, scraper::Html) {
 
 /// How many elements `selector` finds.
 pub fn count(document: &scraper::Html, selector: &str) -> usize {
-    document
-        .select(&scraper::Selector::parse(selector).unwrap())
-        .count()
+    document.select(&scraper::Selector::parse(selector).unwrap()).count()
 }

@@ -14,12 +14,7 @@ const KEPT: &[&str] = &["include", "lib", "share", "version.py"];
 const PYTHON: &[&str] = &["libtorch_python", "torch_python", "libshm"];
 
 /// The CUDA half. The program loads it at run time where it is there and asks of it nothing else.
-const CUDA: &[&str] = &[
-    "libtorch_cuda",
-    "libc10_cuda",
-    "libtorch_nvshmem",
-    "libcaffe2_nvrtc",
-];
+const CUDA: &[&str] = &["libtorch_cuda", "libc10_cuda", "libtorch_nvshmem", "libcaffe2_nvrtc"];
 
 /// What `libtorch_cpu.so` of the Linux wheel wants of NVIDIA's packages even without a GPU.
 const WANTED_WITHOUT_GPU: &[&str] = &["libcudart.so", "libcupti.so"];
@@ -30,23 +25,17 @@ pub fn trim(site: &Path, cuda: bool) -> Result<(), Failure> {
 }
 
 fn trim_folder(site: &Path, cuda: bool) -> io::Result<()> {
-    keep(site, |name| {
-        ["torch", "nvidia"].contains(&name) || name.ends_with(".dist-info")
-    })?;
+    keep(site, |name| ["torch", "nvidia"].contains(&name) || name.ends_with(".dist-info"))?;
     let torch = site.join("torch");
     keep(&torch, |name| KEPT.contains(&name))?;
     let begins = |name: &str, with: &[&str]| with.iter().any(|start| name.starts_with(start));
-    keep(&torch.join("lib"), |name| {
-        !begins(name, PYTHON) && (cuda || !begins(name, CUDA))
-    })?;
+    keep(&torch.join("lib"), |name| !begins(name, PYTHON) && (cuda || !begins(name, CUDA)))?;
     if cuda {
         return Ok(());
     }
     for package in folders(&site.join("nvidia"))? {
         keep(&package, |name| name == "lib")?;
-        keep(&package.join("lib"), |name| {
-            begins(name, WANTED_WITHOUT_GPU)
-        })?;
+        keep(&package.join("lib"), |name| begins(name, WANTED_WITHOUT_GPU))?;
     }
     stand_in_for_libtorch(&torch.join("lib"))
 }
@@ -69,11 +58,7 @@ fn folders(folder: &Path) -> io::Result<Vec<std::path::PathBuf>> {
         return Ok(Vec::new());
     }
     let entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
-    Ok(entries
-        .iter()
-        .map(fs::DirEntry::path)
-        .filter(|path| path.is_dir())
-        .collect())
+    Ok(entries.iter().map(fs::DirEntry::path).filter(|path| path.is_dir()).collect())
 }
 
 /// Removes every entry of `folder` whose name `kept` refuses.
