@@ -204,8 +204,9 @@ fn caption(tiles: &[Tile], layout: &GridLayout) -> String {
     format!(
         "The outputs of all {} convolutions for one picture, channel {} of each, in the order of \
          the forward pass (b2.5.1 is dense block 2, layer 5, first convolution; t1 is the first \
-         transition). Every map is coloured by its own lowest and highest value, so brightness must \
-         not be compared between tiles. {flat} Look at how long the animal's outline survives.",
+         transition). Every map is coloured by its own lowest and highest value, so brightness \
+         must not be compared between tiles. {flat} Look at how long the animal's outline \
+         survives.",
         tiles.len(),
         layout.channel,
     )

@@ -6,7 +6,14 @@ use super::File;
 const BIGGEST: u64 = 64 * 1024;
 
 /// Tracked files over 64 KiB: a path (or a folder, ending in `/`) and why it may be.
-static BIG: &[(&str, &str)] = &[("Cargo.lock", "written by cargo")];
+static BIG: &[(&str, &str)] = &[
+    ("Cargo.lock", "written by cargo"),
+    (
+        "docs/sample-report.html",
+        "a whole report, made from photographs, for readers without a machine",
+    ),
+    ("records/", "raw results: a line a test picture, from which every statistic can be had again"),
+];
 
 /// Adds what is wrong with the tree as a whole.
 pub fn check(files: &[File], breaches: &mut Vec<String>) {

@@ -83,7 +83,11 @@ pub fn comparisons(study: &Study) -> Table {
     ]);
     for comparison in &study.comparisons {
         let p = |test: &crate::stats::McNemar| {
-            format!("{}: {:.3} ({}:{})", test.seed, test.p, test.only_first, test.only_second)
+            let p = match test.p {
+                p if p < 0.001 => "< 0.001".to_owned(),
+                p => format!("{p:.3}"),
+            };
+            format!("{}: {p} ({}:{})", test.seed, test.only_first, test.only_second)
         };
         table.row([
             format!("{} − {}", comparison.second, comparison.first),
