@@ -1,7 +1,7 @@
 //! The training loop: batches → forward → loss → backward → step → metrics → events.
 //!
-//! It reads from top to bottom. What it stands on: [`crate::run`] opens the folder and finds the
-//! place to go on from, [`crate::batches`] gathers (and augments) ahead, [`crate::sgd`] steps.
+//! It reads from top to bottom. What it stands on: `run.rs` opens the folder and finds the
+//! place to go on from, `batches.rs` gathers (and augments) ahead, `sgd.rs` steps.
 
 use std::path::Path;
 use std::thread;

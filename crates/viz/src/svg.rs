@@ -1,7 +1,7 @@
 //! An SVG picture that is safe to put into a page as it is, and how plotters' markup becomes one.
 //!
 //! Plotters can neither dash a line nor leave a colour to the page. So the charts draw with two
-//! stand-ins, [`INK`] and [`DASHED`], and [`Svg::finish`] puts the real attributes in their places.
+//! stand-ins, `INK` and `DASHED`, and `Svg::finish` puts the real attributes in their places.
 //! Attributes only, never `style="…"`: the report's Content-Security-Policy forbids inline styles.
 
 use plotters::style::RGBColor;
