@@ -12,6 +12,7 @@ pub mod origin;
 pub mod pick;
 pub mod scans;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -21,8 +22,25 @@ use tch::Device;
 
 use crate::commands::write_file;
 use crate::refusal::{DATA, Refusal};
-use crate::study::{Run, Study};
+use crate::study::{Run, STUDY, Study};
 use crate::weights::Trained;
+
+/// The report's name in the experiment's folder.
+pub const REPORT: &str = "report.html";
+
+/// True where the report in the folder shows this very study: `study.json` says the same, and the
+/// report was written after it. (A report that was cut, or left out, is older or absent.)
+///
+/// # Errors
+/// None that a study can cause.
+pub fn drawn(study: &Study, folder: &Path) -> Result<bool> {
+    let written = |name: &str| fs::metadata(folder.join(name)).and_then(|file| file.modified());
+    let (Ok(report), Ok(numbers)) = (written(REPORT), written(STUDY)) else {
+        return Ok(false);
+    };
+    let now = study.to_json()?;
+    Ok(report >= numbers && fs::read_to_string(folder.join(STUDY)).is_ok_and(|old| old == now))
+}
 
 /// Draws everything and writes `report.html` into the experiment's folder.
 ///
@@ -61,7 +79,7 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
             env!("CARGO_PKG_VERSION")
         ),
     };
-    let path = folder.join("report.html");
+    let path = folder.join(REPORT);
     write_file(&path, render(&page)?.as_bytes())?;
     Ok(path)
 }

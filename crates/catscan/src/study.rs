@@ -20,6 +20,9 @@ use crate::stats::{
     ArmResult, Comparison, Estimate, Interval, SeedResult, compare, mean_t, wilson,
 };
 
+/// The study's name in the experiment's folder.
+pub const STUDY: &str = "study.json";
+
 /// What was asked for: enough to find the runs and to write the report again.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -135,13 +138,20 @@ impl Study {
         Ok((study, runs))
     }
 
-    /// Writes `study.json` into the experiment's folder.
+    /// Writes [`STUDY`] into the experiment's folder.
     ///
     /// # Errors
     /// Where the folder cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        let text = serde_json::to_string_pretty(self).context("writing study.json")?;
-        write_file(&folder.join("study.json"), text.as_bytes())
+        write_file(&folder.join(STUDY), self.to_json()?.as_bytes())
+    }
+
+    /// The text of [`STUDY`].
+    ///
+    /// # Errors
+    /// None that a study can cause.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string_pretty(self).context("writing study.json")
     }
 }
 

@@ -295,13 +295,19 @@ fn request(args: &Args, plan: &Plan, failures: Vec<Failure>) -> Request {
 
 fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> Result<()> {
     let (study, runs) = Study::read(folder, request)?;
-    study.write(folder)?;
+    let drawn = compose::drawn(&study, folder)?;
+    if !drawn {
+        study.write(folder)?;
+    }
     if args.json {
         print_json(&study)?;
     } else {
         print(in_full(&study))?;
     }
-    if !args.no_report {
+    if drawn {
+        let path = folder.join(compose::REPORT);
+        say(format_args!("report: {}, as it was: nothing has changed", path.display()));
+    } else if !args.no_report {
         let path = compose::write(&study, &runs, dataset, folder)?;
         say(format_args!("report: {}", path.display()));
     }

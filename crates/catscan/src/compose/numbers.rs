@@ -18,7 +18,9 @@ pub fn result(study: &Study) -> Result<Section> {
             .filter(|cell| cell.arm == arm.arm)
             .map(|cell| cell.accuracy * 100.0)
             .collect(),
-        interval: arm.accuracy.interval.map(|range| (range.low * 100.0, range.high * 100.0)),
+        // Student's t knows no bounds, an accuracy does.
+        interval: (arm.accuracy.interval)
+            .map(|range| (range.low.max(0.0) * 100.0, range.high.min(1.0) * 100.0)),
     };
     let scores: Vec<ArmScores> = study.arms.iter().map(percent).collect();
     let svg = chart::seed_points("Test accuracy by seed", "test accuracy (%)", &scores)?;
@@ -33,9 +35,11 @@ pub fn result(study: &Study) -> Result<Section> {
         vec![
             table(print::arms(study), &arms),
             Block::Chart {
-                caption: "One point a seed; the bar is the mean's 95 % interval over seeds, none \
-                          with a single seed. Points of two arms that overlap show no difference."
-                    .into(),
+                caption:
+                    "One point a seed; the bar is the mean's 95 % interval over seeds (cut at \
+                          0 and 100 %), none with a single seed. Points of two arms that overlap \
+                          show no difference."
+                        .into(),
                 panels: vec![svg],
             },
             Block::Paragraph(

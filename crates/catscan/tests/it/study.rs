@@ -16,6 +16,8 @@ fn a_study_is_trained_reported_and_looked_into() {
     check_study(&study);
     check_report(&fs::read_to_string(here.join("runs/smoke/report.html")).unwrap());
 
+    let same = succeed(&["experiment", "smoke", "--json"], here);
+    assert!(same.stderr.contains("as it was: nothing has changed"), "{}", same.stderr);
     let again = succeed(&["experiment", "smoke", "--no-report"], here);
     assert_eq!(again.stderr.matches("finished before, skipped").count(), 2, "{}", again.stderr);
     assert!(again.stdout.contains("One seed cannot be judged"), "{}", again.stdout);
