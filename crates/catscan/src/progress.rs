@@ -32,10 +32,7 @@ impl Board {
     pub fn new(cells: usize) -> Board {
         let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
         let total = bars.as_ref().filter(|_| cells > 1).map(|bars| {
-            let bar = bars.add(ProgressBar::new(1000));
-            bar.set_style(style(TOTAL_BAR));
-            bar.set_prefix("all");
-            bar
+            bars.add(ProgressBar::new(1000).with_style(style(TOTAL_BAR)).with_prefix("all"))
         });
         let began = Instant::now();
         Board { bars, total, cells, ended: 0, ended_before: 0, moving: Vec::new(), began }
@@ -49,15 +46,15 @@ impl Board {
     /// A line for a cell that begins.
     pub fn line(&self, label: &str) -> Line {
         let bar = self.bars.as_ref().map(|bars| {
-            let bar = ProgressBar::new(1);
-            bar.set_style(style(CELL_BAR));
-            bar.set_prefix(label.to_owned());
-            let bar = match &self.total {
+            // Whole before it joins: a bar that is changed alone would draw itself alone.
+            let bar = ProgressBar::new(1)
+                .with_style(style(CELL_BAR))
+                .with_prefix(label.to_owned())
+                .with_message("starting");
+            match &self.total {
                 Some(total) => bars.insert_before(total, bar),
                 None => bars.add(bar),
-            };
-            bar.set_message("starting");
-            bar
+            }
         });
         Line { label: label.to_owned(), bars: self.bars.clone(), bar }
     }
@@ -136,7 +133,8 @@ impl Line {
 
 fn say(bars: Option<&MultiProgress>, text: &str) {
     match bars {
-        Some(bars) => bars.suspend(|| output::say(text)),
+        // A terminal that is gone is no reason to stop a training.
+        Some(bars) => drop(bars.println(text)),
         None => output::say(text),
     }
 }

@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     writable(&plan.folder)?;
     let device = args.device.resolve()?;
-    let dataset = open_dataset(&plan.base.data)?;
+    let dataset = open_dataset(&plan.base.data).inspect_err(|_| leave_nothing(&plan.folder))?;
     say(in_words(&dataset, &plan.base.data.source));
     let cells = cells(args, &plan, &dataset)?;
     let (jobs, threads) = shares(args.jobs, cells.len(), device.is_cuda());
@@ -221,6 +221,14 @@ fn writable(folder: &Path) -> Result<()> {
         let message = "cannot be written; name another folder with --runs DIR";
         Refusal::new(USAGE, format!("{}: {message} ({error})", folder.display())).into()
     })
+}
+
+/// Removes the experiment's folder and the one above it where nothing is in them: a refusal leaves
+/// nothing half made. (`remove_dir` fails on a folder that holds anything, which is what we want.)
+fn leave_nothing(folder: &Path) {
+    for folder in folder.ancestors().take(2) {
+        let _ = fs::remove_dir(folder);
+    }
 }
 
 fn in_words(dataset: &Dataset, source: &str) -> String {
