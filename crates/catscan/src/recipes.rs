@@ -147,7 +147,7 @@ pub fn quick() -> Recipe {
             anneal: Anneal::Cosine,
         },
         batch: 16,
-        epochs: 7,
+        epochs: 6,
         ..base
     }
 }
