@@ -55,6 +55,7 @@ pub fn original() -> Recipe {
     Recipe {
         model: ModelConfig {
             name: "densenet121".into(),
+            shape: None,
             pooling: Pooling::densenet(Pool::Avg, Pool::Avg),
             convention: Convention::Keras,
             in_channels: 3,

@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let config = ModelConfig {
         name,
+        shape: None,
         pooling: Pooling::densenet(pool, pool),
         convention: Convention::Torchvision,
         in_channels: 3,

@@ -3,9 +3,12 @@
 
 use tch::{Device, Tensor};
 
-use crate::config::{Convention, Mode, ModelConfig};
+use crate::config::ModelConfig;
+use crate::convention::Convention;
+use crate::error::ModelError;
 use crate::init::{Values, initial};
-use crate::pool::{Extent, Pool, PoolLayer};
+use crate::mode::Mode;
+use crate::pool::{Extent, Pool, PoolLayer, Site};
 use crate::taps::Taps;
 use crate::weights::{Role, Weight};
 
@@ -22,6 +25,7 @@ pub enum TapKind {
 /// Collects the tensors and taps of a network under construction.
 #[derive(Debug)]
 pub struct Builder {
+    model: String,
     seed: u64,
     device: Device,
     convention: Convention,
@@ -34,6 +38,8 @@ pub struct Builder {
 pub struct NamedPool {
     pub name: String,
     pub layer: Box<dyn PoolLayer>,
+    /// Of its output.
+    pub channels: i64,
 }
 
 impl NamedPool {
@@ -48,8 +54,8 @@ impl NamedPool {
 impl Builder {
     /// A builder of nothing yet.
     pub fn new(config: &ModelConfig, seed: u64, device: Device) -> Builder {
-        let convention = config.convention;
-        Builder { seed, device, convention, weights: Vec::new(), taps: Vec::new() }
+        let (model, convention) = (config.name.clone(), config.convention);
+        Builder { model, seed, device, convention, weights: Vec::new(), taps: Vec::new() }
     }
 
     /// Whose habits the layers follow.
@@ -72,10 +78,24 @@ impl Builder {
         self.taps.push((name.to_string(), kind));
     }
 
-    /// The pooling layer `pool` over `extent`, shown as `name`.
-    pub fn pool(&mut self, name: String, pool: Pool, extent: Extent) -> NamedPool {
-        self.tap(&name, TapKind::Pool);
-        NamedPool { name, layer: (pool.row().build)(extent) }
+    /// The pooling layer `pool` at `site`, shown as the site's name.
+    ///
+    /// # Errors
+    /// A pooling that cannot pool over this extent.
+    pub fn pool(&mut self, pool: Pool, site: Site) -> Result<NamedPool, ModelError> {
+        let row = pool.row();
+        let (able, want) = match site.extent {
+            Extent::Window { .. } => (row.windows, "a pooling of windows"),
+            Extent::Global => (row.global, "a pooling of whole maps"),
+        };
+        if !able {
+            let (model, value) = (self.model.clone(), format!("{} at {}", row.name, site.name));
+            return Err(ModelError::Config { model, key: "pooling", value, want: want.into() });
+        }
+        let layer = (row.build)(self, site);
+        self.tap(site.name, TapKind::Pool);
+        let channels = layer.out_channels(site.channels);
+        Ok(NamedPool { name: site.name.to_string(), layer, channels })
     }
 
     /// The tensors in the order they were made, and the taps in forward order.

@@ -4,24 +4,20 @@
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
+use crate::convention::Convention;
+use crate::error::ModelError;
 use crate::pool::Pool;
-
-/// Whether batch norm uses the batch's statistics (and updates its running ones) or the running
-/// ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The batch's statistics.
-    Train,
-    /// The running statistics.
-    Eval,
-}
+use crate::table::Shape;
 
 /// Everything that decides what a model computes, apart from the values of its weights.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelConfig {
     /// A row of [`crate::MODELS`].
     pub name: String,
+    /// `null`: the shape of that row. Another shape of its family otherwise, such as another
+    /// growth, for which the row is only a name.
+    pub shape: Option<Shape>,
     /// Its poolings, by site.
     pub pooling: Pooling,
     /// Initial weights and batch norms.
@@ -34,53 +30,84 @@ pub struct ModelConfig {
     pub precision: Precision,
 }
 
-/// Which pooling sits at each site of the network.
+/// Which pooling sits at each site of the network. What a network has no site for is `null` or
+/// `[]`: see [`Sites`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pooling {
-    /// 3×3, stride 2, padding 1, after the first convolution.
-    pub stem: Pool,
-    /// 2×2, stride 2, one after each dense block but the last.
-    pub transitions: Vec<Pool>,
+    /// After the first convolution.
+    pub stem: Option<Pool>,
+    /// Between two blocks.
+    pub transition: Transitions,
     /// Over the whole last map.
-    pub head: Pool,
+    pub head: Option<Pool>,
+}
+
+/// The poolings between blocks: one for all of them, or one each.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Transitions {
+    /// The same in every transition: `"max"`.
+    Every(Pool),
+    /// In forward order: `["avg", "avg", "max"]`.
+    Each(Vec<Pool>),
+}
+
+/// The pooling sites a network has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sites {
+    /// Whether it pools after its first convolution.
+    pub stem: bool,
+    /// How many poolings stand between its blocks.
+    pub transitions: usize,
+    /// Whether it pools its last map to one number a channel.
+    pub head: bool,
 }
 
 impl Pooling {
-    /// The pooling of a network with four dense blocks: max in the stem, as in the paper and in
-    /// both arms of the study, `transitions` in all three transitions, `head` over the last map.
+    /// The pooling of a network with transitions: max in the stem, as in the paper and in both
+    /// arms of the study, `transitions` in every transition, `head` over the last map.
     pub fn densenet(transitions: Pool, head: Pool) -> Pooling {
-        Pooling { stem: Pool::Max, transitions: vec![transitions; 3], head }
-    }
-}
-
-/// Whose habits the initial weights and the batch norms follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Convention {
-    /// torchvision's: convolutions from N(0, 2 / fan_in) (He et al. 2015, arXiv:1502.01852), the
-    /// classifier from torch's U(±1/√fan_in) with bias 0; batch-norm eps 1e-5, momentum 0.1.
-    Torchvision,
-    /// Keras': convolutions and classifier from U(±√(6 / (fan_in + fan_out))) (Glorot & Bengio
-    /// 2010), bias 0; batch-norm eps 1.001e-5, Keras momentum 0.99, which is 0.01 in PyTorch's
-    /// sense.
-    Keras,
-}
-
-impl Convention {
-    /// What a batch norm adds to a variance before its square root.
-    pub fn norm_eps(self) -> f64 {
-        match self {
-            Convention::Torchvision => 1e-5,
-            Convention::Keras => 1.001e-5,
+        Pooling {
+            stem: Some(Pool::Max),
+            transition: Transitions::Every(transitions),
+            head: Some(head),
         }
     }
 
-    /// The weight of the newest batch in the running statistics (PyTorch's sense of the word).
-    pub fn norm_momentum(self) -> f64 {
-        match self {
-            Convention::Torchvision => 0.1,
-            Convention::Keras => 0.01,
+    /// The poolings of the transitions, one each.
+    ///
+    /// # Errors
+    /// A site that the network lacks, or one that got no pooling.
+    pub(crate) fn resolve(&self, model: &str, sites: Sites) -> Result<Vec<Pool>, ModelError> {
+        let wrong = |key, value: String, want: &str| {
+            let (model, want) = (model.to_string(), want.to_string());
+            Err(ModelError::Config { model, key, value, want })
+        };
+        let ends = [
+            ("pooling.stem", self.stem, sites.stem, "a pooling for its stem"),
+            ("pooling.head", self.head, sites.head, "a pooling for its head"),
+        ];
+        for (key, pool, exists, want) in ends {
+            match pool {
+                Some(pool) if !exists => {
+                    return wrong(key, pool.row().name.into(), "null: it has no such site");
+                }
+                None if exists => return wrong(key, "null".into(), want),
+                _ => {}
+            }
+        }
+        match (&self.transition, sites.transitions) {
+            (Transitions::Every(pool), 0) => {
+                wrong("pooling.transition", pool.row().name.into(), "[]: it has no transitions")
+            }
+            (Transitions::Every(pool), count) => Ok(vec![*pool; count]),
+            (Transitions::Each(pools), count) if pools.len() == count => Ok(pools.clone()),
+            (Transitions::Each(pools), count) => wrong(
+                "pooling.transition",
+                format!("{} poolings", pools.len()),
+                &format!("{count}, one a transition"),
+            ),
         }
     }
 }
@@ -122,6 +149,7 @@ mod tests {
     fn an_unknown_key_is_refused() {
         let config = ModelConfig {
             name: "densenet121".into(),
+            shape: None,
             pooling: Pooling::densenet(Pool::Avg, Pool::Max),
             convention: Convention::Keras,
             in_channels: 3,
@@ -130,7 +158,7 @@ mod tests {
         };
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<ModelConfig>(&text).unwrap(), config);
-        assert!(text.contains(r#""transitions":["avg","avg","avg"],"head":"max""#), "{text}");
+        assert!(text.contains(r#""transition":"avg","head":"max""#), "{text}");
         let wrong = text.replace("outputs", "classes");
         let message = serde_json::from_str::<ModelConfig>(&wrong).unwrap_err().to_string();
         assert!(message.contains("classes"), "{message}");

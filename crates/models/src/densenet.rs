@@ -16,23 +16,28 @@
 //! of pieces at every layer. The values are equal and there are O(n) instead of O(n²) small
 //! operations in backward.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::builder::{Builder, NamedPool, TapKind};
-use crate::config::{Mode, ModelConfig, Precision};
+use crate::config::{ModelConfig, Precision, Sites};
 use crate::error::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Linear};
+use crate::mode::Mode;
 use crate::model::Network;
-use crate::pool::{Extent, Pool};
+use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
 
 /// What distinguishes one DenseNet from another, in the paper's words.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DenseNetConfig {
     /// `k`, the maps each layer adds.
     pub growth: i64,
     /// Layers of each dense block.
-    pub blocks: &'static [i64],
+    pub blocks: Cow<'static, [i64]>,
     /// A layer's 1×1 convolution makes `bottleneck · k` maps (the B of BC).
     pub bottleneck: i64,
     /// `θ`, the share of maps a transition keeps (the C of BC).
@@ -44,7 +49,7 @@ pub struct DenseNetConfig {
 /// Table 1, first column.
 pub const DENSENET_121: DenseNetConfig = DenseNetConfig {
     growth: 32,
-    blocks: &[6, 12, 24, 16],
+    blocks: Cow::Borrowed(&[6, 12, 24, 16]),
     bottleneck: 4,
     compression: 0.5,
     stem_features: 64,
@@ -52,23 +57,31 @@ pub const DENSENET_121: DenseNetConfig = DenseNetConfig {
 
 /// Table 1, second column.
 pub const DENSENET_169: DenseNetConfig =
-    DenseNetConfig { blocks: &[6, 12, 32, 32], ..DENSENET_121 };
+    DenseNetConfig { blocks: Cow::Borrowed(&[6, 12, 32, 32]), ..DENSENET_121 };
 
 /// Table 1, third column.
 pub const DENSENET_201: DenseNetConfig =
-    DenseNetConfig { blocks: &[6, 12, 48, 32], ..DENSENET_121 };
+    DenseNetConfig { blocks: Cow::Borrowed(&[6, 12, 48, 32]), ..DENSENET_121 };
 
 /// Table 1, fourth column.
 pub const DENSENET_264: DenseNetConfig =
-    DenseNetConfig { blocks: &[6, 12, 64, 48], ..DENSENET_121 };
+    DenseNetConfig { blocks: Cow::Borrowed(&[6, 12, 64, 48]), ..DENSENET_121 };
 
 /// The wide one of the paper's first version (arXiv:1608.06993v3) and of torchvision.
-pub const DENSENET_161: DenseNetConfig =
-    DenseNetConfig { growth: 48, blocks: &[6, 12, 36, 24], stem_features: 96, ..DENSENET_121 };
+pub const DENSENET_161: DenseNetConfig = DenseNetConfig {
+    growth: 48,
+    blocks: Cow::Borrowed(&[6, 12, 36, 24]),
+    stem_features: 96,
+    ..DENSENET_121
+};
 
 /// Every kind of layer that DenseNet-121 has, in few and narrow ones.
-pub const DENSENET_MINI: DenseNetConfig =
-    DenseNetConfig { growth: 8, blocks: &[2, 2, 2, 2], stem_features: 16, ..DENSENET_121 };
+pub const DENSENET_MINI: DenseNetConfig = DenseNetConfig {
+    growth: 8,
+    blocks: Cow::Borrowed(&[2, 2, 2, 2]),
+    stem_features: 16,
+    ..DENSENET_121
+};
 
 /// A DenseNet.
 #[derive(Debug)]
@@ -113,9 +126,9 @@ impl DenseNet {
     pub fn new(
         shape: &DenseNetConfig,
         config: &ModelConfig,
+        pools: &[Pool],
         builder: &mut Builder,
     ) -> Result<DenseNet, ModelError> {
-        check_transitions(shape, config)?;
         let mut channels = shape.stem_features;
         let conv0 = Conv2d::new(
             builder,
@@ -123,25 +136,30 @@ impl DenseNet {
             ConvShape { size: 7, stride: 2, padding: 3, ..pointwise(config.in_channels, channels) },
         );
         let norm0 = BatchNorm2d::new(builder, "features.norm0".into(), channels);
-        let pool0 = builder.pool("features.pool0".into(), config.pooling.stem, Extent::STEM);
+        let stem = config.pooling.stem.expect("resolved: it has a stem");
+        let site = Site { name: "features.pool0", channels, extent: Extent::STEM };
+        let pool0 = builder.pool(stem, site)?;
 
         let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
         for (i, &layers) in shape.blocks.iter().enumerate() {
             let name = format!("features.denseblock{}", i + 1);
             blocks.push(DenseBlock::new(builder, name, layers, channels, shape));
             channels += layers * shape.growth;
-            if let Some(&pool) = config.pooling.transitions.get(i) {
+            if let Some(&pool) = pools.get(i) {
                 let name = format!("features.transition{}", i + 1);
                 let kept = (shape.compression * channels as f64).floor() as i64;
-                transitions.push(Transition::new(builder, &name, channels, kept, pool));
+                transitions.push(Transition::new(builder, &name, channels, kept, pool)?);
                 channels = kept;
             }
         }
         let last_name = format!("features.norm{}", shape.blocks.len() + 1);
         let last_norm = BatchNorm2d::new(builder, last_name, channels);
         // torchvision pools here by a function, which has no module path; this is timm's.
-        let head_pool = builder.pool("global_pool".into(), config.pooling.head, Extent::Global);
-        let classifier = Linear::new(builder, "classifier".into(), channels, config.outputs);
+        let head = config.pooling.head.expect("resolved: it has a head");
+        let site = Site { name: "global_pool", channels, extent: Extent::Global };
+        let head_pool = builder.pool(head, site)?;
+        let features = head_pool.channels;
+        let classifier = Linear::new(builder, "classifier".into(), features, config.outputs);
         let precision = config.precision;
         Ok(DenseNet {
             conv0,
@@ -157,18 +175,11 @@ impl DenseNet {
     }
 }
 
-/// There is one transition between two blocks, and each wants its pooling.
-fn check_transitions(shape: &DenseNetConfig, config: &ModelConfig) -> Result<(), ModelError> {
-    let (wanted, got) = (shape.blocks.len() - 1, config.pooling.transitions.len());
-    if got == wanted {
-        return Ok(());
+impl DenseNetConfig {
+    /// A pooling in the stem, one in each transition, one in the head.
+    pub fn sites(&self) -> Sites {
+        Sites { stem: true, transitions: self.blocks.len().saturating_sub(1), head: true }
     }
-    Err(ModelError::Config {
-        model: config.name.clone(),
-        key: "pooling.transitions",
-        value: format!("{got} poolings"),
-        want: format!("{wanted}, one a transition"),
-    })
 }
 
 impl Network for DenseNet {
@@ -252,12 +263,18 @@ impl DenseLayer {
 }
 
 impl Transition {
-    fn new(builder: &mut Builder, name: &str, channels: i64, kept: i64, pool: Pool) -> Transition {
-        Transition {
-            norm: BatchNorm2d::new(builder, format!("{name}.norm"), channels),
-            conv: Conv2d::new(builder, format!("{name}.conv"), pointwise(channels, kept)),
-            pool: builder.pool(format!("{name}.pool"), pool, Extent::TRANSITION),
-        }
+    fn new(
+        builder: &mut Builder,
+        name: &str,
+        channels: i64,
+        kept: i64,
+        pool: Pool,
+    ) -> Result<Transition, ModelError> {
+        let norm = BatchNorm2d::new(builder, format!("{name}.norm"), channels);
+        let conv = Conv2d::new(builder, format!("{name}.conv"), pointwise(channels, kept));
+        let name = format!("{name}.pool");
+        let site = Site { name: &name, channels: kept, extent: Extent::TRANSITION };
+        Ok(Transition { norm, conv, pool: builder.pool(pool, site)? })
     }
 
     /// `[N, C, H, W] -> [N, ⌊θ C⌋, H / 2, W / 2]`.

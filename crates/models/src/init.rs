@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use tch::Tensor;
 
-use crate::config::Convention;
+use crate::convention::Convention;
 
 /// What a tensor starts as; the convention says what that means in numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,7 +44,10 @@ pub fn initial(
         (Values::Linear, Convention::Torchvision) => {
             uniform(stream(seed, name), count, 1.0 / fan_in.sqrt())
         }
-        (Values::Convolution | Values::Linear, Convention::Keras) => {
+        (Values::Convolution | Values::Linear, Convention::Paper) => {
+            normal(stream(seed, name), count, (2.0 / fan_in).sqrt())
+        }
+        (Values::Convolution | Values::Linear, Convention::Keras | Convention::KerasLayers) => {
             uniform(stream(seed, name), count, glorot_bound)
         }
     };

@@ -3,7 +3,8 @@
 //!
 //! The crate in reading order, which is also the flow of a picture through it:
 //!
-//! 1. [`config`]: what a model is, as plain data: a row's name, pooling by site, conventions.
+//! 1. [`config`]: what a model is, as plain data: a row's name, pooling by site, [`convention`];
+//!    [`mode`]: whether it trains, and what its layers then draw.
 //! 2. [`table`]: MODELS, the registry; [`pool`]: POOLS and the pooling layers.
 //! 3. `init`: an initial tensor as a pure function of (seed, parameter name); `builder`: hands a
 //!    network its tensors and writes down their order and names.
@@ -20,6 +21,7 @@
 //!
 //! let config = ModelConfig {
 //!     name: "densenet-mini".into(),
+//!     shape: None,
 //!     pooling: Pooling::densenet(Pool::Avg, Pool::Max),
 //!     convention: Convention::Torchvision,
 //!     in_channels: 3,
@@ -37,10 +39,12 @@
 
 mod builder;
 pub mod config;
+pub mod convention;
 pub mod densenet;
 pub mod error;
 mod init;
 mod layers;
+pub mod mode;
 pub mod model;
 mod nearest;
 pub mod pool;
@@ -48,10 +52,12 @@ pub mod table;
 pub mod taps;
 pub mod weights;
 
-pub use config::{Convention, Mode, ModelConfig, Pooling, Precision};
+pub use config::{ModelConfig, Pooling, Precision, Sites, Transitions};
+pub use convention::Convention;
 pub use error::ModelError;
+pub use mode::{Draws, Mode};
 pub use model::Model;
 pub use pool::{POOLS, Pool, PoolRow};
-pub use table::{MODELS, ModelRow};
+pub use table::{MODELS, ModelRow, Shape};
 pub use taps::Taps;
 pub use weights::{Role, Weight, Weights};

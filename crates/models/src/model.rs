@@ -5,8 +5,9 @@ use std::fmt::Debug;
 use tch::{Device, Tensor};
 
 use crate::builder::{Builder, TapKind};
-use crate::config::{Mode, ModelConfig};
+use crate::config::ModelConfig;
 use crate::error::ModelError;
+use crate::mode::Mode;
 use crate::nearest::nearest;
 use crate::table::ModelRow;
 use crate::taps::Taps;
@@ -49,7 +50,8 @@ impl Model {
             }
         }
         let mut builder = Builder::new(config, seed, device);
-        let network = row.network(config, &mut builder)?;
+        let shape = config.shape.as_ref().unwrap_or(&row.shape);
+        let network = shape.network(config, &mut builder)?;
         let (entries, taps) = builder.finish();
         let text = serde_json::to_string(config).expect("a configuration is plain data");
         let weights = Weights::new(entries, &config.name, text);
@@ -87,7 +89,7 @@ impl Model {
         }
         let map = |size| self.network.last_map_size(size);
         let values = pictures * map(height) * map(width);
-        if mode == Mode::Train && values < 2 {
+        if mode.is_train() && values < 2 {
             return Err(ModelError::TooFewValues { model, pictures, height, width, values });
         }
         Ok(())

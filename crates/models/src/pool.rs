@@ -9,8 +9,9 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::config::Mode;
+use crate::builder::Builder;
 use crate::error::ModelError;
+use crate::mode::Mode;
 use crate::nearest::nearest;
 
 pub mod average;
@@ -34,6 +35,8 @@ pub static POOLS: &[PoolRow] = &[
         about: "the mean of the window",
         paper: "LeCun et al. 1998, Gradient-Based Learning Applied to Document Recognition, §II.B",
         build: average::build,
+        windows: true,
+        global: true,
     },
     PoolRow {
         pool: Pool::Max,
@@ -41,6 +44,8 @@ pub static POOLS: &[PoolRow] = &[
         about: "the largest value of the window",
         paper: "Riesenhuber & Poggio 1999, Hierarchical Models of Object Recognition in Cortex",
         build: max::build,
+        windows: true,
+        global: true,
     },
 ];
 
@@ -56,7 +61,11 @@ pub struct PoolRow {
     /// Where it comes from.
     pub paper: &'static str,
     /// Makes the layer for a site.
-    pub build: fn(Extent) -> Box<dyn PoolLayer>,
+    pub(crate) build: fn(&mut Builder, Site) -> Box<dyn PoolLayer>,
+    /// Whether it can pool windows (stem, transitions).
+    pub windows: bool,
+    /// Whether it can pool a whole map (head).
+    pub global: bool,
 }
 
 impl Pool {
@@ -101,9 +110,26 @@ impl Extent {
     pub const TRANSITION: Extent = Extent::Window { size: 2, stride: 2, padding: 0 };
 }
 
+/// Where a pooling layer is built: what it is given besides its own rule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    /// Its module path: of its tap, of its parameters and of what it draws.
+    pub name: &'a str,
+    /// Channels of the map it pools.
+    pub channels: i64,
+    /// What it pools over.
+    pub extent: Extent,
+}
+
 /// A pooling layer at a site.
 pub trait PoolLayer: Debug + Send {
-    /// `[N, C, H, W] -> [N, C, H', W']` for windows, `[N, C, H, W] -> [N, C]` for the whole map.
+    /// Channels of its output for `channels` of its input.
+    fn out_channels(&self, channels: i64) -> i64 {
+        channels
+    }
+
+    /// `[N, C, H, W] -> [N, C, H', W']` for windows, `[N, C, H, W] -> [N, C']` for the
+    /// whole map, `C'` as [`PoolLayer::out_channels`] says.
     fn forward(&self, x: &Tensor, mode: Mode) -> Tensor;
 }
 

@@ -1,7 +1,9 @@
 //! MODELS, the registry: a row is a name, a line, a paper and the network's shape as data.
 
 use crate::builder::Builder;
-use crate::config::ModelConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::config::{ModelConfig, Sites};
 use crate::densenet::{
     DENSENET_121, DENSENET_161, DENSENET_169, DENSENET_201, DENSENET_264, DENSENET_MINI, DenseNet,
     DenseNetConfig,
@@ -33,18 +35,19 @@ pub struct ModelRow {
     /// Where it comes from.
     pub paper: &'static str,
     /// Its shape.
-    pub family: Family,
+    pub shape: Shape,
 }
 
 /// The shape of a network as data, by family.
-#[derive(Debug, Clone)]
-pub enum Family {
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Shape {
     /// [`crate::densenet`]
     DenseNet(DenseNetConfig),
 }
 
 const fn dense(name: &'static str, about: &'static str, config: DenseNetConfig) -> ModelRow {
-    ModelRow { name, about, paper: DENSENET_PAPER, family: Family::DenseNet(config) }
+    ModelRow { name, about, paper: DENSENET_PAPER, shape: Shape::DenseNet(config) }
 }
 
 impl ModelRow {
@@ -56,14 +59,34 @@ impl ModelRow {
         })
     }
 
-    /// Makes this row's network, its parameters and its taps in `builder`.
+    /// The pooling sites of this row's network.
+    pub fn sites(&self) -> Sites {
+        self.shape.sites()
+    }
+}
+
+impl Shape {
+    /// The pooling sites of a network of this shape.
+    pub fn sites(&self) -> Sites {
+        match self {
+            Shape::DenseNet(shape) => shape.sites(),
+        }
+    }
+
+    /// Makes the network, its parameters and its taps in `builder`.
+    ///
+    /// # Errors
+    /// A shape that no network can have, or a pooling at a site that it lacks.
     pub(crate) fn network(
         &self,
         config: &ModelConfig,
         builder: &mut Builder,
     ) -> Result<Box<dyn Network>, ModelError> {
-        match &self.family {
-            Family::DenseNet(shape) => Ok(Box::new(DenseNet::new(shape, config, builder)?)),
+        let transitions = config.pooling.resolve(&config.name, self.sites())?;
+        match self {
+            Shape::DenseNet(shape) => {
+                Ok(Box::new(DenseNet::new(shape, config, &transitions, builder)?))
+            }
         }
     }
 }

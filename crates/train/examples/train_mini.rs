@@ -26,6 +26,7 @@ fn recipe() -> Recipe {
     Recipe {
         model: ModelConfig {
             name: "densenet-mini".into(),
+            shape: None,
             pooling: Pooling::densenet(Pool::Avg, Pool::Avg),
             convention: Convention::Torchvision,
             in_channels: 3,

@@ -38,6 +38,8 @@ pub struct Planned {
     pub indices: Vec<u32>,
     /// Empty without augmentation.
     pub affines: Vec<Affine>,
+    /// How often every picture was shown before.
+    pub pass: u64,
 }
 
 impl Plan {
@@ -95,7 +97,7 @@ impl Plan {
             indices.iter().map(|i| augment.draw(self.seed, pass, u64::from(*i))).collect()
         };
         let affines = self.augment.as_ref().map(draw).unwrap_or_default();
-        Planned { indices, affines }
+        Planned { indices, affines, pass }
     }
 }
 
@@ -107,6 +109,8 @@ pub struct Batch {
     pub labels: Tensor,
     /// `[N]` sample indices.
     pub indices: Vec<u32>,
+    /// How often every picture was shown before.
+    pub pass: u64,
 }
 
 /// Double buffering: while the trainer works on one batch, a thread gathers the bytes of the next.
@@ -150,7 +154,7 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         };
         let labels = Tensor::from_slice(&self.dataset.labels(&planned.indices));
         let labels = labels.to_device(self.device);
-        Ok(Some(Batch { images, labels, indices: planned.indices }))
+        Ok(Some(Batch { images, labels, indices: planned.indices, pass: planned.pass }))
     }
 
     /// Time spent waiting for the thread since this was last asked.

@@ -47,7 +47,7 @@ impl Run {
         }
         let model = Model::build(&recipe.model, recipe.seed, job.device)?;
         let side = i64::from(recipe.data.size_px);
-        model.check_input(&[plan.smallest_batch() as i64, 3, side, side], Mode::Train)?;
+        model.check_input(&[plan.smallest_batch() as i64, 3, side, side], Mode::TRAIN)?;
 
         watch.on_event(&data_event(job));
         let lock = take_folder(job.folder)?;

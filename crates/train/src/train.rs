@@ -8,7 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use catscan_data::Dataset;
-use catscan_models::{Mode, Taps};
+use catscan_models::{Draws, Mode, Taps};
 use tch::{Device, Tensor};
 
 use crate::batches::{Batch, Loader};
@@ -91,7 +91,8 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
             let mut clock = Instant::now();
             while let Some(batch) = batches.next_batch()? {
                 // images [N, 3, H, W] -> logits [N, K] -> loss [] -> gradient [P]
-                let logits = run.model.forward(&batch.images, Mode::Train, &mut Taps::off());
+                let draws = Draws { seed: recipe.seed, epoch: batch.pass, samples: &batch.indices };
+                let logits = run.model.forward(&batch.images, Mode::Train(draws), &mut Taps::off());
                 let loss = loss::mean(&logits, &batch.labels);
                 let gradient = Tensor::run_backward(&[&loss], &parameters, false, false);
                 let gradient = sgd::flatten(&gradient);

@@ -240,6 +240,7 @@ fn untrained(arm: &str) -> Model {
     let pool = if arm == "avg" { Pool::Avg } else { Pool::Max };
     let config = ModelConfig {
         name: "densenet121".into(),
+        shape: None,
         pooling: Pooling::densenet(pool, pool),
         convention: Convention::Keras,
         in_channels: 3,

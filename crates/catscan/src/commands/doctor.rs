@@ -123,7 +123,7 @@ fn speed(precision: Precision) -> Result<Speed> {
     let x = Tensor::rand([n, 64, 64, 3], (Kind::Float, Device::Cpu)).permute([0, 3, 1, 2]);
     let parameters: Vec<&Tensor> = model.weights().parameters().map(|w| &w.tensor).collect();
     let step = || {
-        let loss = model.forward(&x, Mode::Train, &mut Taps::off()).square().mean(Kind::Float);
+        let loss = model.forward(&x, Mode::TRAIN, &mut Taps::off()).square().mean(Kind::Float);
         Tensor::run_backward(&[loss], &parameters, false, false);
     };
     step();

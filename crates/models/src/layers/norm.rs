@@ -9,8 +9,8 @@
 use tch::{Device, Tensor};
 
 use crate::builder::{Builder, TapKind};
-use crate::config::Mode;
 use crate::init::Values;
+use crate::mode::Mode;
 use crate::taps::Taps;
 
 /// Batch norm, with the ReLU that follows every one of them in these networks.
@@ -45,7 +45,7 @@ impl BatchNorm2d {
             Some(&self.bias),
             Some(&self.running_mean),
             Some(&self.running_var),
-            mode == Mode::Train,
+            mode.is_train(),
             self.momentum,
             self.eps,
             /* cudnn_enabled */ self.weight.device() != Device::Cpu,

@@ -9,8 +9,9 @@
 
 use tch::{Kind, Tensor};
 
-use crate::config::Mode;
-use crate::pool::{Extent, PoolLayer};
+use crate::builder::Builder;
+use crate::mode::Mode;
+use crate::pool::{Extent, PoolLayer, Site};
 
 /// The mean of each window, or of the whole map.
 #[derive(Debug)]
@@ -20,8 +21,8 @@ pub struct AveragePool {
 }
 
 /// The row's constructor.
-pub fn build(extent: Extent) -> Box<dyn PoolLayer> {
-    Box::new(AveragePool { extent })
+pub(crate) fn build(_: &mut Builder, site: Site) -> Box<dyn PoolLayer> {
+    Box::new(AveragePool { extent: site.extent })
 }
 
 impl PoolLayer for AveragePool {
@@ -47,10 +48,10 @@ mod tests {
     #[test]
     fn small_maps_by_hand() {
         let x = Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0, 5.0, -6.0]).view([1, 1, 2, 3]);
-        let window = build(Extent::TRANSITION).forward(&x, Mode::Train);
+        let window = AveragePool { extent: Extent::TRANSITION }.forward(&x, Mode::TRAIN);
         assert_eq!(window.size(), [1, 1, 1, 1]); // the third column has no full window
         assert_eq!(window.double_value(&[0, 0, 0, 0]), 3.0);
-        let global = build(Extent::Global).forward(&x, Mode::Train);
+        let global = AveragePool { extent: Extent::Global }.forward(&x, Mode::TRAIN);
         assert_eq!(global.size(), [1, 1]);
         assert_eq!(global.double_value(&[0, 0]), 1.5);
     }
@@ -58,7 +59,7 @@ mod tests {
     #[test]
     fn padding_counts_as_zeros() {
         let x = Tensor::ones([1, 1, 2, 2], (Kind::Float, tch::Device::Cpu));
-        let y = build(Extent::STEM).forward(&x, Mode::Eval);
+        let y = AveragePool { extent: Extent::STEM }.forward(&x, Mode::Eval);
         assert_eq!(y.size(), [1, 1, 1, 1]);
         assert!((y.double_value(&[0, 0, 0, 0]) - 4.0 / 9.0).abs() < 1e-7);
     }

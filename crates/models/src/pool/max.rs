@@ -10,8 +10,9 @@
 
 use tch::Tensor;
 
-use crate::config::Mode;
-use crate::pool::{Extent, PoolLayer};
+use crate::builder::Builder;
+use crate::mode::Mode;
+use crate::pool::{Extent, PoolLayer, Site};
 
 /// The largest value of each window, or of the whole map.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct MaxPool {
 }
 
 /// The row's constructor.
-pub fn build(extent: Extent) -> Box<dyn PoolLayer> {
-    Box::new(MaxPool { extent })
+pub(crate) fn build(_: &mut Builder, site: Site) -> Box<dyn PoolLayer> {
+    Box::new(MaxPool { extent: site.extent })
 }
 
 impl PoolLayer for MaxPool {
@@ -47,10 +48,10 @@ mod tests {
     #[test]
     fn small_maps_by_hand() {
         let x = Tensor::from_slice(&[-1f32, -2.0, 3.0, -4.0, -5.0, 6.0]).view([1, 1, 2, 3]);
-        let window = build(Extent::TRANSITION).forward(&x, Mode::Train);
+        let window = MaxPool { extent: Extent::TRANSITION }.forward(&x, Mode::TRAIN);
         assert_eq!(window.size(), [1, 1, 1, 1]);
         assert_eq!(window.double_value(&[0, 0, 0, 0]), -1.0);
-        let global = build(Extent::Global).forward(&x, Mode::Train);
+        let global = MaxPool { extent: Extent::Global }.forward(&x, Mode::TRAIN);
         assert_eq!(global.size(), [1, 1]);
         assert_eq!(global.double_value(&[0, 0]), 6.0);
     }
@@ -58,7 +59,7 @@ mod tests {
     #[test]
     fn padding_is_never_chosen() {
         let x = Tensor::from_slice(&[-7f32]).view([1, 1, 1, 1]);
-        let y = build(Extent::STEM).forward(&x, Mode::Eval);
+        let y = MaxPool { extent: Extent::STEM }.forward(&x, Mode::Eval);
         assert_eq!(y.double_value(&[0, 0, 0, 0]), -7.0);
     }
 }

@@ -20,7 +20,7 @@ use crate::weights::{Weight, Weights};
 const LISTED: usize = 10;
 
 /// What a weights file says about itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Header {
     /// The model it was saved from, if catscan saved it.
     pub config: Option<ModelConfig>,

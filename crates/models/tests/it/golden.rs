@@ -62,7 +62,7 @@ fn run(kind: Kind, name: &str, pool: Pool, golden: &Value) -> Worst {
 
     let logits = tch::no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off()));
     worst.compare_all("eval logits", &logits, &golden["eval_logits"]);
-    let logits = model.forward(&x, Mode::Train, &mut Taps::off());
+    let logits = model.forward(&x, Mode::TRAIN, &mut Taps::off());
     worst.compare_all("train logits", &logits, &golden["train_logits"]);
     let loss = loss(&logits);
     worst.compare("loss", loss.double_value(&[]), number(&golden["loss"]), 1.0);

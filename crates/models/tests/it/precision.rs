@@ -27,7 +27,7 @@ fn bf16_agrees_with_fp32_within_its_rounding() {
         let (full, half) = (build(&config("densenet-mini", pool, 3)), bf16(pool));
         let x = channels_last(&pictures([8, 3, 64, 64]));
         let run = |model: &Model| {
-            let logits = model.forward(&x, Mode::Train, &mut Taps::off());
+            let logits = model.forward(&x, Mode::TRAIN, &mut Taps::off());
             assert_eq!(logits.kind(), Kind::Float);
             loss(&logits).backward();
             logits
@@ -47,7 +47,7 @@ fn bf16_agrees_with_fp32_within_its_rounding() {
 fn master_weights_statistics_and_gradients_stay_32_bit() {
     let model = bf16(Pool::Avg);
     let mut taps = Taps::all();
-    let logits = model.forward(&pictures([4, 3, 64, 64]), Mode::Train, &mut taps);
+    let logits = model.forward(&pictures([4, 3, 64, 64]), Mode::TRAIN, &mut taps);
     loss(&logits).backward();
     for weight in model.weights().iter() {
         assert_eq!(weight.tensor.kind(), Kind::Float, "{}", weight.name);
@@ -66,8 +66,8 @@ fn channels_last_is_kept_by_every_layer() {
     let shape = [2, 3, 64, 64];
     for model in [build(&config("densenet-mini", Pool::Avg, 3)), bf16(Pool::Max)] {
         let mut taps = Taps::all();
-        let contiguous = model.forward(&pictures(shape), Mode::Train, &mut Taps::off());
-        let logits = model.forward(&channels_last(&pictures(shape)), Mode::Train, &mut taps);
+        let contiguous = model.forward(&pictures(shape), Mode::TRAIN, &mut Taps::off());
+        let logits = model.forward(&channels_last(&pictures(shape)), Mode::TRAIN, &mut taps);
         for (name, tap) in taps.iter().filter(|(_, tap)| tap.dim() == 4) {
             assert!(is_channels_last(tap), "{name}: {:?} strides {:?}", tap.size(), tap.stride());
         }

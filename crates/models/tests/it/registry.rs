@@ -1,6 +1,8 @@
 //! Every row of MODELS with every row of POOLS: shapes, gradients, determinism, counts, odd inputs.
 
-use catscan_models::{Convention, MODELS, Mode, Model, ModelConfig, POOLS, Pool, Pooling, Taps};
+use catscan_models::{
+    Convention, MODELS, Mode, Model, ModelConfig, POOLS, Pool, Pooling, Taps, Transitions,
+};
 use tch::{Device, Kind, Tensor};
 
 use super::support::{build, config, loss, pictures};
@@ -45,7 +47,7 @@ fn evaluates_the_same_twice_and_alone(model: &Model, label: &str) {
 }
 
 fn trains_one_step(model: &Model, label: &str) {
-    let logits = model.forward(&pictures([2, 3, 32, 32]), Mode::Train, &mut Taps::off());
+    let logits = model.forward(&pictures([2, 3, 32, 32]), Mode::TRAIN, &mut Taps::off());
     assert_eq!((logits.size(), logits.kind()), (vec![2, 3], Kind::Float), "{label}");
     let loss = loss(&logits);
     assert!(loss.double_value(&[]).is_finite(), "{label}");
@@ -88,7 +90,7 @@ fn overfits_eight_pictures() {
         let x = pictures([8, 3, 32, 32]);
         let mut value = f64::NAN;
         for _ in 0..60 {
-            let loss = loss(&model.forward(&x, Mode::Train, &mut Taps::off()));
+            let loss = loss(&model.forward(&x, Mode::TRAIN, &mut Taps::off()));
             value = loss.double_value(&[]);
             loss.backward();
             tch::no_grad(|| {
@@ -108,7 +110,7 @@ fn odd_sizes_grey_pictures_and_batches_of_one_work() {
     let grey = ModelConfig { in_channels: 1, ..config(QUICK, Pool::Max, 4) };
     let model = build(&grey);
     for shape in [[1, 1, 64, 64], [1, 1, 33, 71], [2, 1, 29, 29], [5, 1, 100, 31]] {
-        for mode in [Mode::Train, Mode::Eval] {
+        for mode in [Mode::TRAIN, Mode::Eval] {
             let logits = model.forward(&pictures(shape), mode, &mut Taps::off());
             assert_eq!(logits.size(), [shape[0], 4], "{shape:?}");
             assert!(logits.isfinite().all().int64_value(&[]) == 1, "{shape:?}");
@@ -132,10 +134,10 @@ fn a_wrong_input_is_refused_before_the_first_operation() {
     let axes = message(&[3, 64, 64], Mode::Eval);
     assert!(axes.contains("[3, 64, 64], want [N, 3, H, W]"), "{axes}");
     // One picture whose last map is one pixel has no variance.
-    let values = message(&[1, 3, 32, 32], Mode::Train);
+    let values = message(&[1, 3, 32, 32], Mode::TRAIN);
     assert!(values.contains("1 value(s) a channel"), "{values}");
     assert!(model.check_input(&[1, 3, 32, 32], Mode::Eval).is_ok());
-    assert!(model.check_input(&[1, 3, 64, 64], Mode::Train).is_ok());
+    assert!(model.check_input(&[1, 3, 64, 64], Mode::TRAIN).is_ok());
 }
 
 #[test]
@@ -150,7 +152,8 @@ fn an_impossible_configuration_is_refused_by_name_and_number() {
     assert!(unknown.contains("nearest is densenet-mini"), "{unknown}");
     let outputs = refuse(ModelConfig { outputs: 0, ..good.clone() });
     assert!(outputs.contains("outputs is 0, want at least 1"), "{outputs}");
-    let transitions = Pooling { transitions: vec![Pool::Avg; 2], ..good.pooling.clone() };
+    let transitions =
+        Pooling { transition: Transitions::Each(vec![Pool::Avg; 2]), ..good.pooling.clone() };
     let transitions = refuse(ModelConfig { pooling: transitions, ..good });
     assert!(transitions.contains("is 2 poolings, want 3"), "{transitions}");
 }
@@ -177,16 +180,16 @@ fn pooling_is_a_value_at_each_site() {
     let x = pictures([2, 3, 64, 64]);
     let logit = |pooling: Pooling| {
         let model = build(&ModelConfig { pooling, ..base.clone() });
-        model.forward(&x, Mode::Train, &mut Taps::off()).double_value(&[0, 0])
+        model.forward(&x, Mode::TRAIN, &mut Taps::off()).double_value(&[0, 0])
     };
-    let avg = Pooling { stem: Pool::Avg, ..base.pooling.clone() };
+    let avg = Pooling { stem: Some(Pool::Avg), ..base.pooling.clone() };
     let mut logits = vec![logit(avg.clone())];
-    logits.push(logit(Pooling { stem: Pool::Max, ..avg.clone() }));
-    logits.push(logit(Pooling { head: Pool::Max, ..avg.clone() }));
+    logits.push(logit(Pooling { stem: Some(Pool::Max), ..avg.clone() }));
+    logits.push(logit(Pooling { head: Some(Pool::Max), ..avg.clone() }));
     for i in 0..3 {
-        let mut transitions = avg.transitions.clone();
-        transitions[i] = Pool::Max;
-        logits.push(logit(Pooling { transitions, ..avg.clone() }));
+        let mut pools = vec![Pool::Avg; 3];
+        pools[i] = Pool::Max;
+        logits.push(logit(Pooling { transition: Transitions::Each(pools), ..avg.clone() }));
     }
     for (i, a) in logits.iter().enumerate() {
         assert!(logits[..i].iter().all(|b| (a - b).abs() > 1e-6), "two sites are one: {logits:?}");

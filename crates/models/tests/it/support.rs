@@ -7,6 +7,7 @@ use tch::{Device, Kind, Reduction, Tensor};
 pub fn config(name: &str, pool: Pool, outputs: i64) -> ModelConfig {
     ModelConfig {
         name: name.to_string(),
+        shape: None,
         pooling: Pooling::densenet(pool, pool),
         convention: Convention::Torchvision,
         in_channels: 3,

@@ -12,8 +12,8 @@ fn taps_do_not_change_the_result_and_are_not_overwritten() {
     let mut all = Taps::all();
     // With the batch's statistics, which make every norm's output signed.
     let (with, without) = tch::no_grad(|| {
-        let with = model.forward(&x, Mode::Train, &mut all);
-        (with, model.forward(&x, Mode::Train, &mut Taps::off()))
+        let with = model.forward(&x, Mode::TRAIN, &mut all);
+        (with, model.forward(&x, Mode::TRAIN, &mut Taps::off()))
     });
     assert_eq!(with, without);
     // Had the ReLU after a norm overwritten its output, that would not be signed.

@@ -53,7 +53,7 @@ fn saved_and_loaded_weights_give_the_same_logits() {
     let (first, second) = (mini(3, 1), mini(3, 2));
     let x = pictures([2, 3, 64, 64]);
     // A training forward, so that the running statistics are not the initial ones.
-    let _ = first.forward(&x, Mode::Train, &mut Taps::off());
+    let _ = first.forward(&x, Mode::TRAIN, &mut Taps::off());
     first.weights().save(&path).unwrap();
     second.weights().load(&path).unwrap();
     let eval = |model: &Model| tch::no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off()));

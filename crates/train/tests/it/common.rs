@@ -19,6 +19,7 @@ pub fn recipe() -> Recipe {
     Recipe {
         model: ModelConfig {
             name: "densenet-mini".into(),
+            shape: None,
             pooling: Pooling::densenet(Pool::Avg, Pool::Max),
             convention: Convention::Torchvision,
             in_channels: 3,

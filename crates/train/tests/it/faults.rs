@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use catscan_data::Dataset;
-use catscan_models::Pooling;
+use catscan_models::{Pooling, Transitions};
 use catscan_train::checkpoint::verify;
 use catscan_train::{Event, Job, Outcome, Recipe, Sgd, TrainError};
 
@@ -37,7 +37,8 @@ fn an_impossible_recipe_makes_no_folder() {
     unknown.model.name = "densenet-minni".into();
     refused(&job(&unknown, &run_folder), 2, &["densenet-minni", "nearest is densenet-mini"]);
     let mut pools = recipe();
-    pools.model.pooling = Pooling { transitions: Vec::new(), ..pools.model.pooling };
+    pools.model.pooling =
+        Pooling { transition: Transitions::Each(Vec::new()), ..pools.model.pooling };
     let error = run(&job(&pools, &run_folder), &mut ()).unwrap_err();
     assert_eq!(error.exit_code(), 2, "{error}");
     let recipe = recipe();
@@ -204,7 +205,7 @@ fn a_worker_that_dies_is_an_error_not_a_short_epoch() {
     let plan = (0..3u32).map(|step| {
         // A picture that does not exist: gathering it panics.
         let index = if step < 2 { step } else { 1_000_000 };
-        Planned { indices: vec![index], affines: Vec::new() }
+        Planned { indices: vec![index], affines: Vec::new(), pass: 0 }
     });
     std::thread::scope(|scope| {
         let mut batches = Loader::start(scope, dataset(), tch::Device::Cpu, plan);

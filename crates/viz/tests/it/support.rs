@@ -8,6 +8,7 @@ use tch::{Device, Tensor};
 pub fn model(name: &str, outputs: i64) -> Model {
     let config = ModelConfig {
         name: name.to_owned(),
+        shape: None,
         pooling: Pooling::densenet(Pool::Avg, Pool::Avg),
         convention: Convention::Torchvision,
         in_channels: 3,
