@@ -75,6 +75,19 @@ impl Pooling {
         }
     }
 
+    /// The pooling of any network: max in the stem, `transition` in every transition, `head` over
+    /// the last map, each where `sites` has such a site.
+    pub fn for_sites(sites: Sites, transition: Pool, head: Pool) -> Pooling {
+        Pooling {
+            stem: sites.stem.then_some(Pool::Max),
+            transition: match sites.transitions {
+                0 => Transitions::Each(Vec::new()),
+                _ => Transitions::Every(transition),
+            },
+            head: sites.head.then_some(head),
+        }
+    }
+
     /// The poolings of the transitions, one each.
     ///
     /// # Errors
@@ -144,6 +157,23 @@ impl Precision {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_network_gets_a_pooling_that_resolves() {
+        for transitions in [0, 1, 3] {
+            for (stem, head) in [(true, true), (false, true), (false, false)] {
+                let sites = Sites { stem, transitions, head };
+                let pooling = Pooling::for_sites(sites, Pool::Avg, Pool::Max);
+                assert_eq!(pooling.resolve("any", sites).unwrap(), vec![Pool::Avg; transitions]);
+            }
+        }
+        let sites = Sites { stem: true, transitions: 3, head: true };
+        let densenet = Pooling::densenet(Pool::Avg, Pool::Max);
+        assert_eq!(Pooling::for_sites(sites, Pool::Avg, Pool::Max), densenet);
+        let without = Sites { stem: false, transitions: 0, head: false };
+        let message = densenet.resolve("any", without).unwrap_err().to_string();
+        assert!(message.contains("pooling.stem is max, want null"), "{message}");
+    }
 
     #[test]
     fn an_unknown_key_is_refused() {

@@ -1,33 +1,80 @@
-//! Every row of MODELS with every row of POOLS: shapes, gradients, determinism, counts, odd inputs.
+//! What is asked of every row of MODELS with one pooling, and of every row of POOLS in the small
+//! rows: shapes, gradients, determinism, a weights file; counts; odd and wrong inputs.
+
+use std::mem::discriminant;
+use std::path::Path;
 
 use catscan_models::{
-    Convention, MODELS, Mode, Model, ModelConfig, POOLS, Pool, Pooling, Taps, Transitions,
+    Convention, MODELS, Mode, Model, ModelConfig, ModelRow, POOLS, Pool, PoolRow, Pooling, Taps,
+    Transitions,
 };
 use tch::{Device, Kind, Tensor};
 
-use super::support::{build, config, loss, pictures};
+use super::support::{build, config, descend, loss, pictures, training};
 
-/// Rows that are trained for a few steps here; the others only take one.
-const QUICK: &str = "densenet-mini";
+/// The small rows, at least one of each family: they meet every pooling and overfit.
+const TWINS: &[&str] = &["densenet-mini"];
 
-/// One loop for three questions, because building the large rows is what takes the time.
+/// The twin that meets what only one need meet.
+const QUICK: &str = TWINS[0];
+
+/// One loop for all these questions, because building the large rows is what takes the time.
 #[test]
-fn every_model_with_every_pooling_shows_evaluates_and_trains() {
+fn every_model_shows_evaluates_trains_and_survives_a_file() {
+    let folder = tempfile::tempdir().unwrap();
     for row in MODELS {
+        let model = build(&config(row.name, Pool::Avg, 3));
+        shows_evaluates_and_trains(&model, row.name);
+        gives_the_same_logits_from_a_file(&model, row.name, &folder.path().join("weights"));
+    }
+}
+
+#[test]
+fn every_pooling_shows_evaluates_and_trains_in_every_twin() {
+    for name in TWINS {
         for pool in POOLS {
-            let model = build(&config(row.name, pool.pool, 3));
-            let label = format!("{} with {}", row.name, pool.name);
-            tap_names_are_those_shown(&model, &label);
-            evaluates_the_same_twice_and_alone(&model, &label);
-            trains_one_step(&model, &label);
+            let model = build(&with_pool(name, pool, 3));
+            shows_evaluates_and_trains(&model, &format!("{name} with {}", pool.name));
         }
     }
 }
 
+#[test]
+fn every_family_has_a_twin() {
+    let family = |name| discriminant(&ModelRow::find(name).unwrap().shape);
+    for row in MODELS {
+        let found = TWINS.iter().any(|twin| family(twin) == family(row.name));
+        assert!(found, "{}: no twin in TWINS", row.name);
+    }
+}
+
+/// The pooling wherever it can stand, and average elsewhere.
+fn with_pool(name: &str, row: &PoolRow, outputs: i64) -> ModelConfig {
+    let able = |able: bool| if able { row.pool } else { Pool::Avg };
+    let sites = ModelRow::find(name).unwrap().sites();
+    let pooling = Pooling::for_sites(sites, able(row.windows), able(row.global));
+    ModelConfig { pooling, ..config(name, Pool::Avg, outputs) }
+}
+
+fn shows_evaluates_and_trains(model: &Model, label: &str) {
+    tap_names_are_those_shown(model, label);
+    evaluates_the_same_twice_and_alone(model, label);
+    trains_one_step(model, label);
+}
+
+/// Small pictures that any model can be trained on in pairs.
+fn small(model: &Model, pictures_in_batch: i64) -> Tensor {
+    let px = model.smallest_px().max(32);
+    pictures([pictures_in_batch, model.config().in_channels, px, px])
+}
+
+fn eval(model: &Model, x: &Tensor) -> Tensor {
+    tch::no_grad(|| model.forward(x, Mode::Eval, &mut Taps::off()))
+}
+
 fn tap_names_are_those_shown(model: &Model, label: &str) {
     let mut taps = Taps::all();
-    let x = pictures([1, 3, 32, 32]);
-    let _ = tch::no_grad(|| model.forward(&x, Mode::Eval, &mut taps));
+    let _ = tch::no_grad(|| model.forward(&small(model, 1), Mode::Eval, &mut taps));
     let shown: Vec<String> = taps.iter().map(|(name, _)| name.to_string()).collect();
     assert_eq!(shown, model.tap_names(), "{label}");
     for name in model.conv_names().iter().chain(&model.block_names()) {
@@ -36,18 +83,17 @@ fn tap_names_are_those_shown(model: &Model, label: &str) {
 }
 
 fn evaluates_the_same_twice_and_alone(model: &Model, label: &str) {
-    let eval = |x: &Tensor| tch::no_grad(|| model.forward(x, Mode::Eval, &mut Taps::off()));
-    let x = pictures([2, 3, 32, 32]);
-    let logits = eval(&x);
-    assert_eq!(logits, eval(&x), "{label}");
+    let x = small(model, 2);
+    let logits = eval(model, &x);
+    assert_eq!(logits, eval(model, &x), "{label}");
     // In evaluation no picture sees another; only the order of sums may differ.
-    let difference = (eval(&x.narrow(0, 1, 1)) - logits.narrow(0, 1, 1)).abs().max();
+    let difference = (eval(model, &x.narrow(0, 1, 1)) - logits.narrow(0, 1, 1)).abs().max();
     let relative = difference.double_value(&[]) / logits.abs().max().double_value(&[]);
     assert!(relative < 1e-4, "{label}: {relative}");
 }
 
 fn trains_one_step(model: &Model, label: &str) {
-    let logits = model.forward(&pictures([2, 3, 32, 32]), Mode::TRAIN, &mut Taps::off());
+    let logits = model.forward(&small(model, 2), training(2), &mut Taps::off());
     assert_eq!((logits.size(), logits.kind()), (vec![2, 3], Kind::Float), "{label}");
     let loss = loss(&logits);
     assert!(loss.double_value(&[]).is_finite(), "{label}");
@@ -58,6 +104,21 @@ fn trains_one_step(model: &Model, label: &str) {
         assert!(gradient.defined(), "{label}: no gradient for {}", weight.name);
         assert!(gradient.isfinite().all().int64_value(&[]) == 1, "{label}: {}", weight.name);
     }
+}
+
+/// After a step, so that the running statistics are not the initial ones.
+fn gives_the_same_logits_from_a_file(model: &Model, label: &str, path: &Path) {
+    let x = small(model, 1);
+    let before = eval(model, &x);
+    model.weights().save(path).unwrap();
+    tch::no_grad(|| {
+        for weight in model.weights().iter() {
+            let _ = weight.tensor.shallow_clone().zero_();
+        }
+    });
+    assert_ne!(eval(model, &x), before, "{label}");
+    model.weights().load(path).unwrap();
+    assert_eq!(eval(model, &x), before, "{label}");
 }
 
 #[test]
@@ -84,25 +145,30 @@ fn densenet121_has_the_120_convolutions_of_the_study() {
 }
 
 #[test]
-fn overfits_eight_pictures() {
-    for pool in POOLS {
-        let model = build(&config(QUICK, pool.pool, 1));
-        let x = pictures([8, 3, 32, 32]);
-        let mut value = f64::NAN;
-        for _ in 0..60 {
-            let loss = loss(&model.forward(&x, Mode::TRAIN, &mut Taps::off()));
-            value = loss.double_value(&[]);
-            loss.backward();
-            tch::no_grad(|| {
-                for weight in model.weights().parameters() {
-                    let mut gradient = weight.tensor.grad();
-                    let _ = weight.tensor.shallow_clone().subtract_(&(&gradient * 0.1));
-                    let _ = gradient.zero_();
-                }
-            });
-        }
-        assert!(value < 0.05, "{}: loss is still {value} after 60 steps", pool.name);
+fn every_twin_overfits_eight_pictures() {
+    for name in TWINS {
+        overfits_eight_pictures(&config(name, Pool::Avg, 1), name);
     }
+}
+
+#[test]
+fn every_pooling_overfits_eight_pictures() {
+    for pool in POOLS {
+        overfits_eight_pictures(&with_pool(QUICK, pool, 1), pool.name);
+    }
+}
+
+fn overfits_eight_pictures(config: &ModelConfig, label: &str) {
+    let model = build(config);
+    let x = small(&model, 8);
+    let mut value = f64::NAN;
+    for _ in 0..60 {
+        let loss = loss(&model.forward(&x, training(8), &mut Taps::off()));
+        value = loss.double_value(&[]);
+        loss.backward();
+        descend(&model, 0.1);
+    }
+    assert!(value < 0.05, "{label}: loss is still {value} after 60 steps");
 }
 
 #[test]

@@ -1,14 +1,16 @@
 //! What several of the tests need: configurations, pictures, a loss.
 
-use catscan_models::{Convention, Model, ModelConfig, Pool, Pooling, Precision};
+use catscan_models::{
+    Convention, Draws, Mode, Model, ModelConfig, ModelRow, Pool, Pooling, Precision,
+};
 use tch::{Device, Kind, Reduction, Tensor};
 
-/// A model with `pool` in its transitions and its head.
+/// A row's model with `pool` in its transitions and its head, where it has them.
 pub fn config(name: &str, pool: Pool, outputs: i64) -> ModelConfig {
     ModelConfig {
         name: name.to_string(),
         shape: None,
-        pooling: Pooling::densenet(pool, pool),
+        pooling: Pooling::for_sites(ModelRow::find(name).unwrap().sites(), pool, pool),
         convention: Convention::Torchvision,
         in_channels: 3,
         outputs,
@@ -18,6 +20,12 @@ pub fn config(name: &str, pool: Pool, outputs: i64) -> ModelConfig {
 
 pub fn build(config: &ModelConfig) -> Model {
     Model::build(config, 7, Device::Cpu).unwrap()
+}
+
+/// Training on the first pictures of some data, of which there are at most eight.
+pub fn training(pictures: i64) -> Mode<'static> {
+    const SAMPLES: [u32; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
+    Mode::Train(Draws { seed: 7, epoch: 0, samples: &SAMPLES[..pictures as usize] })
 }
 
 /// `count` numbers in [-1, 1) that depend on `name` alone: splitmix64 started at the FNV-1a hash
@@ -66,4 +74,15 @@ pub fn loss(logits: &Tensor) -> Tensor {
     } else {
         logits.cross_entropy_for_logits(&labels)
     }
+}
+
+/// One step of plain gradient descent; the gradients are then 0.
+pub fn descend(model: &Model, lr: f64) {
+    tch::no_grad(|| {
+        for weight in model.weights().parameters() {
+            let mut gradient = weight.tensor.grad();
+            let _ = weight.tensor.shallow_clone().subtract_(&(&gradient * lr));
+            let _ = gradient.zero_();
+        }
+    });
 }
