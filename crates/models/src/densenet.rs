@@ -287,5 +287,5 @@ impl Transition {
 
 /// A 1×1 convolution, and what other sizes derive from.
 fn pointwise(in_channels: i64, out_channels: i64) -> ConvShape {
-    ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0 }
+    ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias: false }
 }
