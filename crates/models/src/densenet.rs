@@ -16,13 +16,16 @@
 //! of pieces at every layer. The values are equal and there are O(n) instead of O(n²) small
 //! operations in backward.
 
-use std::borrow::Cow;
-
-use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
-use crate::builder::{Builder, NamedPool, TapKind};
-use crate::config::{ModelConfig, Precision, Sites};
+mod block;
+mod config;
+mod transition;
+
+use self::block::DenseBlock;
+use self::transition::Transition;
+use crate::builder::{Builder, NamedPool};
+use crate::config::{ModelConfig, Precision};
 use crate::error::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Linear};
 use crate::mode::Mode;
@@ -30,57 +33,9 @@ use crate::model::Network;
 use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
 
-/// What distinguishes one DenseNet from another, in the paper's words.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DenseNetConfig {
-    /// `k`, the maps each layer adds.
-    pub growth: i64,
-    /// Layers of each dense block.
-    pub blocks: Cow<'static, [i64]>,
-    /// A layer's 1×1 convolution makes `bottleneck · k` maps (the B of BC).
-    pub bottleneck: i64,
-    /// `θ`, the share of maps a transition keeps (the C of BC).
-    pub compression: f64,
-    /// `k0`, the maps of the stem.
-    pub stem_features: i64,
-}
-
-/// Table 1, first column.
-pub const DENSENET_121: DenseNetConfig = DenseNetConfig {
-    growth: 32,
-    blocks: Cow::Borrowed(&[6, 12, 24, 16]),
-    bottleneck: 4,
-    compression: 0.5,
-    stem_features: 64,
-};
-
-/// Table 1, second column.
-pub const DENSENET_169: DenseNetConfig =
-    DenseNetConfig { blocks: Cow::Borrowed(&[6, 12, 32, 32]), ..DENSENET_121 };
-
-/// Table 1, third column.
-pub const DENSENET_201: DenseNetConfig =
-    DenseNetConfig { blocks: Cow::Borrowed(&[6, 12, 48, 32]), ..DENSENET_121 };
-
-/// Table 1, fourth column.
-pub const DENSENET_264: DenseNetConfig =
-    DenseNetConfig { blocks: Cow::Borrowed(&[6, 12, 64, 48]), ..DENSENET_121 };
-
-/// The wide one of the paper's first version (arXiv:1608.06993v3) and of torchvision.
-pub const DENSENET_161: DenseNetConfig = DenseNetConfig {
-    growth: 48,
-    blocks: Cow::Borrowed(&[6, 12, 36, 24]),
-    stem_features: 96,
-    ..DENSENET_121
-};
-
-/// Every kind of layer that DenseNet-121 has, in few and narrow ones.
-pub const DENSENET_MINI: DenseNetConfig = DenseNetConfig {
-    growth: 8,
-    blocks: Cow::Borrowed(&[2, 2, 2, 2]),
-    stem_features: 16,
-    ..DENSENET_121
+pub use self::config::{
+    DENSENET_121, DENSENET_161, DENSENET_169, DENSENET_201, DENSENET_264, DENSENET_MINI,
+    DenseNetConfig,
 };
 
 /// A DenseNet.
@@ -95,27 +50,6 @@ pub(crate) struct DenseNet {
     head_pool: NamedPool,
     classifier: Linear,
     precision: Precision,
-}
-
-#[derive(Debug)]
-struct DenseBlock {
-    name: String,
-    layers: Vec<DenseLayer>,
-}
-
-#[derive(Debug)]
-struct DenseLayer {
-    norm1: BatchNorm2d,
-    conv1: Conv2d,
-    norm2: BatchNorm2d,
-    conv2: Conv2d,
-}
-
-#[derive(Debug)]
-struct Transition {
-    norm: BatchNorm2d,
-    conv: Conv2d,
-    pool: NamedPool,
 }
 
 impl DenseNet {
@@ -175,13 +109,6 @@ impl DenseNet {
     }
 }
 
-impl DenseNetConfig {
-    /// A pooling in the stem, one in each transition, one in the head.
-    pub fn sites(&self) -> Sites {
-        Sites { stem: true, transitions: self.blocks.len().saturating_sub(1), head: true }
-    }
-}
-
 impl Network for DenseNet {
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
         let x = self.conv0.forward(&self.precision.enter(x), taps);
@@ -209,79 +136,6 @@ impl Network for DenseNet {
         names.extend(self.blocks.iter().map(|block| block.name.clone()));
         names.push(self.last_norm.name.clone());
         names
-    }
-}
-
-impl DenseBlock {
-    fn new(
-        builder: &mut Builder,
-        name: String,
-        layers: i64,
-        channels: i64,
-        shape: &DenseNetConfig,
-    ) -> DenseBlock {
-        let layers = (0..layers)
-            .map(|l| {
-                let layer = format!("{name}.denselayer{}", l + 1);
-                DenseLayer::new(builder, &layer, channels + l * shape.growth, shape)
-            })
-            .collect();
-        builder.tap(&name, TapKind::Block);
-        DenseBlock { name, layers }
-    }
-
-    /// `[N, C, H, W] -> [N, C + layers·k, H, W]`.
-    fn forward(&self, mut x: Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        for layer in &self.layers {
-            let new = layer.forward(&x, mode, taps);
-            x = Tensor::cat(&[&x, &new], 1);
-        }
-        taps.show(&self.name, &x);
-        x
-    }
-}
-
-impl DenseLayer {
-    fn new(builder: &mut Builder, name: &str, channels: i64, shape: &DenseNetConfig) -> DenseLayer {
-        let wide = shape.bottleneck * shape.growth;
-        let three = ConvShape { size: 3, padding: 1, ..pointwise(wide, shape.growth) };
-        DenseLayer {
-            norm1: BatchNorm2d::new(builder, format!("{name}.norm1"), channels),
-            conv1: Conv2d::new(builder, format!("{name}.conv1"), pointwise(channels, wide)),
-            norm2: BatchNorm2d::new(builder, format!("{name}.norm2"), wide),
-            conv2: Conv2d::new(builder, format!("{name}.conv2"), three),
-        }
-    }
-
-    /// `[N, C, H, W] -> [N, k, H, W]`.
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.norm1.forward_relu(x, mode, taps);
-        let x = self.conv1.forward(&x, taps);
-        let x = self.norm2.forward_relu(&x, mode, taps);
-        self.conv2.forward(&x, taps)
-    }
-}
-
-impl Transition {
-    fn new(
-        builder: &mut Builder,
-        name: &str,
-        channels: i64,
-        kept: i64,
-        pool: Pool,
-    ) -> Result<Transition, ModelError> {
-        let norm = BatchNorm2d::new(builder, format!("{name}.norm"), channels);
-        let conv = Conv2d::new(builder, format!("{name}.conv"), pointwise(channels, kept));
-        let name = format!("{name}.pool");
-        let site = Site { name: &name, channels: kept, extent: Extent::TRANSITION };
-        Ok(Transition { norm, conv, pool: builder.pool(pool, site)? })
-    }
-
-    /// `[N, C, H, W] -> [N, ⌊θ C⌋, H / 2, W / 2]`.
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.norm.forward_relu(x, mode, taps);
-        let x = self.conv.forward(&x, taps);
-        self.pool.forward(&x, mode, taps)
     }
 }
 
