@@ -9,8 +9,7 @@
 use catscan_data::{Augment, BadImages, DataConfig, Filter, Normalize, Shear, SplitRule};
 use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
 use catscan_train::schedule::Anneal;
-use catscan_train::sgd::Semantics;
-use catscan_train::{Recipe, Schedule, Sgd};
+use catscan_train::{Optimizer, Recipe, Schedule, Semantics, Sgd};
 
 /// A recipe with a name: a row of `catscan list recipes`.
 pub struct RecipeRow {
@@ -76,13 +75,13 @@ pub fn original() -> Recipe {
             zoom: 0.2,
             horizontal_flip: true,
         }),
-        optimizer: Sgd {
+        optimizer: Optimizer::Sgd(Sgd {
             lr: 0.001,
             momentum: 0.9,
             nesterov: false,
             weight_decay: 0.0,
             semantics: Semantics::Keras,
-        },
+        }),
         schedule: Schedule::Constant,
         batch: 20,
         epochs: 250,
@@ -109,13 +108,13 @@ pub fn full() -> Recipe {
             zoom: 0.2,
             horizontal_flip: true,
         }),
-        optimizer: Sgd {
+        optimizer: Optimizer::Sgd(Sgd {
             lr: 0.05,
             momentum: 0.9,
             nesterov: true,
             weight_decay: 5e-4,
             semantics: Semantics::Pytorch,
-        },
+        }),
         schedule: Schedule::Cosine { warmup_steps: 500, end_fraction: 0.0 },
         batch: 64,
         epochs: 60,
@@ -141,7 +140,7 @@ pub fn quick() -> Recipe {
             zoom: 0.0,
             horizontal_flip: true,
         }),
-        optimizer: Sgd { lr: 0.01, ..base.optimizer },
+        optimizer: base.optimizer.with_lr(0.01),
         schedule: Schedule::OneCycle {
             rise_fraction: 0.25,
             start_divisor: 25.0,
@@ -212,9 +211,9 @@ mod tests {
         assert_eq!((recipe.data.size_px, recipe.data.filter), (224, Filter::Nearest));
         assert_eq!((recipe.batch, recipe.epochs), (20, 250));
         assert_eq!((recipe.steps_per_epoch, recipe.validation_steps), (Some(80), Some(20)));
-        assert_eq!((recipe.optimizer.lr, recipe.optimizer.momentum), (0.001, 0.9));
-        assert_eq!(recipe.optimizer.weight_decay, 0.0);
-        assert!(!recipe.optimizer.nesterov && recipe.data.normalize.is_none());
+        let Optimizer::Sgd(sgd) = &recipe.optimizer else { panic!("{:?}", recipe.optimizer) };
+        assert_eq!((sgd.lr, sgd.momentum, sgd.weight_decay), (0.001, 0.9, 0.0));
+        assert!(!sgd.nesterov && recipe.data.normalize.is_none());
         assert_eq!(recipe.model.precision, Precision::Fp32);
         assert_eq!(recipe.data.split.ratio, [17, 4, 4]);
     }

@@ -1,10 +1,12 @@
 //! Trains densenet-mini on drawn cats and dogs for one epoch, in a temporary folder, and prints
 //! what the run recorded: `cargo run --release -p catscan-train --example train_mini`.
 
-use catscan_data::{BadImages, DataConfig, Dataset, Filter, SplitRule};
-use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
-use catscan_train::{Event, Job, Recipe, RunRecord, Schedule, Semantics, Sgd, Watch, train};
+use catscan_data::{DataConfig, Dataset};
+use catscan_train::{Event, Job, Recipe, RunRecord, Schedule, Watch, train};
 use tch::Device;
+
+#[path = "../src/testing.rs"]
+mod testing;
 
 /// Prints a line for what is worth one.
 struct Printer;
@@ -22,39 +24,17 @@ impl Watch for Printer {
     }
 }
 
+/// What the tests train, longer and without augmentation.
 fn recipe() -> Recipe {
+    let base = testing::recipe();
     Recipe {
-        model: ModelConfig {
-            name: "densenet-mini".into(),
-            shape: None,
-            pooling: Pooling::densenet(Pool::Avg, Pool::Avg),
-            convention: Convention::Torchvision,
-            in_channels: 3,
-            outputs: 1,
-            precision: Precision::Fp32,
-        },
-        data: DataConfig {
-            source: "critters:500".into(),
-            size_px: 32,
-            filter: Filter::Box,
-            split: SplitRule { ratio: [17, 4, 4], seed: 0 },
-            bad_images: BadImages::Fail,
-            normalize: None,
-        },
+        data: DataConfig { source: "critters:500".into(), ..base.data },
         augment: None,
-        optimizer: Sgd {
-            lr: 0.1,
-            momentum: 0.9,
-            nesterov: false,
-            weight_decay: 0.0,
-            semantics: Semantics::Pytorch,
-        },
+        optimizer: base.optimizer.with_lr(0.1),
         schedule: Schedule::Cosine { warmup_steps: 5, end_fraction: 0.0 },
         batch: 16,
         epochs: 1,
-        steps_per_epoch: None,
-        validation_steps: None,
-        seed: 1,
+        ..base
     }
 }
 

@@ -13,27 +13,28 @@ use std::path::{Path, PathBuf};
 use catscan_models::{ModelError, Weights};
 use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use crate::error::TrainError;
 use crate::metrics::Tally;
+use crate::optimizer::Moments;
 use crate::record::EpochRecord;
-use crate::sgd::Velocity;
 use crate::storage::{TEMPORARY, sync_folder, write_synced};
 
 mod find;
 
-pub use find::{newest, newest_intact, read_state, read_velocity, verify};
+pub use find::{newest, newest_intact, read_moments, read_state, verify};
 
 pub(crate) const WEIGHTS_FILE: &str = "weights.safetensors";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const STATE_FILE: &str = "state.json";
 const MANIFEST_FILE: &str = "manifest.json";
-const VELOCITY: &str = "velocity";
+/// The number of steps, beside the moments.
+const STEPS: &str = "steps";
 /// How many of the newest are kept: the second is there for when the first is damaged.
 pub const KEEP: usize = 2;
 
-/// Where a run stands, besides its weights and velocity.
+/// Where a run stands, besides its weights and moments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct State {
@@ -74,7 +75,7 @@ pub struct Saved {
     pub path: PathBuf,
     /// Steps taken when it was saved.
     pub step: u64,
-    /// Of weights, velocity and state; the manifest is not counted.
+    /// Of weights, moments and state; the manifest is not counted.
     pub bytes: u64,
 }
 
@@ -83,9 +84,9 @@ pub fn folder(run: &Path) -> PathBuf {
     run.join("checkpoints")
 }
 
-/// Bytes one checkpoint of `weights` needs, without the few of its JSON files.
-pub fn size(weights: &Weights) -> u64 {
-    4 * (weights.count_all() + weights.count_parameters()) as u64
+/// Bytes one checkpoint needs, without the few of its JSON files.
+pub fn size(weights: &Weights, moments: &Moments) -> u64 {
+    4 * (weights.count_all() as u64 + moments.numbers())
 }
 
 /// Saves one checkpoint and prunes to the newest [`KEEP`]. On failure nothing is left of the new
@@ -94,15 +95,15 @@ pub fn save(
     run: &Path,
     state: &State,
     weights: &Weights,
-    velocity: &Velocity,
+    moments: &Moments,
 ) -> Result<Saved, TrainError> {
     let all = folder(run);
     let path = all.join(format!("step-{}", state.step));
     let temporary = all.join(format!("{TEMPORARY}step-{}", state.step));
-    let failed = |error| TrainError::storage(&path, size(weights), error);
+    let failed = |error| TrainError::storage(&path, size(weights, moments), error);
     let written = fs::create_dir_all(&temporary)
         .map_err(failed)
-        .and_then(|()| write_files(&temporary, &path, state, weights, velocity))
+        .and_then(|()| write_files(&temporary, &path, state, weights, moments))
         .and_then(|bytes| replace(&temporary, &path).map_err(failed).map(|()| bytes));
     match written {
         Ok(bytes) => {
@@ -121,15 +122,15 @@ fn write_files(
     path: &Path,
     state: &State,
     weights: &Weights,
-    velocity: &Velocity,
+    moments: &Moments,
 ) -> Result<u64, TrainError> {
-    let failed = |error| TrainError::storage(path, size(weights), error);
+    let failed = |error| TrainError::storage(path, size(weights, moments), error);
     weights.save(&temporary.join(WEIGHTS_FILE)).map_err(|error| match error {
         ModelError::Save { source, .. } => failed(source),
         other => other.into(),
     })?;
     let state_text = serde_json::to_vec_pretty(state).expect("a state is plain data");
-    write_synced(&temporary.join(OPTIMIZER_FILE), &encode(velocity)).map_err(failed)?;
+    write_synced(&temporary.join(OPTIMIZER_FILE), &encode(moments)).map_err(failed)?;
     write_synced(&temporary.join(STATE_FILE), &state_text).map_err(failed)?;
     let mut manifest = Manifest { step: state.step, files: BTreeMap::new() };
     for name in [WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE] {
@@ -178,10 +179,17 @@ impl FileEntry {
     }
 }
 
-fn encode(velocity: &Velocity) -> Vec<u8> {
-    let flat = velocity.flat().to_device(Device::Cpu).to_kind(Kind::Float);
-    let values = Vec::<f32>::try_from(&flat).expect("a flat f32 tensor");
-    let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let view = TensorView::new(Dtype::F32, vec![values.len()], &bytes).expect("four bytes each");
-    serialize([(VELOCITY, view)], None).expect("one tensor")
+fn encode(moments: &Moments) -> Vec<u8> {
+    let raw = |(name, flat): (&'static str, &Tensor)| {
+        let flat = flat.to_device(Device::Cpu).to_kind(Kind::Float);
+        let values = Vec::<f32>::try_from(&flat).expect("a flat f32 tensor");
+        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        (name, Dtype::F32, vec![values.len()], bytes)
+    };
+    let mut tensors: Vec<_> = moments.iter().map(raw).collect();
+    tensors.push((STEPS, Dtype::U64, Vec::new(), moments.steps().to_le_bytes().to_vec()));
+    let views = tensors.iter().map(|(name, kind, shape, bytes)| {
+        (*name, TensorView::new(*kind, shape.clone(), bytes).expect("as long as its shape says"))
+    });
+    serialize(views, None).expect("tensors of distinct names serialise")
 }

@@ -61,7 +61,7 @@ pub enum TrainError {
     OtherRun {
         /// The run's.
         folder: PathBuf,
-        /// The first differing key, such as `optimizer.lr`, or the data's digest.
+        /// The first differing key, such as `optimizer.sgd.lr`, or the data's digest.
         field: String,
         /// The folder's value, as JSON.
         there: String,
@@ -96,7 +96,7 @@ pub enum TrainError {
     /// NaN or infinity, found before it reached the weights.
     #[error(
         "{place}: {what} is {value}; the weights were left as they were; \
-         the batch was {}; lower optimizer.lr, or look at these pictures",
+         the batch was {}; lower the learning rate, or look at these pictures",
         shortened(pictures)
     )]
     NotFinite {

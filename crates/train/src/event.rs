@@ -111,7 +111,7 @@ pub enum Event {
         step: u64,
         /// Its folder.
         path: String,
-        /// Of weights, velocity and state; the manifest is not counted.
+        /// Of weights, moments and state; the manifest is not counted.
         bytes: u64,
     },
     /// The test part was scored, once, after the last step.

@@ -1,7 +1,7 @@
 //! Recipes, the training loop, metrics, checkpoints and run records. In reading order:
 //!
 //! 1. [`recipe`]: what one training is, as plain data; validated, hashed, written as `recipe.json`.
-//! 2. [`schedule`] and [`sgd`]: the learning rate of a step, and the step.
+//! 2. [`schedule`] and [`optimizer`]: the learning rate of a step, and the step.
 //! 3. [`batches`]: which pictures a step sees, gathered ahead of the trainer on a thread.
 //! 4. [`mod@train`]: **the loop**, batches → forward → loss → backward → step → metrics → events;
 //!    `open` finds the place to go on from, `run` holds the state, `pace` the speed.
@@ -23,14 +23,16 @@ pub mod lock;
 pub mod loss;
 pub mod metrics;
 mod open;
+pub mod optimizer;
 mod pace;
 pub mod recipe;
 pub mod record;
 mod run;
 pub mod schedule;
-pub mod sgd;
 pub mod storage;
 pub mod tensorboard;
+#[cfg(test)]
+extern crate self as catscan_train;
 #[cfg(test)]
 mod testing;
 pub mod train;
@@ -39,8 +41,8 @@ pub use environment::Environment;
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Event, Signal, Watch};
+pub use optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
 pub use recipe::{Recipe, RecipeError};
 pub use record::{EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord};
 pub use schedule::{Anneal, Schedule};
-pub use sgd::{Semantics, Sgd};
 pub use train::{Job, Outcome, train};

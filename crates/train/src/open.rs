@@ -15,11 +15,11 @@ use crate::error::TrainError;
 use crate::event::{Event, Watch};
 use crate::lock::Lock;
 use crate::metrics::Tally;
+use crate::optimizer::{Moments, ParameterGroup};
 use crate::pace::Pace;
 use crate::recipe::{Recipe, RecipeError};
 use crate::record::{self, RECIPE_FILE, TEST_FILE};
 use crate::run::{Ledger, Opened, Run};
-use crate::sgd::Velocity;
 use crate::storage::{read_json, read_text, record_error, remove_leftovers, write_atomic};
 use crate::train::Job;
 
@@ -47,6 +47,8 @@ impl Run {
         }
         let model = Model::build(&recipe.model, recipe.seed, job.device)?;
         let side = i64::from(recipe.data.size_px);
+        let parameters = model.weights().parameters().map(|weight| weight.tensor.shallow_clone());
+        let groups = vec![ParameterGroup::of_all(parameters.collect())];
         model.check_input(&[plan.smallest_batch() as i64, 3, side, side], Mode::TRAIN)?;
 
         watch.on_event(&data_event(job));
@@ -54,16 +56,18 @@ impl Run {
         refuse_other_recipe(job)?;
         remove_leftovers(job.folder).map_err(|error| TrainError::storage(job.folder, 0, error))?;
         let place = find_place(job, watch)?;
-        refuse_full_disk(job.folder, &model)?;
+        let numbers = groups.iter().map(ParameterGroup::numbers).sum();
+        let mut moments = Moments::zeros(&recipe.optimizer, numbers, job.device);
+        refuse_full_disk(job.folder, checkpoint::size(model.weights(), &moments))?;
 
-        let numbers = model.weights().count_parameters() as i64;
-        let (state, velocity) = match &place {
+        let state = match &place {
             Some(place) => {
                 model.weights().load(&place.path.join(checkpoint::WEIGHTS_FILE))?;
-                let velocity = checkpoint::read_velocity(&place.path, numbers, job.device)?;
-                (place.state.clone(), velocity)
+                let optimizer = &recipe.optimizer;
+                moments = checkpoint::read_moments(&place.path, optimizer, numbers, job.device)?;
+                place.state.clone()
             }
-            None => (beginning(job), Velocity::zeros(numbers, job.device)),
+            None => beginning(job),
         };
         let state =
             State { threads: cpu::threads() as u32, device: device_name(job.device), ..state };
@@ -78,7 +82,8 @@ impl Run {
         });
         Ok(Opened::Run(Box::new(Run {
             model,
-            velocity,
+            groups,
+            moments,
             state,
             plan,
             steps_total,
@@ -196,8 +201,8 @@ fn find_place(job: &Job, watch: &mut dyn Watch) -> Result<Option<Place>, TrainEr
 }
 
 /// The checkpoints that will lie side by side, one of them still being written.
-fn refuse_full_disk(folder: &Path, model: &Model) -> Result<(), TrainError> {
-    let needed = checkpoint::size(model.weights()) * (KEEP as u64 + 1) + SMALL_FILES_BYTES;
+fn refuse_full_disk(folder: &Path, checkpoint_bytes: u64) -> Result<(), TrainError> {
+    let needed = checkpoint_bytes * (KEEP as u64 + 1) + SMALL_FILES_BYTES;
     let free = fs4::available_space(folder).unwrap_or(u64::MAX);
     if free >= needed {
         return Ok(());

@@ -5,8 +5,8 @@ use catscan_models::ModelConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::optimizer::Optimizer;
 use crate::schedule::Schedule;
-use crate::sgd::Sgd;
 
 mod validate;
 
@@ -22,7 +22,7 @@ pub struct Recipe {
     /// `None`: training pictures are shown as they are.
     pub augment: Option<Augment>,
     /// Its `lr` is the peak that `schedule` moves below.
-    pub optimizer: Sgd,
+    pub optimizer: Optimizer,
     /// Runs over all epochs' steps together.
     pub schedule: Schedule,
     /// Pictures in a step.
@@ -44,7 +44,7 @@ pub enum RecipeError {
     /// A value that no training can have, or that does not fit the data.
     #[error("recipe: {key} is {value}, want {allowed}; change it and start again")]
     Value {
-        /// With dots, such as `optimizer.lr`.
+        /// With dots, such as `optimizer.sgd.lr`.
         key: String,
         /// As it was given.
         value: String,
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn survives_json_to_the_bit() {
-        let recipe = Recipe { optimizer: Sgd { lr: 0.1 + 0.2, ..recipe().optimizer }, ..recipe() };
+        let recipe = Recipe { optimizer: recipe().optimizer.with_lr(0.1 + 0.2), ..recipe() };
         let again = Recipe::from_json(&recipe.to_json_pretty()).unwrap();
         assert_eq!(again, recipe);
         assert_eq!(again.hash(), recipe.hash());
@@ -144,10 +144,11 @@ mod tests {
 
     #[test]
     fn the_first_difference_is_found_at_its_depth() {
-        let sgd = Sgd { lr: 0.5, ..recipe().optimizer };
-        let other = Recipe { optimizer: sgd, epochs: 9, ..recipe() };
+        let optimizer = recipe().optimizer.with_lr(0.5);
+        let other = Recipe { optimizer, epochs: 9, ..recipe() };
         let (key, here, there) = recipe().first_difference(&other).unwrap();
-        assert_eq!((key.as_str(), here.as_str(), there.as_str()), ("optimizer.lr", "0.05", "0.5"));
+        let found = (key.as_str(), here.as_str(), there.as_str());
+        assert_eq!(found, ("optimizer.sgd.lr", "0.05", "0.5"));
         assert_eq!(recipe().first_difference(&recipe()), None);
     }
 }

@@ -19,9 +19,9 @@ use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{Event, Signal, Watch};
 use crate::lock::Lock;
 use crate::metrics::Tally;
+use crate::optimizer::{Moments, ParameterGroup};
 use crate::pace::{Ahead, Pace};
 use crate::record::{self, EpochRecord, METRICS_FILE, TEST_FILE, TestPicture, TestRecord};
-use crate::sgd::Velocity;
 use crate::tensorboard::EventFile;
 use crate::train::{Job, StepTime};
 
@@ -34,7 +34,9 @@ pub(crate) enum Opened {
 /// An open run.
 pub(crate) struct Run {
     pub model: Model,
-    pub velocity: Velocity,
+    /// What is trained, in the order of the moments.
+    pub groups: Vec<ParameterGroup>,
+    pub moments: Moments,
     pub state: State,
     pub plan: Plan,
     /// What the recipe asks for.
@@ -56,9 +58,9 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The trained tensors, in the order of the velocity.
+    /// The trained tensors, in the order of the moments.
     pub fn parameters(&self) -> Vec<Tensor> {
-        self.model.weights().parameters().map(|weight| weight.tensor.shallow_clone()).collect()
+        self.groups.iter().flat_map(|group| &group.parameters).map(Tensor::shallow_clone).collect()
     }
 
     /// Stopped before the recipe's last step.
@@ -155,8 +157,8 @@ impl Run {
     }
 
     pub fn save(&self, watch: &mut dyn Watch) -> Result<(), TrainError> {
-        let (weights, velocity) = (self.model.weights(), &self.velocity);
-        let saved = checkpoint::save(&self.folder, &self.state, weights, velocity)?;
+        let weights = self.model.weights();
+        let saved = checkpoint::save(&self.folder, &self.state, weights, &self.moments)?;
         let path = saved.path.display().to_string();
         watch.on_event(&Event::Saved { step: saved.step, path, bytes: saved.bytes });
         Ok(())

@@ -1,7 +1,7 @@
 //! The training loop: batches → forward → loss → backward → step → metrics → events.
 //!
 //! It reads from top to bottom. What it stands on: `run.rs` opens the folder and finds the
-//! place to go on from, `batches.rs` gathers (and augments) ahead, `sgd.rs` steps.
+//! place to go on from, `batches.rs` gathers (and augments) ahead, `optimizer.rs` steps.
 
 use std::path::Path;
 use std::thread;
@@ -17,7 +17,7 @@ use crate::evaluate::names;
 use crate::event::{Event, Signal, Watch};
 use crate::recipe::Recipe;
 use crate::run::{Opened, Run};
-use crate::{loss, sgd};
+use crate::{loss, optimizer};
 
 /// One training to be made, and where.
 pub struct Job<'a> {
@@ -95,11 +95,11 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
                 let logits = run.model.forward(&batch.images, Mode::Train(draws), &mut Taps::off());
                 let loss = loss::mean(&logits, &batch.labels);
                 let gradient = Tensor::run_backward(&[&loss], &parameters, false, false);
-                let gradient = sgd::flatten(&gradient);
+                let gradient = optimizer::flatten(&gradient);
                 let loss = finite(job.dataset, run.state.step, &loss, &gradient, &batch)?;
 
-                let lr = recipe.schedule.lr(recipe.optimizer.lr, run.state.step, run.steps_total);
-                recipe.optimizer.step(&parameters, gradient, &mut run.velocity, lr);
+                let lr = recipe.schedule.lr(recipe.optimizer.lr(), run.state.step, run.steps_total);
+                recipe.optimizer.step(&run.groups, &gradient, &mut run.moments, lr);
 
                 let right = loss::right(&logits, &batch.labels);
                 let time = StepTime::of(&mut clock, batches.take_waited());

@@ -12,3 +12,5 @@ mod killed;
 mod records;
 #[path = "it/resume.rs"]
 mod resume;
+#[path = "../src/testing.rs"]
+mod testing;

@@ -44,7 +44,7 @@ fn a_training_that_was_terminated_says_so_by_its_code() {
 fn numbers_that_went_bad_end_the_cell_and_the_experiment_with_5() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = catscan::recipes::smoke();
-    let optimizer = catscan_train::Sgd { lr: 1e30, ..recipe.optimizer.clone() };
+    let optimizer = recipe.optimizer.clone().with_lr(1e30);
     let schedule = catscan_train::Schedule::Constant;
     let recipe = catscan_train::Recipe { optimizer, schedule, epochs: 5, ..recipe };
     std::fs::write(folder.path().join("wild.json"), recipe.to_json_pretty()).unwrap();

@@ -7,11 +7,11 @@ use safetensors::tensor::{Dtype, SafeTensors};
 use tch::{Device, Tensor};
 
 use super::{
-    FileEntry, MANIFEST_FILE, Manifest, OPTIMIZER_FILE, STATE_FILE, State, VELOCITY, WEIGHTS_FILE,
+    FileEntry, MANIFEST_FILE, Manifest, OPTIMIZER_FILE, STATE_FILE, STEPS, State, WEIGHTS_FILE,
     folder,
 };
 use crate::error::TrainError;
-use crate::sgd::Velocity;
+use crate::optimizer::{Moments, Optimizer};
 use crate::storage::{TEMPORARY, read_json, remove_leftovers};
 
 /// A checkpoint that does not verify is renamed to this and its step, so that it neither counts
@@ -106,23 +106,36 @@ pub fn read_state(path: &Path) -> Result<State, TrainError> {
     read_json(&path.join(STATE_FILE))
 }
 
-/// The velocity of a checkpoint that was verified, for `numbers` trainable numbers.
-pub fn read_velocity(path: &Path, numbers: i64, device: Device) -> Result<Velocity, TrainError> {
+/// The moments of a checkpoint that was verified, for `numbers` trained numbers.
+pub fn read_moments(
+    path: &Path,
+    optimizer: &Optimizer,
+    numbers: i64,
+    device: Device,
+) -> Result<Moments, TrainError> {
     let file = path.join(OPTIMIZER_FILE);
     let damaged = |reason: String| checkpoint_error(&file, reason);
     let bytes = fs::read(&file).map_err(|error| damaged(error.to_string()))?;
     let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(error.to_string()))?;
-    let view = tensors.tensor(VELOCITY).map_err(|error| damaged(error.to_string()))?;
-    if view.dtype() != Dtype::F32 || view.shape() != [numbers as usize] {
-        let (dtype, shape) = (view.dtype(), view.shape());
-        return Err(damaged(format!("{VELOCITY} is {dtype:?} {shape:?}, want F32 [{numbers}]")));
-    }
-    let values: Vec<f32> = view
-        .data()
-        .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes")))
-        .collect();
-    Ok(Velocity::from_flat(Tensor::from_slice(&values).to_device(device)))
+    let read = |name: &str, want: Dtype, shape: &[usize]| {
+        let view = tensors.tensor(name).map_err(|error| damaged(error.to_string()))?;
+        if view.dtype() != want || view.shape() != shape {
+            let (dtype, got) = (view.dtype(), view.shape());
+            let reason = format!("{name} is {dtype:?} {got:?}, want {want:?} {shape:?}");
+            return Err(damaged(reason));
+        }
+        Ok(view)
+    };
+    let moment = |name: &&'static str| {
+        let view = read(name, Dtype::F32, &[numbers as usize])?;
+        let bytes = view.data().chunks_exact(4);
+        let values: Vec<f32> =
+            bytes.map(|bytes| f32::from_le_bytes(bytes.try_into().expect("four bytes"))).collect();
+        Ok((*name, Tensor::from_slice(&values).to_device(device)))
+    };
+    let flat: Result<Vec<_>, TrainError> = optimizer.moment_names().iter().map(moment).collect();
+    let steps = read(STEPS, Dtype::U64, &[])?.data().try_into().expect("eight bytes");
+    Ok(Moments::restore(flat?, u64::from_le_bytes(steps)))
 }
 
 fn checkpoint_error(path: &Path, reason: String) -> TrainError {

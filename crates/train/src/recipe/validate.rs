@@ -5,8 +5,8 @@ use std::ops::RangeInclusive;
 use catscan_data::DataError;
 
 use super::{Recipe, RecipeError};
+use crate::optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
 use crate::schedule::Schedule;
-use crate::sgd::Sgd;
 
 impl Recipe {
     /// Refuses the first impossible value by its key and allowed range.
@@ -25,7 +25,8 @@ impl Recipe {
         if let Some(augment) = &self.augment {
             augment.validate().map_err(of_data)?;
         }
-        self.validate_optimizer()
+        self.validate_optimizer()?;
+        self.validate_schedule()
     }
 
     fn validate_model(&self) -> Result<(), RecipeError> {
@@ -37,14 +38,13 @@ impl Recipe {
     }
 
     fn validate_optimizer(&self) -> Result<(), RecipeError> {
-        let Sgd { lr, momentum, weight_decay, nesterov, semantics: _ } = self.optimizer;
-        number("optimizer.lr", lr, lr > 0.0, "a finite number above 0")?;
-        let fits = (0.0..1.0).contains(&momentum);
-        number("optimizer.momentum", momentum, fits, "a number from 0 to below 1")?;
-        number("optimizer.weight_decay", weight_decay, weight_decay >= 0.0, "0 or more")?;
-        if nesterov && momentum == 0.0 {
-            return Err(value("optimizer.nesterov", nesterov, "false while momentum is 0"));
+        match &self.optimizer {
+            Optimizer::Sgd(sgd) => validate_sgd(sgd),
+            Optimizer::Adam(adam) => validate_adam(adam),
         }
+    }
+
+    fn validate_schedule(&self) -> Result<(), RecipeError> {
         match self.schedule {
             Schedule::Constant => Ok(()),
             Schedule::Cosine { end_fraction: end, warmup_steps: _ } => {
@@ -59,6 +59,31 @@ impl Recipe {
             }
         }
     }
+}
+
+fn validate_sgd(sgd: &Sgd) -> Result<(), RecipeError> {
+    let Sgd { lr, momentum, weight_decay, nesterov, semantics: _ } = *sgd;
+    positive("optimizer.sgd.lr", lr)?;
+    below_one("optimizer.sgd.momentum", momentum)?;
+    not_negative("optimizer.sgd.weight_decay", weight_decay)?;
+    if nesterov && momentum == 0.0 {
+        return Err(value("optimizer.sgd.nesterov", nesterov, "false while momentum is 0"));
+    }
+    Ok(())
+}
+
+fn validate_adam(adam: &Adam) -> Result<(), RecipeError> {
+    let Adam { lr, beta1, beta2, eps, weight_decay, decay, semantics } = *adam;
+    positive("optimizer.adam.lr", lr)?;
+    below_one("optimizer.adam.beta1", beta1)?;
+    below_one("optimizer.adam.beta2", beta2)?;
+    positive("optimizer.adam.eps", eps)?;
+    not_negative("optimizer.adam.weight_decay", weight_decay)?;
+    if (decay, semantics) == (Decay::Coupled, Semantics::Keras) {
+        let allowed = "decoupled: Keras has no other";
+        return Err(value("optimizer.adam.decay", "coupled", allowed));
+    }
+    Ok(())
 }
 
 fn of_data(error: DataError) -> RecipeError {
@@ -80,6 +105,18 @@ fn whole(key: &str, is: u64, allowed: RangeInclusive<u64>) -> Result<(), RecipeE
     Err(value(key, is, &format!("a whole number from {} to {}", allowed.start(), allowed.end())))
 }
 
+fn positive(key: &str, is: f64) -> Result<(), RecipeError> {
+    number(key, is, is > 0.0, "a finite number above 0")
+}
+
+fn not_negative(key: &str, is: f64) -> Result<(), RecipeError> {
+    number(key, is, is >= 0.0, "0 or more")
+}
+
+fn below_one(key: &str, is: f64) -> Result<(), RecipeError> {
+    number(key, is, (0.0..1.0).contains(&is), "a number from 0 to below 1")
+}
+
 fn number(key: &str, is: f64, fits: bool, allowed: &str) -> Result<(), RecipeError> {
     if fits && is.is_finite() { Ok(()) } else { Err(value(key, is, allowed)) }
 }
@@ -91,7 +128,7 @@ fn value(key: &str, is: impl ToString, allowed: &str) -> RecipeError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::recipe;
+    use crate::testing::{self, recipe};
 
     /// `change` makes the shared recipe impossible, and the refusal `says` so.
     #[track_caller]
@@ -118,19 +155,38 @@ mod tests {
 
     #[test]
     fn impossible_rates_are_named_with_their_range() {
-        let range = "optimizer.lr is -1, want a finite number above 0";
-        check(|recipe| recipe.optimizer.lr = -1.0, range);
-        let says = "optimizer.lr is NaN, want";
-        check(|recipe| recipe.optimizer.lr = f64::NAN, says);
-        let says = "optimizer.lr is inf, want";
-        check(|recipe| recipe.optimizer.lr = f64::INFINITY, says);
-        let says = "optimizer.momentum is 1, want";
-        check(|recipe| recipe.optimizer.momentum = 1.0, says);
-        let range = "optimizer.weight_decay is -0.0001, want 0 or more";
-        check(|recipe| recipe.optimizer.weight_decay = -1e-4, range);
+        let lr = |lr| move |recipe: &mut Recipe| recipe.optimizer = testing::sgd(lr).into();
+        check(lr(-1.0), "optimizer.sgd.lr is -1, want a finite number above 0");
+        check(lr(f64::NAN), "optimizer.sgd.lr is NaN, want");
+        check(lr(f64::INFINITY), "optimizer.sgd.lr is inf, want");
         let cosine = Schedule::Cosine { warmup_steps: 1, end_fraction: f64::NAN };
         let says = "schedule.end_fraction is NaN, want";
         check(|recipe| recipe.schedule = cosine, says);
+    }
+
+    #[test]
+    fn impossible_optimizers_are_named_with_their_range() {
+        let sgd = testing::sgd(0.1);
+        let adam = testing::adam(1e-3);
+        let coupled = Adam { decay: Decay::Coupled, ..adam.clone() };
+        let cases: [(Optimizer, &str); 7] = [
+            (Sgd { momentum: 1.0, ..sgd.clone() }.into(), "optimizer.sgd.momentum is 1, want"),
+            (
+                Sgd { weight_decay: -1e-4, ..sgd.clone() }.into(),
+                "optimizer.sgd.weight_decay is -0.0001, want 0 or more",
+            ),
+            (Sgd { momentum: 0.0, nesterov: true, ..sgd }.into(), "nesterov is true, want false"),
+            (Adam { beta1: 1.0, ..adam.clone() }.into(), "optimizer.adam.beta1 is 1, want"),
+            (Adam { beta2: -0.1, ..adam.clone() }.into(), "optimizer.adam.beta2 is -0.1, want"),
+            (Adam { eps: 0.0, ..adam }.into(), "optimizer.adam.eps is 0, want"),
+            (
+                Adam { semantics: Semantics::Keras, ..coupled }.into(),
+                "optimizer.adam.decay is coupled, want decoupled",
+            ),
+        ];
+        for (optimizer, says) in cases {
+            check(|recipe| recipe.optimizer = optimizer, says);
+        }
     }
 
     #[test]

@@ -1,60 +1,16 @@
-//! What the tests share: one recipe, one data set, one way to run it.
+//! What the tests share besides the recipe: one data set, one way to run it.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use catscan_data::{Augment, BadImages, DataConfig, Dataset, Filter, Shear, SplitRule};
-use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
-use catscan_train::{
-    EpochRecord, Event, Job, Outcome, Recipe, Schedule, Semantics, Sgd, Signal, TrainError, Watch,
-    train,
-};
+use catscan_data::Dataset;
+use catscan_train::{EpochRecord, Event, Job, Outcome, Recipe, Signal, TrainError, Watch, train};
 use tch::Device;
+
+pub use crate::testing::recipe;
 
 /// 68 drawings to train on, so 9 steps of 8 a pass, the last one short (4).
 pub const STEPS_PER_EPOCH: u64 = 9;
-
-/// densenet-mini on 100 drawings of 32 px for two epochs: about a second.
-pub fn recipe() -> Recipe {
-    Recipe {
-        model: ModelConfig {
-            name: "densenet-mini".into(),
-            shape: None,
-            pooling: Pooling::densenet(Pool::Avg, Pool::Max),
-            convention: Convention::Torchvision,
-            in_channels: 3,
-            outputs: 1,
-            precision: Precision::Fp32,
-        },
-        data: DataConfig {
-            source: "critters:100".into(),
-            size_px: 32,
-            filter: Filter::Nearest,
-            split: SplitRule { ratio: [17, 4, 4], seed: 0 },
-            bad_images: BadImages::Fail,
-            normalize: None,
-        },
-        augment: Some(Augment {
-            rotation_deg: 20.0,
-            shear: Shear::Degrees(0.2),
-            zoom: 0.1,
-            horizontal_flip: true,
-        }),
-        optimizer: Sgd {
-            lr: 0.05,
-            momentum: 0.9,
-            nesterov: false,
-            weight_decay: 1e-4,
-            semantics: Semantics::Pytorch,
-        },
-        schedule: Schedule::Cosine { warmup_steps: 3, end_fraction: 0.0 },
-        batch: 8,
-        epochs: 2,
-        steps_per_epoch: None,
-        validation_steps: None,
-        seed: 1,
-    }
-}
 
 /// Where the drawn pictures are kept between test runs.
 pub fn cache() -> PathBuf {
@@ -137,7 +93,7 @@ pub fn newest(folder: &Path) -> PathBuf {
     catscan_train::checkpoint::newest(folder, &mut warn).unwrap().expect("a checkpoint")
 }
 
-/// Weights and velocity of the newest checkpoint, as bytes.
+/// Weights and moments of the newest checkpoint, as bytes.
 pub fn tensors(folder: &Path) -> (Vec<u8>, Vec<u8>) {
     let newest = newest(folder);
     let read = |name| std::fs::read(newest.join(name)).unwrap();

@@ -9,6 +9,7 @@ use catscan_train::checkpoint::verify;
 use catscan_train::{Event, Job, Outcome, Recipe, Sgd, TrainError};
 
 use crate::common::{Watcher, cache, dataset, job, newest, recipe, run};
+use crate::testing::{adam, sgd};
 
 fn refused(job: &Job, exit_code: u8, says: &[&str]) -> TrainError {
     let error = run(job, &mut ()).unwrap_err();
@@ -24,9 +25,8 @@ fn refused(job: &Job, exit_code: u8, says: &[&str]) -> TrainError {
 fn an_impossible_recipe_makes_no_folder() {
     let folder = tempfile::tempdir().unwrap();
     let run_folder = folder.path().join("run");
-    let sgd = Sgd { lr: f64::NAN, ..recipe().optimizer };
-    let nan = Recipe { optimizer: sgd, ..recipe() };
-    refused(&job(&nan, &run_folder), 2, &["optimizer.lr is NaN"]);
+    let nan = Recipe { optimizer: recipe().optimizer.with_lr(f64::NAN), ..recipe() };
+    refused(&job(&nan, &run_folder), 2, &["optimizer.sgd.lr is NaN"]);
     let mut three = recipe();
     three.model.outputs = 3;
     refused(&job(&three, &run_folder), 2, &["model.outputs is 3, want 1 for 2 classes"]);
@@ -50,8 +50,8 @@ fn an_impossible_recipe_makes_no_folder() {
 #[test]
 fn numbers_that_go_bad_stop_before_the_weights() {
     let folder = tempfile::tempdir().unwrap();
-    let sgd = Sgd { lr: 1e38, ..recipe().optimizer };
-    let wild = Recipe { optimizer: sgd, schedule: catscan_train::Schedule::Constant, ..recipe() };
+    let optimizer = recipe().optimizer.with_lr(1e38);
+    let wild = Recipe { optimizer, schedule: catscan_train::Schedule::Constant, ..recipe() };
     let wild_job = Job { save_every_steps: Some(1), ..job(&wild, folder.path()) };
     let error = refused(&wild_job, 5, &["step 2: ", "the weights were left as they were"]);
     let TrainError::NotFinite { pictures, .. } = &error else { panic!("{error}") };
@@ -97,9 +97,12 @@ fn another_recipe_or_other_data_is_refused_by_field() {
 
     let batch = Recipe { batch: 4, ..recipe.clone() };
     refused(&job(&batch, folder.path()), 2, &["batch is 8", "4 in yours", "--fresh"]);
-    let sgd = Sgd { momentum: 0.8, ..recipe.optimizer.clone() };
-    let momentum = Recipe { optimizer: sgd, ..recipe.clone() };
-    refused(&job(&momentum, folder.path()), 2, &["optimizer.momentum is 0.9", "0.8 in yours"]);
+    let optimizer = Sgd { momentum: 0.8, ..sgd(0.05) }.into();
+    let momentum = Recipe { optimizer, ..recipe.clone() };
+    let says = ["optimizer.sgd.momentum is 0.9", "0.8 in yours"];
+    refused(&job(&momentum, folder.path()), 2, &says);
+    let adam = Recipe { optimizer: adam(0.05).into(), ..recipe.clone() };
+    refused(&job(&adam, folder.path()), 2, &["optimizer.adam is null", "name another folder"]);
 
     // The same recipe, but the pictures behind its source have changed.
     let mut config = recipe.data.clone();

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
-use catscan_train::sgd::Velocity;
+use catscan_train::optimizer::{Moments, ParameterGroup, flatten};
 use catscan_train::tensorboard::EventFile;
-use catscan_train::{Anneal, EpochRecord, Schedule, Semantics, Sgd};
+use catscan_train::{Adam, Anneal, EpochRecord, Optimizer, Schedule, Semantics, Sgd};
 use serde_json::Value;
 use tch::{Device, Tensor};
 
@@ -18,10 +18,39 @@ fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
-#[test]
-fn ten_steps_are_torchs() {
-    let golden = golden(include_str!("../golden/sgd.json"));
+/// Ten steps of `optimizer` at the moving rate of scripts/golden/*.py, against `case.after`.
+#[track_caller]
+fn check_ten_steps(golden: &Value, case: &Value, optimizer: &Optimizer) {
     let start = numbers(&golden["start"]);
+    let mut first = 0;
+    let shapes = golden["shapes"].as_array().unwrap().iter();
+    let parameters: Vec<Tensor> = shapes
+        .map(|shape| {
+            let shape: Vec<i64> = numbers(shape).iter().map(|&size| size as i64).collect();
+            let length = shape.iter().product::<i64>() as usize;
+            let part: Vec<f32> = start[first..first + length].iter().map(|&x| x as f32).collect();
+            first += length;
+            Tensor::from_slice(&part).view(shape.as_slice())
+        })
+        .collect();
+    let groups = [ParameterGroup::of_all(parameters)];
+    let mut moments = Moments::zeros(optimizer, start.len() as i64, Device::Cpu);
+    for (step, want) in case["after"].as_array().unwrap().iter().enumerate() {
+        let gradient: Vec<f32> =
+            (0..start.len()).map(|i| ((1 + i + 3 * step) as f64).sin() as f32).collect();
+        let lr = 0.1 / (1 + step) as f64;
+        optimizer.step(&groups, &Tensor::from_slice(&gradient), &mut moments, lr);
+        let got = Vec::<f32>::try_from(flatten(&groups[0].parameters)).unwrap();
+        for (got, want) in got.iter().zip(numbers(want)) {
+            // Ours is 32-bit, the golden 64-bit; ten steps of numbers near 1 round to this.
+            assert!((f64::from(*got) - want).abs() < 1e-6, "{optimizer:?} {step}: {got} {want}");
+        }
+    }
+}
+
+#[test]
+fn ten_steps_of_sgd_are_torchs() {
+    let golden = golden(include_str!("../golden/sgd.json"));
     for case in golden["sgd"].as_array().unwrap() {
         let sgd = Sgd {
             lr: 1.0,
@@ -30,32 +59,21 @@ fn ten_steps_are_torchs() {
             weight_decay: case["weight_decay"].as_f64().unwrap(),
             semantics: Semantics::Pytorch,
         };
-        let mut first = 0;
-        let parameters: Vec<Tensor> = golden["shapes"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|shape| {
-                let shape: Vec<i64> = numbers(shape).iter().map(|&size| size as i64).collect();
-                let length = shape.iter().product::<i64>() as usize;
-                let part: Vec<f32> =
-                    start[first..first + length].iter().map(|&x| x as f32).collect();
-                first += length;
-                Tensor::from_slice(&part).view(shape.as_slice())
-            })
-            .collect();
-        let mut velocity = Velocity::zeros(start.len() as i64, Device::Cpu);
-        for (step, want) in case["after"].as_array().unwrap().iter().enumerate() {
-            let gradient: Vec<f32> =
-                (0..start.len()).map(|i| ((1 + i + 3 * step) as f64).sin() as f32).collect();
-            let lr = 0.1 / (1 + step) as f64;
-            sgd.step(&parameters, Tensor::from_slice(&gradient), &mut velocity, lr);
-            let got = Vec::<f32>::try_from(catscan_train::sgd::flatten(&parameters)).unwrap();
-            for (got, want) in got.iter().zip(numbers(want)) {
-                // Ours is 32-bit, the golden 64-bit; ten steps of numbers near 1 round to this.
-                assert!((f64::from(*got) - want).abs() < 1e-6, "{sgd:?} {step}: {got} {want}");
-            }
-        }
+        check_ten_steps(&golden, case, &sgd.into());
+    }
+}
+
+#[test]
+fn ten_steps_of_adam_are_torchs_and_keras() {
+    let golden = golden(include_str!("../golden/adam.json"));
+    let cases = golden["adam"].as_array().unwrap();
+    assert_eq!(cases.len(), 8);
+    for case in cases {
+        // As a recipe would spell it, but for the rate, which the check moves.
+        let mut settings = case["settings"].clone();
+        settings["lr"] = 1.0.into();
+        let adam: Adam = serde_json::from_value(settings).unwrap();
+        check_ten_steps(&golden, case, &adam.into());
     }
 }
 

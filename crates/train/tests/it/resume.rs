@@ -3,6 +3,7 @@
 use catscan_train::{Event, Outcome, Recipe, Signal};
 
 use crate::common::{STEPS_PER_EPOCH, Watcher, job, metrics, newest, recipe, run, tensors};
+use crate::testing::adam;
 
 /// Runs `recipe` straight, and once more stopped where `stop_at` says; both must end alike.
 fn check(recipe: &Recipe, stop_at: fn(&Event) -> bool) {
@@ -20,7 +21,7 @@ fn check(recipe: &Recipe, stop_at: fn(&Event) -> bool) {
 
     assert_eq!(metrics(straight.path()), metrics(stopped.path()));
     assert_eq!(metrics(straight.path()).len(), recipe.epochs as usize, "no line doubles");
-    assert!(tensors(straight.path()) == tensors(stopped.path()), "weights or velocity differ");
+    assert!(tensors(straight.path()) == tensors(stopped.path()), "weights or moments differ");
     let test = |folder: &std::path::Path| {
         let record = catscan_train::RunRecord::read(folder).unwrap();
         assert!(record.is_finished());
@@ -38,6 +39,12 @@ fn stopped_in_the_middle_of_an_epoch() {
 fn stopped_in_the_second_epoch_of_a_stream_that_ignores_passes() {
     let recipe = Recipe { steps_per_epoch: Some(6), validation_steps: Some(1), ..recipe() };
     check(&recipe, |event| matches!(event, Event::Step { step: 10, .. }));
+}
+
+#[test]
+fn stopped_between_two_steps_of_adam() {
+    let recipe = Recipe { optimizer: adam(1e-3).into(), ..recipe() };
+    check(&recipe, |event| matches!(event, Event::Step { step: 5, .. }));
 }
 
 #[test]

@@ -1,0 +1,269 @@
+//! The optimisers as data, and the step they take over flat buffers.
+//!
+//! Our own because tch cannot save an optimiser's state, and because the published studies ran
+//! Keras', whose formulas are not PyTorch's: `sgd.rs` and `adam.rs` have both in a table each.
+//!
+//! What an optimiser remembers is one flat tensor a moment ([`Moments`]), `[P]` for the `P` trained
+//! numbers, group after group. So a step is a few operations over long stretches, and a checkpoint
+//! saves one tensor a moment.
+
+use serde::{Deserialize, Serialize};
+use tch::{Device, Kind, Tensor, no_grad};
+
+mod adam;
+mod sgd;
+
+pub use adam::{Adam, Decay};
+pub use sgd::Sgd;
+
+/// The rule by which weights follow their gradient, with its settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    /// Gradient descent with momentum.
+    Sgd(Sgd),
+    /// Steps scaled by the gradient's own first and second moments.
+    Adam(Adam),
+}
+
+/// Whose formula a step follows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Semantics {
+    /// `torch.optim`'s.
+    Pytorch,
+    /// Keras 3's.
+    Keras,
+}
+
+/// Parameters that step alike: a stretch of the flat buffers.
+#[derive(Debug)]
+pub struct ParameterGroup {
+    /// The very tensors the model computes with.
+    pub parameters: Vec<Tensor>,
+    /// The group's learning rate is that of the schedule times this.
+    pub lr_factor: f64,
+    /// `None`: the optimiser's.
+    pub weight_decay: Option<f64>,
+}
+
+/// An optimiser's state: its moments, one number for each trained number, and the steps it took.
+#[derive(Debug)]
+pub struct Moments {
+    /// Name and `[P]`, f32, in the order of [`Optimizer::moment_names`].
+    flat: Vec<(&'static str, Tensor)>,
+    steps: u64,
+}
+
+/// What a step of one group is made of.
+struct Stretch<'a> {
+    group: &'a ParameterGroup,
+    /// `[G]` of the group's numbers.
+    gradient: Tensor,
+    /// `[G]` each: views of the flat moments.
+    moments: Vec<Tensor>,
+    /// This one included.
+    steps: u64,
+    lr: f64,
+    weight_decay: f64,
+}
+
+impl Optimizer {
+    /// The schedule's peak.
+    pub fn lr(&self) -> f64 {
+        match self {
+            Optimizer::Sgd(sgd) => sgd.lr,
+            Optimizer::Adam(adam) => adam.lr,
+        }
+    }
+
+    /// The same with another peak.
+    pub fn with_lr(self, lr: f64) -> Optimizer {
+        match self {
+            Optimizer::Sgd(sgd) => Optimizer::Sgd(Sgd { lr, ..sgd }),
+            Optimizer::Adam(adam) => Optimizer::Adam(Adam { lr, ..adam }),
+        }
+    }
+
+    /// What it remembers of each trained number.
+    pub fn moment_names(&self) -> &'static [&'static str] {
+        match self {
+            Optimizer::Sgd(sgd) => sgd.moment_names(),
+            Optimizer::Adam(_) => &["m", "v"],
+        }
+    }
+
+    fn weight_decay(&self) -> f64 {
+        match self {
+            Optimizer::Sgd(sgd) => sgd.weight_decay,
+            Optimizer::Adam(adam) => adam.weight_decay,
+        }
+    }
+
+    /// Takes one step: the parameters of `groups` move against `gradient [P]` at rate `lr`, group
+    /// by group in the gradient's order, and `moments` are kept.
+    pub fn step(
+        &self,
+        groups: &[ParameterGroup],
+        gradient: &Tensor,
+        moments: &mut Moments,
+        lr: f64,
+    ) {
+        moments.steps += 1;
+        let mut start = 0;
+        no_grad(|| {
+            for group in groups {
+                let numbers = group.numbers();
+                let stretch = Stretch {
+                    group,
+                    gradient: gradient.narrow(0, start, numbers),
+                    moments: moments.narrow(start, numbers),
+                    steps: moments.steps,
+                    lr: lr * group.lr_factor,
+                    weight_decay: group.weight_decay.unwrap_or(self.weight_decay()),
+                };
+                let change = match self {
+                    Optimizer::Sgd(sgd) => sgd.change(stretch),
+                    Optimizer::Adam(adam) => adam.change(stretch),
+                };
+                group.add(&change);
+                start += numbers;
+            }
+        });
+    }
+}
+
+impl From<Sgd> for Optimizer {
+    fn from(sgd: Sgd) -> Optimizer {
+        Optimizer::Sgd(sgd)
+    }
+}
+
+impl From<Adam> for Optimizer {
+    fn from(adam: Adam) -> Optimizer {
+        Optimizer::Adam(adam)
+    }
+}
+
+impl ParameterGroup {
+    /// All `parameters` with the optimiser's own settings.
+    pub fn of_all(parameters: Vec<Tensor>) -> ParameterGroup {
+        ParameterGroup { parameters, lr_factor: 1.0, weight_decay: None }
+    }
+
+    /// How many numbers it trains.
+    pub fn numbers(&self) -> i64 {
+        self.parameters.iter().map(|parameter| parameter.numel() as i64).sum()
+    }
+
+    /// Adds to each parameter its part of `change [G]`.
+    fn add(&self, change: &Tensor) {
+        let mut start = 0;
+        for parameter in &self.parameters {
+            let length = parameter.numel() as i64;
+            let mut parameter = parameter.shallow_clone();
+            let _ = parameter.g_add_(&change.narrow(0, start, length).view_as(&parameter));
+            start += length;
+        }
+    }
+}
+
+impl Moments {
+    /// Those of no step yet, for `numbers` trained numbers.
+    pub fn zeros(optimizer: &Optimizer, numbers: i64, device: Device) -> Moments {
+        let zeros = |name| (name, Tensor::zeros([numbers], (Kind::Float, device)));
+        let flat = optimizer.moment_names().iter().copied().map(zeros).collect();
+        Moments { flat, steps: 0 }
+    }
+
+    /// As [`Moments::iter`] and [`Moments::steps`] gave them.
+    pub fn restore(flat: Vec<(&'static str, Tensor)>, steps: u64) -> Moments {
+        Moments { flat, steps }
+    }
+
+    /// Each moment's name and its flat tensor `[P]`, f32.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, &Tensor)> {
+        self.flat.iter().map(|(name, flat)| (*name, flat))
+    }
+
+    /// Steps taken with them.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// How many numbers are remembered, all moments together.
+    pub fn numbers(&self) -> u64 {
+        self.flat.iter().map(|(_, flat)| flat.numel() as u64).sum()
+    }
+
+    /// Views of the same stretch of each.
+    fn narrow(&self, start: i64, length: i64) -> Vec<Tensor> {
+        self.flat.iter().map(|(_, flat)| flat.narrow(0, start, length)).collect()
+    }
+}
+
+impl Stretch<'_> {
+    /// What decay pulls: the group's weights times `factor`, `[G]`; `None` without decay.
+    fn pull(&self, factor: f64) -> Option<Tensor> {
+        (self.weight_decay != 0.0).then(|| flatten(&self.group.parameters) * factor)
+    }
+}
+
+/// All tensors end to end; of gradients one tensor, so that one reduction finds a NaN in any.
+pub fn flatten(tensors: &[Tensor]) -> Tensor {
+    let rows: Vec<Tensor> = tensors.iter().map(|tensor| tensor.reshape([-1])).collect();
+    Tensor::cat(&rows, 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two parameters of two groups, and the gradient of both.
+    fn groups() -> (Vec<ParameterGroup>, Tensor) {
+        let first = Tensor::zeros([2, 2], (Kind::Float, Device::Cpu));
+        let second = Tensor::from_slice(&[1f32]);
+        let groups = vec![
+            ParameterGroup::of_all(vec![first]),
+            ParameterGroup { parameters: vec![second], lr_factor: 0.1, weight_decay: Some(0.5) },
+        ];
+        (groups, Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0, 5.0]))
+    }
+
+    #[test]
+    fn every_parameter_moves_by_its_own_slice_at_its_groups_rate() {
+        let (groups, gradient) = groups();
+        let sgd = Optimizer::Sgd(Sgd { momentum: 0.0, ..sgd::SETTINGS });
+        let mut moments = Moments::zeros(&sgd, 5, Device::Cpu);
+        assert_eq!(moments.numbers(), 0, "without momentum nothing is remembered");
+        sgd.step(&groups, &gradient, &mut moments, 1.0);
+        let moved = Tensor::from_slice(&[-1f32, -2.0, -3.0, -4.0]).view([2, 2]);
+        assert_eq!(groups[0].parameters[0], moved);
+        // 1 − 0.1·(5 + 0.5·1)
+        assert!((groups[1].parameters[0].double_value(&[0]) - 0.45).abs() < 1e-7);
+        assert_eq!(moments.steps(), 1);
+    }
+
+    #[test]
+    fn groups_remember_in_their_own_stretch() {
+        let (groups, gradient) = groups();
+        let adam = Optimizer::Adam(adam::SETTINGS);
+        let mut moments = Moments::zeros(&adam, 5, Device::Cpu);
+        adam.step(&groups, &gradient, &mut moments, 1e-3);
+        let (name, m) = moments.iter().next().unwrap();
+        assert_eq!((name, moments.numbers()), ("m", 10));
+        assert!((m.double_value(&[4]) - 0.5).abs() < 1e-6, "0.1 of the gradient 5: {m:?}");
+    }
+
+    #[test]
+    fn an_optimizer_is_one_tagged_value_without_unknown_keys() {
+        let text = serde_json::to_string(&Optimizer::Sgd(sgd::SETTINGS)).unwrap();
+        assert!(text.starts_with(r#"{"sgd":{"lr":0.1"#), "{text}");
+        assert_eq!(
+            serde_json::from_str::<Optimizer>(&text).unwrap(),
+            Optimizer::Sgd(sgd::SETTINGS)
+        );
+        let wrong = text.replace("momentum", "momentom");
+        assert!(serde_json::from_str::<Optimizer>(&wrong).is_err());
+    }
+}

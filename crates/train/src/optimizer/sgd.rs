@@ -1,0 +1,151 @@
+//! Stochastic gradient descent with momentum. Keras folds the learning rate into the velocity,
+//! PyTorch does not; Sutskever et al. 2013, *On the importance of initialization and momentum in
+//! deep learning* (equations 1 to 4), is the Keras form.
+//!
+//! With gradient `g`, weight `w`, momentum `m`, learning rate `lr`, weight decay `d`:
+//!
+//! | | PyTorch | Keras |
+//! |---|---|---|
+//! | decay | `g ← g + d·w` (coupled) | `w ← w − lr·d·w` (decoupled, Keras 3) |
+//! | velocity | `v ← m·v + g` | `v ← m·v − lr·g` |
+//! | plain | `w ← w − lr·v` | `w ← w + v` |
+//! | Nesterov | `w ← w − lr·(g + m·v)` | `w ← w + m·v − lr·g` |
+//!
+//! While `lr` is constant and `d` is zero the two are the same numbers up to rounding.
+
+use serde::{Deserialize, Serialize};
+use tch::Tensor;
+
+use super::{Semantics, Stretch};
+
+/// The optimiser's settings.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sgd {
+    /// The schedule's peak.
+    pub lr: f64,
+    /// 0 to below 1; 0 keeps no velocity.
+    pub momentum: f64,
+    /// Look ahead by one momentum step; needs momentum above 0.
+    pub nesterov: bool,
+    /// 0 or more. Acts on every trained number, biases and batch norm included.
+    pub weight_decay: f64,
+    /// Which column of the table above.
+    pub semantics: Semantics,
+}
+
+impl Sgd {
+    /// Without momentum it remembers nothing.
+    pub(super) fn moment_names(&self) -> &'static [&'static str] {
+        if self.momentum == 0.0 { &[] } else { &["velocity"] }
+    }
+
+    /// What the weights of one group gain, `[G]`; its velocity is kept.
+    pub(super) fn change(&self, stretch: Stretch) -> Tensor {
+        match self.semantics {
+            Semantics::Pytorch => self.pytorch(stretch),
+            Semantics::Keras => self.keras(stretch),
+        }
+    }
+
+    fn pytorch(&self, mut stretch: Stretch) -> Tensor {
+        let g = match stretch.pull(stretch.weight_decay) {
+            Some(pull) => pull + &stretch.gradient,
+            None => stretch.gradient.shallow_clone(),
+        };
+        let lr = stretch.lr;
+        let Some(v) = stretch.moments.first_mut() else {
+            return g * -lr;
+        };
+        *v *= self.momentum;
+        *v += &g;
+        if self.nesterov { (g + &*v * self.momentum) * -lr } else { &*v * -lr }
+    }
+
+    fn keras(&self, mut stretch: Stretch) -> Tensor {
+        let decay = stretch.pull(-stretch.lr * stretch.weight_decay);
+        let descent = &stretch.gradient * -stretch.lr;
+        let mut change = match stretch.moments.first_mut() {
+            None => descent,
+            Some(v) => {
+                *v *= self.momentum;
+                *v += &descent;
+                if self.nesterov { &*v * self.momentum + descent } else { v.copy() }
+            }
+        };
+        if let Some(decay) = decay {
+            change += decay;
+        }
+        change
+    }
+}
+
+#[cfg(test)]
+pub(super) const SETTINGS: Sgd = Sgd {
+    lr: 0.1,
+    momentum: 0.9,
+    nesterov: false,
+    weight_decay: 0.0,
+    semantics: Semantics::Pytorch,
+};
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::super::{Moments, Optimizer, ParameterGroup, flatten};
+    use super::*;
+
+    /// Ten steps on f(w) = w⁴/4 from w = [1, −2], as the table's Keras column says, in f64.
+    fn keras_by_hand(nesterov: bool, decay: f64, lr: impl Fn(u64) -> f64) -> [f64; 2] {
+        [1.0f64, -2.0].map(|start| {
+            let (mut w, mut v) = (start, 0.0);
+            for step in 0..10 {
+                let (g, lr) = (w * w * w, lr(step));
+                w -= lr * decay * w;
+                v = 0.9 * v - lr * g;
+                w += if nesterov { 0.9 * v - lr * g } else { v };
+            }
+            w
+        })
+    }
+
+    fn ten_steps(sgd: &Sgd, lr: impl Fn(u64) -> f64) -> [f64; 2] {
+        let w = [Tensor::from_slice(&[1f32]), Tensor::from_slice(&[-2f32])];
+        let groups = [ParameterGroup::of_all(w.iter().map(Tensor::shallow_clone).collect())];
+        let sgd = Optimizer::Sgd(sgd.clone());
+        let mut moments = Moments::zeros(&sgd, 2, Device::Cpu);
+        for step in 0..10 {
+            let gradient = flatten(&w).pow_tensor_scalar(3);
+            sgd.step(&groups, &gradient, &mut moments, lr(step));
+        }
+        [w[0].double_value(&[0]), w[1].double_value(&[0])]
+    }
+
+    fn close(ours: [f64; 2], theirs: [f64; 2]) -> bool {
+        // f32 against f64 over ten steps of numbers below 4.
+        ours.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 2e-6)
+    }
+
+    #[test]
+    fn keras_follows_its_formula() {
+        let lr = |step: u64| 0.02 / (1 + step) as f64;
+        for nesterov in [false, true] {
+            for weight_decay in [0.0, 0.1] {
+                let sgd = Sgd { nesterov, weight_decay, semantics: Semantics::Keras, ..SETTINGS };
+                let (ours, theirs) =
+                    (ten_steps(&sgd, lr), keras_by_hand(nesterov, weight_decay, lr));
+                assert!(close(ours, theirs), "{sgd:?}: {ours:?}, want {theirs:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_two_semantics_part_only_when_the_rate_moves() {
+        let keras = Sgd { semantics: Semantics::Keras, ..SETTINGS };
+        let still = |_| 0.02;
+        assert!(close(ten_steps(&SETTINGS, still), ten_steps(&keras, still)));
+        let moving = |step: u64| 0.02 / (1 + step) as f64;
+        assert!(!close(ten_steps(&SETTINGS, moving), ten_steps(&keras, moving)));
+    }
+}
