@@ -2,7 +2,7 @@
 //! it into our own tests, examples and programs, so that they run without `LD_LIBRARY_PATH`.
 //! (`DEP_TCH_LIBTORCH_LIB` reaches direct dependents of torch-sys only, hence in each manifest.)
 
-fn main() {
+pub fn main() {
     println!("cargo:rerun-if-changed=../rpath.rs");
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
     if let Ok(folder) = std::env::var("DEP_TCH_LIBTORCH_LIB") {

@@ -6,7 +6,8 @@
 //! - [`cuda`]: libtorch's CUDA half, loaded while the program runs, if it is there;
 //! - [`device`]: `auto | cpu | cuda[:n]` on a command line, resolved to a device that works;
 //! - [`libtorch`]: which libtorch this process runs on, and from where;
-//! - [`cpu`]: the processor's name, its vector and matrix units, its cores and threads.
+//! - [`cpu`]: the processor's name, its vector and matrix units, its cores and threads;
+//! - [`recompute`]: a segment of a network that is run again in backward instead of remembered.
 
 #![allow(unsafe_code, reason = "this crate is where the workspace keeps it")]
 
@@ -15,6 +16,7 @@ pub mod cpu;
 pub mod cuda;
 pub mod device;
 pub mod libtorch;
+pub mod recompute;
 
 pub use cuda::CudaStatus;
 pub use device::{DeviceError, DeviceSpec};
