@@ -3,17 +3,22 @@
 //! `scripts/golden/densenet.py`, which computes in 64-bit; weights and pictures are a closed
 //! formula in both languages.
 
-use catscan_models::{Mode, Model, Pool, Taps};
+use catscan_models::{Mode, Model, ModelConfig, Pool, Taps};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use super::support::{build, closed_form, config, loss, pictures};
+use super::support::{build, closed_form, config, descend, loss, pictures};
 
 /// The largest relative error allowed in 64-bit, of a norm or of an entry against the root mean
 /// square of its tensor. The goldens are 64-bit answers written with seven digits; our own rounding
 /// (1e-16 an operation) stays far below that. So the parity is proven in 64-bit, which the layers
 /// follow when weights and pictures have it; a wrong eps, padding or pooling is off by 1e-2.
 const TOLERANCE: f64 = 1e-6;
+
+/// What the norm of a gradient is compared with at least. The bias of a convolution before a batch
+/// norm has no gradient, since that takes the mean off again: both answers are rounding, about
+/// 1e-15.
+const NOTHING: f64 = 1e-7;
 
 /// The same in 32-bit for logits and loss, where rounding grows through 121 layers. Gradients are
 /// not compared there: an activation within rounding of 0 flips its ReLU, and a single one changes
@@ -41,9 +46,15 @@ fn densenet121_max_equals_torchvision() {
 }
 
 fn check(label: &str, name: &str, pool: Pool, golden: &str) {
+    check_config(label, &config(name, pool, 1), golden);
+}
+
+/// That the model of this configuration gives the golden's answers; the golden says how many
+/// channels and outputs it has.
+pub fn check_config(label: &str, config: &ModelConfig, golden: &str) {
     let golden: Value = serde_json::from_str(golden).unwrap();
-    let single = run(Kind::Float, name, pool, &golden);
-    let double = run(Kind::Double, name, pool, &golden);
+    let single = run(Kind::Float, config, &golden);
+    let double = run(Kind::Double, config, &golden);
     for (kind, run, tolerance) in
         [("32-bit", &single, TOLERANCE_32_BIT), ("64-bit", &double, TOLERANCE)]
     {
@@ -53,9 +64,10 @@ fn check(label: &str, name: &str, pool: Pool, golden: &str) {
 }
 
 /// The worst error of a model that computes in `kind`.
-fn run(kind: Kind, name: &str, pool: Pool, golden: &Value) -> Worst {
+fn run(kind: Kind, config: &ModelConfig, golden: &Value) -> Worst {
     let shape: [i64; 4] = serde_json::from_value(golden["input"].clone()).unwrap();
-    let model = build(&config(name, pool, golden["outputs"].as_i64().unwrap()));
+    let outputs = golden["outputs"].as_i64().unwrap();
+    let model = build(&ModelConfig { in_channels: shape[1], outputs, ..config.clone() });
     fill(&model, kind);
     let x = pictures(shape).to_kind(kind);
     let mut worst = Worst::default();
@@ -74,8 +86,22 @@ fn run(kind: Kind, name: &str, pool: Pool, golden: &Value) -> Worst {
             let tensor = model.weights().get(name).unwrap_or_else(|| panic!("no {name}"));
             worst.compare_sampled(name, tensor, &row[1], &row[2]);
         }
+        compare_descent(&model, &x, &golden["descent"], &mut worst);
     }
     worst
+}
+
+/// The loss after each of ten steps of plain gradient descent: the first has its gradients.
+fn compare_descent(model: &Model, x: &Tensor, descent: &Value, worst: &mut Worst) {
+    let losses = descent["losses"].as_array().unwrap();
+    assert_eq!(losses.len(), 10);
+    for (step, want) in (1..).zip(losses) {
+        descend(model, number(&descent["lr"]));
+        let loss = loss(&model.forward(x, Mode::TRAIN, &mut Taps::off()));
+        let place = format!("loss after step {step}");
+        worst.compare(&place, loss.double_value(&[]), number(want), number(want));
+        loss.backward();
+    }
 }
 
 /// Every parameter's gradient; also that parameters have torchvision's names, shapes and order.
@@ -138,10 +164,11 @@ impl Worst {
     /// mean square.
     fn compare_sampled(&mut self, place: &str, got: &Tensor, norm: &Value, samples: &Value) {
         let flat = got.flatten(0, -1).to_kind(Kind::Double);
-        self.compare(place, flat.norm().double_value(&[]), number(norm), number(norm));
+        let size = number(norm).max(NOTHING);
+        self.compare(place, flat.norm().double_value(&[]), number(norm), size);
         let samples: Vec<f64> = serde_json::from_value(samples.clone()).unwrap();
         let (last, steps) = (flat.numel() - 1, (samples.len() - 1).max(1));
-        let root_mean_square = number(norm) / (flat.numel() as f64).sqrt();
+        let root_mean_square = size / (flat.numel() as f64).sqrt();
         for (i, want) in samples.iter().enumerate() {
             let entry = flat.double_value(&[(last * i / steps) as i64]);
             self.compare(place, entry, *want, root_mean_square.max(want.abs()));
