@@ -1,8 +1,8 @@
-//! Dense convolutional networks, DenseNet-BC (Huang, Liu, van der Maaten & Weinberger 2017,
-//! *Densely Connected Convolutional Networks*, arXiv:1608.06993, §3 and table 1).
+//! Dense convolutional networks (Huang, Liu, van der Maaten & Weinberger 2017, *Densely Connected
+//! Convolutional Networks*, arXiv:1608.06993, §3, tables 1 and 2).
 //!
 //! `[N, C, H, W] -> [N, K]`. Layer ℓ of a block sees all earlier maps of the block,
-//! `k0 + k (ℓ - 1)` of them (equation 2), and adds `k`, the growth:
+//! `k0 + k (ℓ - 1)` of them (equation 2), and adds `k`, the growth. DenseNet-BC, for ImageNet:
 //!
 //! ```text
 //! stem        7×7/2 conv, norm, relu, 3×3/2 pool
@@ -10,6 +10,10 @@
 //! transition  norm, relu, 1×1 conv to ⌊θ C⌋, 2×2/2 pool     (after each block but the last)
 //! head        norm, relu, global pool, linear
 //! ```
+//!
+//! Without the B a layer has no 1×1 conv; without the C `θ` is 1; for CIFAR the stem is a 3×3 conv,
+//! and three blocks see maps of 32, 16 and 8 px. Dropout, where there is any, follows every conv
+//! but the first (§4.2).
 //!
 //! Names, order and arithmetic are torchvision's; the poolings are values. What we do differently:
 //! a block appends each layer's maps to one growing tensor instead of concatenating the whole list
@@ -19,31 +23,31 @@
 use tch::Tensor;
 
 mod block;
+mod composite;
 mod config;
+mod rows;
+mod stem;
 mod transition;
 
 use self::block::DenseBlock;
+pub(crate) use self::composite::NormReluConv;
+pub use self::config::{DenseNetConfig, Stem, Variant};
+pub use self::rows::*;
+use self::stem::StemLayers;
 use self::transition::Transition;
 use crate::builder::{Builder, NamedPool};
 use crate::config::{ModelConfig, Precision};
 use crate::error::ModelError;
-use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Linear};
+use crate::layers::{BatchNorm2d, ConvShape, Linear};
 use crate::mode::Mode;
 use crate::model::Network;
 use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
 
-pub use self::config::{
-    DENSENET_121, DENSENET_161, DENSENET_169, DENSENET_201, DENSENET_264, DENSENET_MINI,
-    DenseNetConfig,
-};
-
 /// A DenseNet.
 #[derive(Debug)]
 pub(crate) struct DenseNet {
-    conv0: Conv2d,
-    norm0: BatchNorm2d,
-    pool0: NamedPool,
+    stem: StemLayers,
     blocks: Vec<DenseBlock>,
     transitions: Vec<Transition>,
     last_norm: BatchNorm2d,
@@ -63,17 +67,8 @@ impl DenseNet {
         pools: &[Pool],
         builder: &mut Builder,
     ) -> Result<DenseNet, ModelError> {
+        let stem = StemLayers::new(builder, shape, config)?;
         let mut channels = shape.stem_features;
-        let conv0 = Conv2d::new(
-            builder,
-            "features.conv0".into(),
-            ConvShape { size: 7, stride: 2, padding: 3, ..pointwise(config.in_channels, channels) },
-        );
-        let norm0 = BatchNorm2d::new(builder, "features.norm0".into(), channels);
-        let stem = config.pooling.stem.expect("resolved: it has a stem");
-        let site = Site { name: "features.pool0", channels, extent: Extent::STEM };
-        let pool0 = builder.pool(stem, site)?;
-
         let (mut blocks, mut transitions) = (Vec::new(), Vec::new());
         for (i, &layers) in shape.blocks.iter().enumerate() {
             let name = format!("features.denseblock{}", i + 1);
@@ -81,13 +76,13 @@ impl DenseNet {
             channels += layers * shape.growth;
             if let Some(&pool) = pools.get(i) {
                 let name = format!("features.transition{}", i + 1);
-                let kept = (shape.compression * channels as f64).floor() as i64;
-                transitions.push(Transition::new(builder, &name, channels, kept, pool)?);
-                channels = kept;
+                let transition = Transition::new(builder, &name, channels, shape, pool)?;
+                channels = transition.pool.channels;
+                transitions.push(transition);
             }
         }
-        let last_name = format!("features.norm{}", shape.blocks.len() + 1);
-        let last_norm = BatchNorm2d::new(builder, last_name, channels);
+        // torchvision's name for it however many blocks there are.
+        let last_norm = BatchNorm2d::new(builder, "features.norm5".into(), channels);
         // torchvision pools here by a function, which has no module path; this is timm's.
         let head = config.pooling.head.expect("resolved: it has a head");
         let site = Site { name: "global_pool", channels, extent: Extent::Global };
@@ -95,25 +90,13 @@ impl DenseNet {
         let features = head_pool.channels;
         let classifier = Linear::new(builder, "classifier".into(), features, config.outputs);
         let precision = config.precision;
-        Ok(DenseNet {
-            conv0,
-            norm0,
-            pool0,
-            blocks,
-            transitions,
-            last_norm,
-            head_pool,
-            classifier,
-            precision,
-        })
+        Ok(DenseNet { stem, blocks, transitions, last_norm, head_pool, classifier, precision })
     }
 }
 
 impl Network for DenseNet {
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.conv0.forward(&self.precision.enter(x), taps);
-        let x = self.norm0.forward_relu(&x, mode, taps);
-        let mut x = self.pool0.forward(&x, mode, taps);
+        let mut x = self.stem.forward(&self.precision.enter(x), mode, taps);
         for (i, block) in self.blocks.iter().enumerate() {
             x = block.forward(x, mode, taps);
             if let Some(transition) = self.transitions.get(i) {
@@ -126,13 +109,12 @@ impl Network for DenseNet {
     }
 
     fn last_map_size(&self, picture_px: i64) -> i64 {
-        let half_of_odd = |size: i64| (size - 1) / 2 + 1; // 7×7/2 pad 3, and 3×3/2 pad 1
-        let stem = half_of_odd(half_of_odd(picture_px));
+        let stem = self.stem.map_size(picture_px);
         self.transitions.iter().fold(stem, |size, _| size / 2)
     }
 
     fn block_names(&self) -> Vec<String> {
-        let mut names = vec![self.pool0.name.clone()];
+        let mut names = vec![self.stem.last_tap().to_string()];
         names.extend(self.blocks.iter().map(|block| block.name.clone()));
         names.push(self.last_norm.name.clone());
         names
@@ -142,4 +124,9 @@ impl Network for DenseNet {
 /// A 1×1 convolution, and what other sizes derive from.
 fn pointwise(in_channels: i64, out_channels: i64) -> ConvShape {
     ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias: false }
+}
+
+/// A 3×3 convolution that keeps a map's size.
+fn three_by_three(in_channels: i64, out_channels: i64) -> ConvShape {
+    ConvShape { size: 3, padding: 1, ..pointwise(in_channels, out_channels) }
 }

@@ -23,6 +23,11 @@ pub enum ModelError {
     )]
     InputSize { model: String, height: i64, width: i64, smallest: i64 },
     #[error(
+        "model {model}: pictures are {height}×{width} px, want {want}×{want} (its linear layer \
+         reads every pixel of the last map); resize the pictures or set picture_px in its shape"
+    )]
+    OnlySize { model: String, height: i64, width: i64, want: i64 },
+    #[error(
         "model {model}: a training batch of {pictures} picture(s) of {height}×{width} px leaves \
          {values} value(s) a channel for the last batch norm, want at least 2; \
          use a larger batch or larger pictures"

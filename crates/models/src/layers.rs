@@ -2,9 +2,11 @@
 //! and spells out what tch's own `nn` would leave to a default.
 
 mod conv;
+mod dropout;
 mod linear;
 mod norm;
 
 pub use conv::{Conv2d, ConvShape};
+pub use dropout::Dropout;
 pub use linear::Linear;
 pub use norm::BatchNorm2d;

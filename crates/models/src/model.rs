@@ -31,6 +31,11 @@ pub(crate) trait Network: Debug + Send {
     /// picture is too small.
     fn last_map_size(&self, picture_px: i64) -> i64;
 
+    /// The only height and width its pictures can have, for a network that flattens its last map.
+    fn only_px(&self) -> Option<i64> {
+        None
+    }
+
     /// The taps worth a class activation map, from the stem to the head.
     fn block_names(&self) -> Vec<String>;
 }
@@ -83,6 +88,9 @@ impl Model {
             let hint = "convert the pictures or set in_channels in the recipe";
             return Err(ModelError::InputShape { model, got: shape.to_vec(), channels, hint });
         }
+        if let Some(want) = self.network.only_px().filter(|&px| [height, width] != [px; 2]) {
+            return Err(ModelError::OnlySize { model, height, width, want });
+        }
         let smallest = self.smallest_px();
         if height.min(width) < smallest {
             return Err(ModelError::InputSize { model, height, width, smallest });
@@ -95,9 +103,11 @@ impl Model {
         Ok(())
     }
 
-    /// The smallest legal height and width of a picture.
+    /// The smallest legal height and width of a picture; the only one of some networks.
     pub fn smallest_px(&self) -> i64 {
-        (1..)
+        let only = self.network.only_px();
+        only.into_iter()
+            .chain(1..)
             .find(|&size| self.network.last_map_size(size) >= 1)
             .expect("some size is large enough")
     }

@@ -4,25 +4,96 @@ use crate::builder::Builder;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ModelConfig, Sites};
-use crate::densenet::{
-    DENSENET_121, DENSENET_161, DENSENET_169, DENSENET_201, DENSENET_264, DENSENET_MINI, DenseNet,
-    DenseNetConfig,
-};
+use crate::densenet::{self, DenseNet, DenseNetConfig};
 use crate::error::ModelError;
+use crate::mnist::{MnistConfig, MnistDenseNet, MnistNet, MnistResNet};
 use crate::model::Network;
 use crate::nearest::nearest;
 
+const MNIST_NOTEBOOKS: &str = "two Keras notebooks on MNIST, after He et al. 2016, \
+                               arXiv:1603.05027, and Huang et al. 2017, arXiv:1608.06993";
 const DENSENET_PAPER: &str = "Huang et al. 2017, Densely Connected Convolutional Networks, \
                               arXiv:1608.06993";
 
 /// Every model there is.
 pub static MODELS: &[ModelRow] = &[
-    dense("densenet121", "DenseNet-BC of 121 layers, growth 32", DENSENET_121),
-    dense("densenet161", "DenseNet-BC of 161 layers, growth 48", DENSENET_161),
-    dense("densenet169", "DenseNet-BC of 169 layers, growth 32", DENSENET_169),
-    dense("densenet201", "DenseNet-BC of 201 layers, growth 32", DENSENET_201),
-    dense("densenet264", "DenseNet-BC of 264 layers, growth 32", DENSENET_264),
-    dense("densenet-mini", "a small twin of DenseNet-121 for tests and smoke runs", DENSENET_MINI),
+    dense("densenet121", "DenseNet-BC of 121 layers, growth 32", densenet::DENSENET_121),
+    dense("densenet161", "DenseNet-BC of 161 layers, growth 48", densenet::DENSENET_161),
+    dense("densenet169", "DenseNet-BC of 169 layers, growth 32", densenet::DENSENET_169),
+    dense("densenet201", "DenseNet-BC of 201 layers, growth 32", densenet::DENSENET_201),
+    dense("densenet264", "DenseNet-BC of 264 layers, growth 32", densenet::DENSENET_264),
+    dense(
+        "densenet-40-12",
+        "DenseNet of 40 layers, growth 12, for 32 px",
+        densenet::DENSENET_40_12,
+    ),
+    dense(
+        "densenet-100-12",
+        "DenseNet of 100 layers, growth 12, for 32 px",
+        densenet::DENSENET_100_12,
+    ),
+    dense(
+        "densenet-100-24",
+        "DenseNet of 100 layers, growth 24, for 32 px",
+        densenet::DENSENET_100_24,
+    ),
+    dense(
+        "densenet-b-40-12",
+        "DenseNet-B of 40 layers, growth 12, for 32 px",
+        densenet::DENSENET_B_40_12,
+    ),
+    dense(
+        "densenet-b-100-12",
+        "DenseNet-B of 100 layers, growth 12, for 32 px",
+        densenet::DENSENET_B_100_12,
+    ),
+    dense(
+        "densenet-c-40-12",
+        "DenseNet-C of 40 layers, growth 12, for 32 px",
+        densenet::DENSENET_C_40_12,
+    ),
+    dense(
+        "densenet-c-100-12",
+        "DenseNet-C of 100 layers, growth 12, for 32 px",
+        densenet::DENSENET_C_100_12,
+    ),
+    dense(
+        "densenet-bc-40-12",
+        "DenseNet-BC of 40 layers, growth 12, for 32 px",
+        densenet::DENSENET_BC_40_12,
+    ),
+    dense(
+        "densenet-bc-100-12",
+        "DenseNet-BC of 100 layers, growth 12, for 32 px",
+        densenet::DENSENET_BC_100_12,
+    ),
+    dense(
+        "densenet-bc-250-24",
+        "DenseNet-BC of 250 layers, growth 24, for 32 px",
+        densenet::DENSENET_BC_250_24,
+    ),
+    dense(
+        "densenet-bc-190-40",
+        "DenseNet-BC of 190 layers, growth 40, for 32 px",
+        densenet::DENSENET_BC_190_40,
+    ),
+    dense(
+        "densenet-mini",
+        "a small twin of DenseNet-121 for tests and smoke runs",
+        densenet::DENSENET_MINI,
+    ),
+    dense(
+        "densenet-cifar-mini",
+        "a small twin of DenseNet (40, 12) for tests",
+        densenet::DENSENET_CIFAR_MINI,
+    ),
+    mnist("mnist-resnet", "the MNIST notebook's residual network, corrected", MnistNet::Residual),
+    mnist(
+        "mnist-resnet-as-printed",
+        "the same with the notebook's slip: half of each unit is thrown away",
+        MnistNet::ResidualAsPrinted,
+    ),
+    mnist("mnist-densenet", "the MNIST notebook's dense network", MnistNet::Dense),
 ];
 
 /// A row of [`MODELS`].
@@ -44,10 +115,17 @@ pub struct ModelRow {
 pub enum Shape {
     /// [`crate::densenet`]
     DenseNet(DenseNetConfig),
+    /// [`crate::mnist`]
+    Mnist(MnistConfig),
 }
 
 const fn dense(name: &'static str, about: &'static str, config: DenseNetConfig) -> ModelRow {
     ModelRow { name, about, paper: DENSENET_PAPER, shape: Shape::DenseNet(config) }
+}
+
+const fn mnist(name: &'static str, about: &'static str, net: MnistNet) -> ModelRow {
+    let shape = Shape::Mnist(MnistConfig { net, picture_px: 28 });
+    ModelRow { name, about, paper: MNIST_NOTEBOOKS, shape }
 }
 
 impl ModelRow {
@@ -70,6 +148,16 @@ impl Shape {
     pub fn sites(&self) -> Sites {
         match self {
             Shape::DenseNet(shape) => shape.sites(),
+            Shape::Mnist(shape) => shape.sites(),
+        }
+    }
+
+    /// # Errors
+    /// Numbers that no network can have, by name.
+    fn check(&self, model: &str) -> Result<(), ModelError> {
+        match self {
+            Shape::DenseNet(shape) => shape.check(model),
+            Shape::Mnist(shape) => shape.check(model),
         }
     }
 
@@ -82,12 +170,19 @@ impl Shape {
         config: &ModelConfig,
         builder: &mut Builder,
     ) -> Result<Box<dyn Network>, ModelError> {
+        self.check(&config.name)?;
         let transitions = config.pooling.resolve(&config.name, self.sites())?;
-        match self {
+        Ok(match self {
             Shape::DenseNet(shape) => {
-                Ok(Box::new(DenseNet::new(shape, config, &transitions, builder)?))
+                Box::new(DenseNet::new(shape, config, &transitions, builder)?)
             }
-        }
+            Shape::Mnist(shape) if shape.net == MnistNet::Dense => {
+                Box::new(MnistDenseNet::new(shape, config, &transitions, builder)?)
+            }
+            Shape::Mnist(shape) => {
+                Box::new(MnistResNet::new(shape, config, &transitions, builder)?)
+            }
+        })
     }
 }
 

@@ -1,7 +1,9 @@
 //! The integration tests of catscan-models, in one binary.
 
 mod it {
+    mod densenet;
     mod golden;
+    mod mnist;
     mod precision;
     mod registry;
     mod support;

@@ -1,25 +1,24 @@
-//! The dense block and its layer, `H_ℓ` of equation 2.
+//! The dense block and its layer, `H_ℓ` of equation 2: `x_ℓ = H_ℓ([x_0, x_1, …, x_ℓ₋₁])`.
 
 use tch::Tensor;
 
-use super::{DenseNetConfig, pointwise};
+use super::{DenseNetConfig, NormReluConv, pointwise, three_by_three};
 use crate::builder::{Builder, TapKind};
-use crate::layers::{BatchNorm2d, Conv2d, ConvShape};
 use crate::mode::Mode;
 use crate::taps::Taps;
 
+/// Layers, each of which sees the maps of all before it.
 #[derive(Debug)]
 pub(super) struct DenseBlock {
     pub name: String,
     layers: Vec<DenseLayer>,
 }
 
+/// One composite function, or two with a bottleneck.
 #[derive(Debug)]
 struct DenseLayer {
-    norm1: BatchNorm2d,
-    conv1: Conv2d,
-    norm2: BatchNorm2d,
-    conv2: Conv2d,
+    first: NormReluConv,
+    second: Option<NormReluConv>,
 }
 
 impl DenseBlock {
@@ -53,21 +52,28 @@ impl DenseBlock {
 
 impl DenseLayer {
     fn new(builder: &mut Builder, name: &str, channels: i64, shape: &DenseNetConfig) -> DenseLayer {
-        let wide = shape.bottleneck * shape.growth;
-        let three = ConvShape { size: 3, padding: 1, ..pointwise(wide, shape.growth) };
-        DenseLayer {
-            norm1: BatchNorm2d::new(builder, format!("{name}.norm1"), channels),
-            conv1: Conv2d::new(builder, format!("{name}.conv1"), pointwise(channels, wide)),
-            norm2: BatchNorm2d::new(builder, format!("{name}.norm2"), wide),
-            conv2: Conv2d::new(builder, format!("{name}.conv2"), three),
+        let mut step = |number, conv| NormReluConv::new(builder, name, number, conv, shape.dropout);
+        match shape.bottleneck {
+            None => DenseLayer {
+                first: step("1", three_by_three(channels, shape.growth)),
+                second: None,
+            },
+            Some(bottleneck) => {
+                let wide = bottleneck * shape.growth;
+                DenseLayer {
+                    first: step("1", pointwise(channels, wide)),
+                    second: Some(step("2", three_by_three(wide, shape.growth))),
+                }
+            }
         }
     }
 
     /// `[N, C, H, W] -> [N, k, H, W]`.
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.norm1.forward_relu(x, mode, taps);
-        let x = self.conv1.forward(&x, taps);
-        let x = self.norm2.forward_relu(&x, mode, taps);
-        self.conv2.forward(&x, taps)
+        let x = self.first.forward(x, mode, taps);
+        match &self.second {
+            None => x,
+            Some(second) => second.forward(&x, mode, taps),
+        }
     }
 }

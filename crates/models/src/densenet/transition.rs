@@ -2,19 +2,18 @@
 
 use tch::Tensor;
 
-use super::pointwise;
+use super::{DenseNetConfig, NormReluConv, pointwise};
 use crate::builder::{Builder, NamedPool};
 use crate::error::ModelError;
-use crate::layers::{BatchNorm2d, Conv2d};
 use crate::mode::Mode;
 use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
 
+/// Norm, ReLU, 1×1 convolution, dropout; then a pooling.
 #[derive(Debug)]
 pub(super) struct Transition {
-    norm: BatchNorm2d,
-    conv: Conv2d,
-    pool: NamedPool,
+    conv: NormReluConv,
+    pub pool: NamedPool,
 }
 
 impl Transition {
@@ -22,20 +21,19 @@ impl Transition {
         builder: &mut Builder,
         name: &str,
         channels: i64,
-        kept: i64,
+        shape: &DenseNetConfig,
         pool: Pool,
     ) -> Result<Transition, ModelError> {
-        let norm = BatchNorm2d::new(builder, format!("{name}.norm"), channels);
-        let conv = Conv2d::new(builder, format!("{name}.conv"), pointwise(channels, kept));
+        let kept = pointwise(channels, shape.kept(channels));
+        let conv = NormReluConv::new(builder, name, "", kept, shape.dropout);
         let name = format!("{name}.pool");
-        let site = Site { name: &name, channels: kept, extent: Extent::TRANSITION };
-        Ok(Transition { norm, conv, pool: builder.pool(pool, site)? })
+        let site = Site { name: &name, channels: kept.out_channels, extent: Extent::TRANSITION };
+        Ok(Transition { conv, pool: builder.pool(pool, site)? })
     }
 
     /// `[N, C, H, W] -> [N, ⌊θ C⌋, H / 2, W / 2]`.
     pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.norm.forward_relu(x, mode, taps);
-        let x = self.conv.forward(&x, taps);
+        let x = self.conv.forward(x, mode, taps);
         self.pool.forward(&x, mode, taps)
     }
 }
