@@ -2,11 +2,11 @@
 //! one size that their pictures have.
 
 use catscan_models::mnist::{MnistConfig, MnistNet};
-use catscan_models::{Convention, Mode, Model, ModelConfig, Pool, Pooling, Shape, Taps};
-use tch::Device;
+use catscan_models::{Convention, Mode, Model, ModelConfig, Pool, Pooling, Precision, Shape, Taps};
+use tch::{Device, Kind};
 
 use super::golden::check_config;
-use super::support::{build, config, pictures};
+use super::support::{build, channels_last, config, is_channels_last, pictures};
 
 const ROWS: [&str; 3] = ["mnist-resnet", "mnist-resnet-as-printed", "mnist-densenet"];
 
@@ -53,12 +53,32 @@ fn the_last_maps_are_flattened_channel_by_channel_in_any_layout() {
     let x = pictures([2, 1, 28, 28]);
     let weights = model.weights();
     let mut taps = model.taps(&["features.denseblock3", "hidden"]).unwrap();
-    let _ = model.forward(&super::support::channels_last(&x), Mode::Eval, &mut taps);
+    let _ = model.forward(&channels_last(&x), Mode::Eval, &mut taps);
     let maps = taps.get("features.denseblock3").unwrap().contiguous().view([2, 64 * 49]);
     let weight = |name: &str| weights.get(name).unwrap();
     let want = maps.linear(weight("hidden.weight"), Some(weight("hidden.bias")));
     let difference = (taps.get("hidden").unwrap() - want).abs().max().double_value(&[]);
     assert!(difference < 1e-5, "{difference}");
+}
+
+#[test]
+fn bf16_stops_at_the_head_and_the_layout_is_kept() {
+    let x = channels_last(&pictures([8, 1, 28, 28]));
+    for name in ROWS {
+        let model = |precision| build(&ModelConfig { precision, ..notebook(name) });
+        let (full, half) = (model(Precision::Fp32), model(Precision::Bf16));
+        let mut taps = Taps::all();
+        let logits = half.forward(&x, Mode::TRAIN, &mut taps);
+        for (tap, map) in taps.iter() {
+            let in_maps = map.dim() == 4;
+            assert_eq!(map.kind(), if in_maps { Kind::BFloat16 } else { Kind::Float }, "{tap}");
+            assert!(!in_maps || is_channels_last(map), "{tap}: strides {:?}", map.stride());
+        }
+        let exact = full.forward(&x, Mode::TRAIN, &mut Taps::off());
+        let difference = (&exact - logits).abs().max() / exact.abs().max();
+        // bf16 keeps 8 bits; measured: within 0.021.
+        assert!(difference.double_value(&[]) < 0.1, "{name}: {difference:?}");
+    }
 }
 
 #[test]

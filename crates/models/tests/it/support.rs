@@ -50,9 +50,11 @@ pub fn pictures(shape: [i64; 4]) -> Tensor {
     Tensor::from_slice(&numbers).view(shape)
 }
 
-/// The same pictures with channels_last strides.
+/// The same pictures with channels_last strides. (Flattened on the way, because `contiguous` leaves
+/// the strides of grey pictures, `[N, H, W, 1]`, as they are.)
 pub fn channels_last(x: &Tensor) -> Tensor {
-    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+    let (n, c, h, w) = x.size4().unwrap();
+    x.permute([0, 2, 3, 1]).reshape([-1]).view([n, h, w, c]).permute([0, 3, 1, 2])
 }
 
 /// Whether the strides of `[N, C, H, W]` are those of channels_last.
