@@ -2,8 +2,7 @@
 //! it into our own tests, examples and programs, so that they run without `LD_LIBRARY_PATH`.
 //! (`DEP_TCH_LIBTORCH_LIB` reaches direct dependents of torch-sys only, hence in each manifest.)
 
-/// Run by cargo; public for torch-ext's own, which does more.
-/// Also called by the build script of `torch-ext`, which has more to do.
+/// Run by cargo, and by the build script of `torch-ext`, which has more to do.
 pub fn main() {
     println!("cargo:rerun-if-changed=../rpath.rs");
     println!("cargo:rerun-if-env-changed=DEP_TCH_LIBTORCH_LIB");
