@@ -17,6 +17,7 @@ use crate::weights::{Role, Weight};
 pub enum TapKind {
     Conv,
     Norm,
+    Relu,
     Pool,
     Block,
     Linear,

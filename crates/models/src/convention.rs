@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub enum Convention {
     /// torchvision's: convolutions from He's normal distribution (He et al. 2015,
     /// arXiv:1502.01852; over the fan that the family's file names), linear layers from torch's
-    /// U(±1/√fan_in); batch-norm eps 1e-5, momentum 0.1.
+    /// U(±1/√fan_in), biases from the same where the family's file does not say 0; batch-norm eps
+    /// 1e-5, momentum 0.1.
     Torchvision,
     /// Keras': convolutions and linear layers from U(±√(6 / (fan_in + fan_out))) (Glorot & Bengio
     /// 2010), biases 0; batch-norm eps 1.001e-5 as in `keras.applications`, Keras momentum 0.99,

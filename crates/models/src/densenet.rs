@@ -38,6 +38,7 @@ use self::transition::Transition;
 use crate::builder::{Builder, NamedPool};
 use crate::config::{ModelConfig, Precision};
 use crate::error::ModelError;
+use crate::init::{Fan, Values};
 use crate::layers::{BatchNorm2d, ConvShape, Linear};
 use crate::mode::Mode;
 use crate::model::Network;
@@ -88,7 +89,8 @@ impl DenseNet {
         let site = Site { name: "global_pool", channels, extent: Extent::Global };
         let head_pool = builder.pool(head, site)?;
         let features = head_pool.channels;
-        let classifier = Linear::new(builder, "classifier".into(), features, config.outputs);
+        let classifier =
+            Linear::new(builder, "classifier".into(), features, config.outputs, Values::Zeros);
         let precision = config.precision;
         Ok(DenseNet { stem, blocks, transitions, last_norm, head_pool, classifier, precision })
     }
@@ -123,7 +125,8 @@ impl Network for DenseNet {
 
 /// A 1×1 convolution, and what other sizes derive from.
 fn pointwise(in_channels: i64, out_channels: i64) -> ConvShape {
-    ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias: false }
+    let (bias, fan) = (false, Fan::In); // torchvision's DenseNet
+    ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias, fan }
 }
 
 /// A 3×3 convolution that keeps a map's size.

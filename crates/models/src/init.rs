@@ -18,9 +18,23 @@ pub enum Values {
     Zeros,
     Ones,
     /// A convolution's weight `[C', C, size, size]`.
-    Convolution,
+    Convolution(Fan),
     /// A linear layer's weight `[K, C]`.
     Linear,
+    /// The bias of a layer each of whose outputs has this many inputs.
+    Bias {
+        fan_in: i64,
+    },
+}
+
+/// What torchvision divides the variance of a convolution's weight by; its families differ, so the
+/// family's file names it. The other conventions have their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fan {
+    /// The inputs of one output, which keeps the variance of the activations.
+    In,
+    /// The outputs of one input, which keeps the variance of the gradients.
+    Out,
 }
 
 /// The initial tensor of the parameter `name`: 32-bit, on the CPU.
@@ -37,17 +51,22 @@ pub fn initial(
     let numbers = match (values, convention) {
         (Values::Zeros, _) => vec![0.0; count],
         (Values::Ones, _) => vec![1.0; count],
-        (Values::Convolution, Convention::Torchvision) => {
-            normal(stream(seed, name), count, (2.0 / fan_in).sqrt())
+        (Values::Convolution(fan), Convention::Torchvision) => {
+            let fan = if fan == Fan::In { fan_in } else { fan_out };
+            normal(stream(seed, name), count, (2.0 / fan).sqrt())
         }
-        // torch's Linear: kaiming_uniform with a = √5, whose bound comes to 1/√fan_in.
+        // torch's own layers: kaiming_uniform with a = √5, whose bound comes to 1/√fan_in.
         (Values::Linear, Convention::Torchvision) => {
             uniform(stream(seed, name), count, 1.0 / fan_in.sqrt())
         }
-        (Values::Convolution | Values::Linear, Convention::Paper) => {
+        (Values::Bias { fan_in }, Convention::Torchvision) => {
+            uniform(stream(seed, name), count, 1.0 / (fan_in as f64).sqrt())
+        }
+        (Values::Bias { .. }, _) => vec![0.0; count],
+        (Values::Convolution(_) | Values::Linear, Convention::Paper) => {
             normal(stream(seed, name), count, (2.0 / fan_in).sqrt())
         }
-        (Values::Convolution | Values::Linear, Convention::Keras | Convention::KerasLayers) => {
+        (Values::Convolution(_) | Values::Linear, Convention::Keras | Convention::KerasLayers) => {
             uniform(stream(seed, name), count, glorot_bound)
         }
     };
@@ -87,9 +106,16 @@ mod tests {
     use tch::Kind;
 
     const CONV: [i64; 4] = [64, 32, 3, 3];
+    const CONV_IN: Values = Values::Convolution(Fan::In);
+    const CONV_OUT: Values = Values::Convolution(Fan::Out);
+    const BIAS: Values = Values::Bias { fan_in: 400 };
 
     fn draw(seed: u64, name: &str, values: Values, convention: Convention) -> Tensor {
-        let dims: &[i64] = if values == Values::Linear { &[50, 400] } else { &CONV };
+        let dims: &[i64] = match values {
+            Values::Linear => &[50, 400],
+            Values::Bias { .. } => &[20_000],
+            _ => &CONV,
+        };
         initial(seed, name, dims, values, convention)
     }
 
@@ -101,19 +127,23 @@ mod tests {
 
     #[test]
     fn each_convention_has_its_spread() {
-        let he = (2.0 / 288f64).sqrt();
-        let [mean, deviation, most] =
-            moments(&draw(1, "a", Values::Convolution, Convention::Torchvision));
-        // 18,432 draws: the deviation's own error is 0.5 %.
-        assert!(
-            mean.abs() < 0.03 * he && (deviation / he - 1.0).abs() < 0.02,
-            "{mean} {deviation}"
-        );
-        assert!(most > 3.0 * he, "a normal has tails, largest is {most}");
+        for (values, convention, fan) in [
+            (CONV_IN, Convention::Torchvision, 288f64),
+            (CONV_OUT, Convention::Torchvision, 576f64),
+            (CONV_OUT, Convention::Paper, 288f64),
+        ] {
+            let he = (2.0 / fan).sqrt();
+            let [mean, deviation, most] = moments(&draw(1, "a", values, convention));
+            // 18,432 draws: the deviation's own error is 0.5 %.
+            assert!(mean.abs() < 0.03 * he, "{values:?} {convention:?}: mean {mean}");
+            assert!((deviation / he - 1.0).abs() < 0.02, "{values:?} {convention:?}: {deviation}");
+            assert!(most > 3.0 * he, "a normal has tails, largest is {most}");
+        }
         for (values, convention, bound) in [
             (Values::Linear, Convention::Torchvision, 1.0 / 20.0),
+            (BIAS, Convention::Torchvision, 1.0 / 20.0),
             (Values::Linear, Convention::Keras, (6.0 / 450f64).sqrt()),
-            (Values::Convolution, Convention::Keras, (6.0 / 864f64).sqrt()),
+            (CONV_OUT, Convention::Keras, (6.0 / 864f64).sqrt()),
         ] {
             let [mean, deviation, most] = moments(&draw(1, "a", values, convention));
             assert!(mean.abs() < 0.03 * bound, "{values:?} {convention:?}: mean {mean}");
@@ -124,8 +154,15 @@ mod tests {
     }
 
     #[test]
+    fn biases_start_at_zero_outside_torchvision() {
+        for convention in [Convention::Keras, Convention::KerasLayers, Convention::Paper] {
+            assert_eq!(moments(&draw(1, "a", BIAS, convention)), [0.0; 3], "{convention:?}");
+        }
+    }
+
+    #[test]
     fn a_tensor_depends_on_its_seed_and_name_alone() {
-        let draw = |seed, name| draw(seed, name, Values::Convolution, Convention::Torchvision);
+        let draw = |seed, name| draw(seed, name, CONV_IN, Convention::Torchvision);
         assert_eq!(draw(1, "a"), draw(1, "a"));
         assert_ne!(draw(1, "a"), draw(1, "b"));
         assert_ne!(draw(1, "a"), draw(2, "a"));
@@ -134,7 +171,7 @@ mod tests {
     #[test]
     fn the_stream_never_changes() {
         // Pinned, because a change would silently change every experiment's starting point.
-        let tensor = draw(0, "features.conv0.weight", Values::Convolution, Convention::Torchvision);
+        let tensor = draw(0, "features.conv0.weight", CONV_IN, Convention::Torchvision);
         let first = tensor.double_value(&[0, 0, 0, 0]);
         assert!((first - 0.006_546_838).abs() < 1e-8, "{first}");
     }

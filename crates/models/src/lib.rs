@@ -9,7 +9,8 @@
 //! 3. `init`: an initial tensor as a pure function of (seed, parameter name); `builder`: hands a
 //!    network its tensors and writes down their order and names.
 //! 4. `layers`: convolution, batch norm and linear, with nothing left to a library's default.
-//! 5. [`densenet`]: dense networks, from those layers; [`mnist`]: two small ones of both kinds.
+//! 5. [`resnet`]: residual and plain networks, [`densenet`]: dense ones, from those layers;
+//!    [`mnist`]: two small ones of both kinds.
 //! 6. [`model`]: the public entrance: build, check the input, forward.
 //! 7. [`taps`]: the named activations a forward shows; [`weights`]: named tensors, load and save.
 //!
@@ -49,6 +50,7 @@ pub mod mode;
 pub mod model;
 mod nearest;
 pub mod pool;
+pub mod resnet;
 pub mod table;
 pub mod taps;
 pub mod weights;

@@ -28,6 +28,7 @@ pub(crate) use self::resnet::MnistResNet;
 use crate::builder::{Builder, NamedPool};
 use crate::config::Sites;
 use crate::error::ModelError;
+use crate::init::{Fan, Values};
 use crate::layers::{Conv2d, ConvShape, Linear};
 use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
@@ -86,7 +87,8 @@ fn last_map_px(picture_px: i64) -> i64 {
 
 /// A 3×3 convolution with bias that keeps a map's size.
 fn three_by_three(in_channels: i64, out_channels: i64) -> ConvShape {
-    ConvShape { in_channels, out_channels, size: 3, stride: 1, padding: 1, bias: true }
+    let fan = Fan::In; // for the notebooks' own convention, Keras', it makes no difference
+    ConvShape { in_channels, out_channels, size: 3, stride: 1, padding: 1, bias: true, fan }
 }
 
 /// The pooling between two stages: 2×2, stride 2.
@@ -120,10 +122,11 @@ impl Head {
         classifier: &str,
         outputs: i64,
     ) -> Head {
-        let pixels = last_map_px(picture_px).pow(2);
+        let features = channels * last_map_px(picture_px).pow(2);
+        let bias = |fan_in| Values::Bias { fan_in };
         Head {
-            hidden: Linear::new(builder, "hidden".into(), channels * pixels, HIDDEN),
-            classifier: Linear::new(builder, classifier.into(), HIDDEN, outputs),
+            hidden: Linear::new(builder, "hidden".into(), features, HIDDEN, bias(features)),
+            classifier: Linear::new(builder, classifier.into(), HIDDEN, outputs, bias(HIDDEN)),
         }
     }
 

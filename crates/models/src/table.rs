@@ -4,12 +4,26 @@ use crate::builder::Builder;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{ModelConfig, Sites};
-use crate::densenet::{self, DenseNet, DenseNetConfig};
+use crate::densenet::{
+    DENSENET_40_12, DENSENET_100_12, DENSENET_100_24, DENSENET_121, DENSENET_161, DENSENET_169,
+    DENSENET_201, DENSENET_264, DENSENET_B_40_12, DENSENET_B_100_12, DENSENET_BC_40_12,
+    DENSENET_BC_100_12, DENSENET_BC_190_40, DENSENET_BC_250_24, DENSENET_C_40_12,
+    DENSENET_C_100_12, DENSENET_CIFAR_MINI, DENSENET_MINI, DenseNet, DenseNetConfig,
+};
 use crate::error::ModelError;
 use crate::mnist::{MnistConfig, MnistDenseNet, MnistNet, MnistResNet};
 use crate::model::Network;
 use crate::nearest::nearest;
+use crate::resnet::{
+    Order, RESNET_18, RESNET_20, RESNET_32, RESNET_34, RESNET_44, RESNET_50, RESNET_50_KERAS,
+    RESNET_56, RESNET_101, RESNET_101_KERAS, RESNET_110, RESNET_152, RESNET_MINI, ResNet,
+    ResNetConfig, Shortcut,
+};
 
+const RESNET_PAPER: &str = "He et al. 2016, Deep Residual Learning for Image Recognition, \
+                            arXiv:1512.03385";
+const PRERESNET_PAPER: &str = "He et al. 2016, Identity Mappings in Deep Residual Networks, \
+                               arXiv:1603.05027";
 const MNIST_NOTEBOOKS: &str = "two Keras notebooks on MNIST, after He et al. 2016, \
                                arXiv:1603.05027, and Huang et al. 2017, arXiv:1608.06993";
 const DENSENET_PAPER: &str = "Huang et al. 2017, Densely Connected Convolutional Networks, \
@@ -17,75 +31,67 @@ const DENSENET_PAPER: &str = "Huang et al. 2017, Densely Connected Convolutional
 
 /// Every model there is.
 pub static MODELS: &[ModelRow] = &[
-    dense("densenet121", "DenseNet-BC of 121 layers, growth 32", densenet::DENSENET_121),
-    dense("densenet161", "DenseNet-BC of 161 layers, growth 48", densenet::DENSENET_161),
-    dense("densenet169", "DenseNet-BC of 169 layers, growth 32", densenet::DENSENET_169),
-    dense("densenet201", "DenseNet-BC of 201 layers, growth 32", densenet::DENSENET_201),
-    dense("densenet264", "DenseNet-BC of 264 layers, growth 32", densenet::DENSENET_264),
-    dense(
-        "densenet-40-12",
-        "DenseNet of 40 layers, growth 12, for 32 px",
-        densenet::DENSENET_40_12,
-    ),
-    dense(
-        "densenet-100-12",
-        "DenseNet of 100 layers, growth 12, for 32 px",
-        densenet::DENSENET_100_12,
-    ),
-    dense(
-        "densenet-100-24",
-        "DenseNet of 100 layers, growth 24, for 32 px",
-        densenet::DENSENET_100_24,
-    ),
-    dense(
-        "densenet-b-40-12",
-        "DenseNet-B of 40 layers, growth 12, for 32 px",
-        densenet::DENSENET_B_40_12,
-    ),
-    dense(
-        "densenet-b-100-12",
-        "DenseNet-B of 100 layers, growth 12, for 32 px",
-        densenet::DENSENET_B_100_12,
-    ),
-    dense(
-        "densenet-c-40-12",
-        "DenseNet-C of 40 layers, growth 12, for 32 px",
-        densenet::DENSENET_C_40_12,
-    ),
-    dense(
-        "densenet-c-100-12",
-        "DenseNet-C of 100 layers, growth 12, for 32 px",
-        densenet::DENSENET_C_100_12,
-    ),
-    dense(
-        "densenet-bc-40-12",
-        "DenseNet-BC of 40 layers, growth 12, for 32 px",
-        densenet::DENSENET_BC_40_12,
-    ),
+    resnet("resnet18", "ResNet of 18 layers", RESNET_18),
+    resnet("resnet34", "ResNet of 34 layers", RESNET_34),
+    resnet("resnet50", "ResNet of 50 layers, stride on the 3×3", RESNET_50),
+    resnet("resnet101", "ResNet of 101 layers, stride on the 3×3", RESNET_101),
+    resnet("resnet152", "ResNet of 152 layers, stride on the 3×3", RESNET_152),
+    resnet("resnet50-keras", "ResNet-50 with stride on the 1×1 and biases", RESNET_50_KERAS),
+    resnet("resnet101-keras", "ResNet-101 with stride on the 1×1 and biases", RESNET_101_KERAS),
+    resnet("resnet-mini", "a small twin of ResNet-50 for tests and smoke runs", RESNET_MINI),
+    preresnet("preresnet18", "ResNet of 18 layers, pre-activation", RESNET_18),
+    preresnet("preresnet34", "ResNet of 34 layers, pre-activation", RESNET_34),
+    preresnet("preresnet50", "ResNet of 50 layers, pre-activation", RESNET_50),
+    preresnet("preresnet101", "ResNet of 101 layers, pre-activation", RESNET_101),
+    preresnet("preresnet152", "ResNet of 152 layers, pre-activation", RESNET_152),
+    resnet("resnet20", "CIFAR ResNet of 20 layers, shortcuts without parameters", RESNET_20),
+    resnet("resnet32", "CIFAR ResNet of 32 layers, shortcuts without parameters", RESNET_32),
+    resnet("resnet44", "CIFAR ResNet of 44 layers, shortcuts without parameters", RESNET_44),
+    resnet("resnet56", "CIFAR ResNet of 56 layers, shortcuts without parameters", RESNET_56),
+    resnet("resnet110", "CIFAR ResNet of 110 layers, shortcuts without parameters", RESNET_110),
+    preresnet("preresnet20", "CIFAR ResNet of 20 layers, pre-activation", RESNET_20),
+    preresnet("preresnet32", "CIFAR ResNet of 32 layers, pre-activation", RESNET_32),
+    preresnet("preresnet44", "CIFAR ResNet of 44 layers, pre-activation", RESNET_44),
+    preresnet("preresnet56", "CIFAR ResNet of 56 layers, pre-activation", RESNET_56),
+    preresnet("preresnet110", "CIFAR ResNet of 110 layers, pre-activation", RESNET_110),
+    plain("plain20", "CIFAR ResNet of 20 layers without its shortcuts", RESNET_20),
+    plain("plain32", "CIFAR ResNet of 32 layers without its shortcuts", RESNET_32),
+    plain("plain44", "CIFAR ResNet of 44 layers without its shortcuts", RESNET_44),
+    plain("plain56", "CIFAR ResNet of 56 layers without its shortcuts", RESNET_56),
+    plain("plain110", "CIFAR ResNet of 110 layers without its shortcuts", RESNET_110),
+    dense("densenet121", "DenseNet-BC of 121 layers, growth 32", DENSENET_121),
+    dense("densenet161", "DenseNet-BC of 161 layers, growth 48", DENSENET_161),
+    dense("densenet169", "DenseNet-BC of 169 layers, growth 32", DENSENET_169),
+    dense("densenet201", "DenseNet-BC of 201 layers, growth 32", DENSENET_201),
+    dense("densenet264", "DenseNet-BC of 264 layers, growth 32", DENSENET_264),
+    dense("densenet-40-12", "DenseNet of 40 layers, growth 12, for 32 px", DENSENET_40_12),
+    dense("densenet-100-12", "DenseNet of 100 layers, growth 12, for 32 px", DENSENET_100_12),
+    dense("densenet-100-24", "DenseNet of 100 layers, growth 24, for 32 px", DENSENET_100_24),
+    dense("densenet-b-40-12", "DenseNet-B of 40 layers, growth 12, for 32 px", DENSENET_B_40_12),
+    dense("densenet-b-100-12", "DenseNet-B of 100 layers, growth 12, for 32 px", DENSENET_B_100_12),
+    dense("densenet-c-40-12", "DenseNet-C of 40 layers, growth 12, for 32 px", DENSENET_C_40_12),
+    dense("densenet-c-100-12", "DenseNet-C of 100 layers, growth 12, for 32 px", DENSENET_C_100_12),
+    dense("densenet-bc-40-12", "DenseNet-BC of 40 layers, growth 12, for 32 px", DENSENET_BC_40_12),
     dense(
         "densenet-bc-100-12",
         "DenseNet-BC of 100 layers, growth 12, for 32 px",
-        densenet::DENSENET_BC_100_12,
+        DENSENET_BC_100_12,
     ),
     dense(
         "densenet-bc-250-24",
         "DenseNet-BC of 250 layers, growth 24, for 32 px",
-        densenet::DENSENET_BC_250_24,
+        DENSENET_BC_250_24,
     ),
     dense(
         "densenet-bc-190-40",
         "DenseNet-BC of 190 layers, growth 40, for 32 px",
-        densenet::DENSENET_BC_190_40,
+        DENSENET_BC_190_40,
     ),
-    dense(
-        "densenet-mini",
-        "a small twin of DenseNet-121 for tests and smoke runs",
-        densenet::DENSENET_MINI,
-    ),
+    dense("densenet-mini", "a small twin of DenseNet-121 for tests and smoke runs", DENSENET_MINI),
     dense(
         "densenet-cifar-mini",
         "a small twin of DenseNet (40, 12) for tests",
-        densenet::DENSENET_CIFAR_MINI,
+        DENSENET_CIFAR_MINI,
     ),
     mnist("mnist-resnet", "the MNIST notebook's residual network, corrected", MnistNet::Residual),
     mnist(
@@ -113,10 +119,28 @@ pub struct ModelRow {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shape {
+    /// [`crate::resnet`]
+    ResNet(ResNetConfig),
     /// [`crate::densenet`]
     DenseNet(DenseNetConfig),
     /// [`crate::mnist`]
     Mnist(MnistConfig),
+}
+
+const fn resnet(name: &'static str, about: &'static str, config: ResNetConfig) -> ModelRow {
+    ModelRow { name, about, paper: RESNET_PAPER, shape: Shape::ResNet(config) }
+}
+
+const fn preresnet(name: &'static str, about: &'static str, base: ResNetConfig) -> ModelRow {
+    let mut config = base;
+    config.order = Order::Pre;
+    ModelRow { name, about, paper: PRERESNET_PAPER, shape: Shape::ResNet(config) }
+}
+
+const fn plain(name: &'static str, about: &'static str, base: ResNetConfig) -> ModelRow {
+    let mut config = base;
+    config.shortcut = Shortcut::None;
+    ModelRow { name, about, paper: RESNET_PAPER, shape: Shape::ResNet(config) }
 }
 
 const fn dense(name: &'static str, about: &'static str, config: DenseNetConfig) -> ModelRow {
@@ -147,6 +171,7 @@ impl Shape {
     /// The pooling sites of a network of this shape.
     pub fn sites(&self) -> Sites {
         match self {
+            Shape::ResNet(shape) => shape.sites(),
             Shape::DenseNet(shape) => shape.sites(),
             Shape::Mnist(shape) => shape.sites(),
         }
@@ -156,6 +181,7 @@ impl Shape {
     /// Numbers that no network can have, by name.
     fn check(&self, model: &str) -> Result<(), ModelError> {
         match self {
+            Shape::ResNet(shape) => shape.check(model),
             Shape::DenseNet(shape) => shape.check(model),
             Shape::Mnist(shape) => shape.check(model),
         }
@@ -173,6 +199,7 @@ impl Shape {
         self.check(&config.name)?;
         let transitions = config.pooling.resolve(&config.name, self.sites())?;
         Ok(match self {
+            Shape::ResNet(shape) => Box::new(ResNet::new(shape, config, builder)?),
             Shape::DenseNet(shape) => {
                 Box::new(DenseNet::new(shape, config, &transitions, builder)?)
             }

@@ -6,6 +6,7 @@ mod it {
     mod mnist;
     mod precision;
     mod registry;
+    mod resnet;
     mod support;
     mod taps;
     mod weights;

@@ -7,7 +7,7 @@
 use tch::Tensor;
 
 use crate::builder::{Builder, TapKind};
-use crate::init::Values;
+use crate::init::{Fan, Values};
 use crate::taps::Taps;
 
 /// A convolution. It computes in the kind of its input; its weight `[C', C, size, size]` and its
@@ -30,15 +30,17 @@ pub struct ConvShape {
     pub stride: i64,
     pub padding: i64,
     pub bias: bool,
+    /// Of its initial weights where the convention is torchvision's.
+    pub fan: Fan,
 }
 
 impl Conv2d {
     pub fn new(builder: &mut Builder, name: String, shape: ConvShape) -> Conv2d {
-        let ConvShape { in_channels, out_channels, size, stride, padding, bias } = shape;
+        let ConvShape { in_channels, out_channels, size, stride, padding, bias, fan } = shape;
         let dims = [out_channels, in_channels, size, size];
-        let weight = builder.parameter(format!("{name}.weight"), &dims, Values::Convolution);
-        let bias =
-            bias.then(|| builder.parameter(format!("{name}.bias"), &[out_channels], Values::Zeros));
+        let weight = builder.parameter(format!("{name}.weight"), &dims, Values::Convolution(fan));
+        let start = Values::Bias { fan_in: in_channels * size * size };
+        let bias = bias.then(|| builder.parameter(format!("{name}.bias"), &[out_channels], start));
         builder.tap(&name, TapKind::Conv);
         Conv2d { name, weight, bias, stride, padding }
     }

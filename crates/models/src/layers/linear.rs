@@ -17,10 +17,17 @@ pub struct Linear {
 }
 
 impl Linear {
-    pub fn new(builder: &mut Builder, name: String, features: i64, outputs: i64) -> Linear {
+    /// `bias` is what its bias starts as, in which families differ.
+    pub fn new(
+        builder: &mut Builder,
+        name: String,
+        features: i64,
+        outputs: i64,
+        bias: Values,
+    ) -> Linear {
         let dims = [outputs, features];
         let weight = builder.parameter(format!("{name}.weight"), &dims, Values::Linear);
-        let bias = builder.parameter(format!("{name}.bias"), &[outputs], Values::Zeros);
+        let bias = builder.parameter(format!("{name}.bias"), &[outputs], bias);
         builder.tap(&name, TapKind::Linear);
         Linear { name, weight, bias }
     }

@@ -74,7 +74,8 @@ pub fn loss(logits: &Tensor) -> Tensor {
         let none = None::<Tensor>;
         logits.binary_cross_entropy_with_logits(&labels, none.as_ref(), None, Reduction::Mean)
     } else {
-        logits.cross_entropy_for_logits(&labels)
+        // tch's cross_entropy_for_logits would round 64-bit logits to 32.
+        logits.log_softmax(1, logits.kind()).nll_loss(&labels)
     }
 }
 

@@ -1,0 +1,61 @@
+//! The residual unit of the second paper (He et al. 2016, arXiv:1603.05027, equation 5 and figure
+//! 4e): `y = F(x) + x` with `F` = norm, relu, conv, …, norm, relu, conv, so that nothing stands
+//! between one unit's sum and the next.
+//!
+//! `[N, C, H, W] -> [N, C', H', W']`. Two exceptions, as in the authors' code: the first unit of the
+//! network finds its norm and ReLU in the stem, and a unit that changes the shape gives its
+//! shortcut the activated map too. A projection has no norm: the next unit begins with one.
+
+use tch::Tensor;
+
+use super::Place;
+use super::shortcut::{Path, add};
+use crate::builder::{Builder, TapKind};
+use crate::layers::{BatchNorm2d, Conv2d};
+use crate::mode::Mode;
+use crate::taps::Taps;
+
+/// Convolutions each after its norm, and what goes round them.
+#[derive(Debug)]
+pub struct PreUnit {
+    name: String,
+    layers: Vec<(Option<BatchNorm2d>, Conv2d)>,
+    shortcut: Option<Path>,
+    /// Whether the shortcut leaves after the first norm and ReLU instead of before.
+    shares_activation: bool,
+}
+
+impl PreUnit {
+    pub fn new(builder: &mut Builder, name: String, place: Place) -> PreUnit {
+        let mut layers = Vec::new();
+        for (i, shape) in (1..).zip(place.convs()) {
+            let activated = place.first && i == 1;
+            let norm = (!activated)
+                .then(|| BatchNorm2d::new(builder, format!("{name}.bn{i}"), shape.in_channels));
+            layers.push((norm, Conv2d::new(builder, format!("{name}.conv{i}"), shape)));
+        }
+        let shortcut = Path::new(builder, &name, place);
+        builder.tap(&name, TapKind::Block);
+        PreUnit { name, layers, shortcut, shares_activation: place.changes_shape() }
+    }
+
+    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        let activate = |norm: &Option<BatchNorm2d>, x: &Tensor, taps: &mut Taps| match norm {
+            Some(norm) => norm.forward_relu(x, mode, taps),
+            None => x.shallow_clone(),
+        };
+        let ((norm, conv), layers) = self.layers.split_first().expect("two or three");
+        let activated = activate(norm, x, taps);
+        let mut y = conv.forward(&activated, taps);
+        for (norm, conv) in layers {
+            y = conv.forward(&activate(norm, &y, taps), taps);
+        }
+        if let Some(path) = &self.shortcut {
+            let x = if self.shares_activation { &activated } else { x };
+            let (_, last_conv) = self.layers.last().expect("two or three");
+            y = add(y, &path.forward(x, mode, taps), taps.wants(&last_conv.name));
+        }
+        taps.show(&self.name, &y);
+        y
+    }
+}
