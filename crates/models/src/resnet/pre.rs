@@ -2,9 +2,10 @@
 //! 4e): `y = F(x) + x` with `F` = norm, relu, conv, …, norm, relu, conv, so that nothing stands
 //! between one unit's sum and the next.
 //!
-//! `[N, C, H, W] -> [N, C', H', W']`. Two exceptions, as in the authors' code: the first unit of the
-//! network finds its norm and ReLU in the stem, and a unit that changes the shape gives its
-//! shortcut the activated map too. A projection has no norm: the next unit begins with one.
+//! `[N, C, H, W] -> [N, C', H', W']`. Two exceptions, the first from the paper's appendix, the
+//! second from the authors' code (KaimingHe/resnet-1k-layers): the first unit of the network finds
+//! its norm and ReLU in the stem, and a unit that changes the shape gives its shortcut the
+//! activated map too. A projection has no norm: the next unit begins with one.
 
 use tch::Tensor;
 

@@ -130,6 +130,26 @@ fn the_blocks_worth_a_map_go_from_the_stem_to_the_last_sum_or_norm() {
 }
 
 #[test]
+fn initial_weights_are_torchvisions() {
+    let model = build(&config("resnet18", Pool::Avg, 1000));
+    let deviation = |name| model.weights().get(name).unwrap().std(false).double_value(&[]);
+    // The stem tells fan out (64 · 49) from fan in (3 · 49). 9,408 draws: 0.7 % of error.
+    assert!((deviation("conv1.weight") / (2f64 / 3136.0).sqrt() - 1.0).abs() < 0.03);
+    assert!((deviation("layer4.1.conv2.weight") / (2f64 / 4608.0).sqrt() - 1.0).abs() < 0.01);
+    // torch's linear layer: weight and bias alike, U(±1/√512). 1,000 draws: 1.4 % of error.
+    for name in ["fc.weight", "fc.bias"] {
+        assert!((deviation(name) / (1f64 / 1536.0).sqrt() - 1.0).abs() < 0.06, "{name}");
+    }
+    // torchvision's DenseNet starts its bias at 0, and Keras every one.
+    let densenet = build(&config("densenet-mini", Pool::Avg, 3));
+    let keras = config("resnet-mini", Pool::Avg, 3);
+    let keras = build(&ModelConfig { convention: Convention::KerasLayers, ..keras });
+    for (model, name) in [(densenet, "classifier.bias"), (keras, "fc.bias")] {
+        assert_eq!(model.weights().get(name).unwrap().abs().max().double_value(&[]), 0.0, "{name}");
+    }
+}
+
+#[test]
 fn taps_show_the_sum_of_the_branch_and_the_input() {
     // Equation 1 of either paper, and that neither operand was overwritten by the sum.
     let x = pictures([2, 3, 32, 32]);
