@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::recipes::{full, original, pooling, quick, smoke};
 use crate::refusal::Refusal;
+use crate::transfer::Transfer;
 use crate::{names, recipes};
 
 /// How much a run costs.
@@ -171,6 +172,8 @@ pub(crate) struct Overrides {
     /// What to do about pictures that cannot be used
     #[arg(long, value_enum)]
     pub bad_images: Option<BadImagesPolicy>,
+    #[command(flatten)]
+    pub transfer: Transfer,
 }
 
 /// [`BadImages`] as the command line spells it.
@@ -193,9 +196,12 @@ impl From<BadImagesPolicy> for BadImages {
 
 impl Overrides {
     /// The recipe with these changes.
-    pub fn apply(&self, recipe: Recipe) -> Recipe {
+    ///
+    /// # Errors
+    /// Where the weights to begin with cannot be read.
+    pub fn apply(&self, recipe: Recipe) -> anyhow::Result<Recipe> {
         let bad_images = self.bad_images.map_or(recipe.data.bad_images, BadImages::from);
-        Recipe {
+        self.transfer.apply(Recipe {
             epochs: self.epochs.unwrap_or(recipe.epochs),
             data: DataConfig {
                 source: self.data.clone().unwrap_or(recipe.data.source),
@@ -204,7 +210,7 @@ impl Overrides {
                 ..recipe.data
             },
             ..recipe
-        }
+        })
     }
 }
 
@@ -273,7 +279,7 @@ mod tests {
     #[test]
     fn overrides_change_only_what_they_name() {
         let overrides = Overrides { epochs: Some(3), size: Some(48), ..Overrides::default() };
-        let changed = overrides.apply(quick());
+        let changed = overrides.apply(quick()).unwrap();
         assert_eq!((changed.epochs, changed.data.size_px), (3, 48));
         let data = DataConfig { size_px: quick().data.size_px, ..changed.data.clone() };
         assert_eq!(Recipe { epochs: quick().epochs, data, ..changed }, quick());

@@ -10,7 +10,7 @@
 //! 4. `study`: the runs' folders read back and weighed by [`stats`]; written as `study.json`.
 //! 5. `compose`: the study, its charts and its scans as one page, `report.html`.
 //!
-//! Beside the flow: `weights` opens a trained network for `evaluate`, `predict` and `explain`;
+//! Beside the flow: `transfer` lets a training begin with learnt weights; `weights` opens a trained network for `evaluate`, `predict` and `explain`;
 //! `differences` tells recipes apart; `names` suggests the nearest name; `refusal` has the exit
 //! codes; `table` lines up columns and `output` prints.
 //!
@@ -35,4 +35,5 @@ mod signals;
 pub mod stats;
 mod study;
 mod table;
+mod transfer;
 mod weights;

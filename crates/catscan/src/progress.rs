@@ -173,8 +173,19 @@ fn in_words(event: &Event, has_bar: bool) -> Option<String> {
         Event::Started { resumed_from: Some(step), steps_total, .. } => {
             Some(format!("goes on from step {step} of {steps_total}"))
         }
-        Event::Started { parameters, steps_target, epochs, .. } if !has_bar => {
-            Some(format!("{parameters} parameters, {steps_target} steps in {epochs} epochs"))
+        Event::Loaded { path, tensors, random } => {
+            let fresh = match random.is_empty() {
+                true => String::new(),
+                false => format!("; {} at random, a fresh head", random.join(", ")),
+            };
+            Some(format!("begins with {tensors} tensors of {path}{fresh}"))
+        }
+        Event::Started { parameters, frozen, steps_target, epochs, .. } if !has_bar => {
+            let frozen =
+                if *frozen > 0 { format!(" (and {frozen} frozen)") } else { String::new() };
+            Some(format!(
+                "{parameters} parameters{frozen}, {steps_target} steps in {epochs} epochs"
+            ))
         }
         Event::Epoch(epoch) if !has_bar => Some(format!(
             "epoch {}: loss {:.4}, accuracy {:.2} %, validation loss {:.4}, accuracy {:.2} %, \

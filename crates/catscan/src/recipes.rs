@@ -9,7 +9,7 @@
 use catscan_data::{Augment, BadImages, DataConfig, Filter, Normalize, Shear, SplitRule};
 use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
 use catscan_train::schedule::Anneal;
-use catscan_train::{Adam, Decay, Optimizer, Recipe, Schedule, Semantics, Sgd};
+use catscan_train::{Adam, Decay, Init, Optimizer, Recipe, Schedule, Semantics, Sgd};
 
 /// A recipe with a name: a row of `catscan list recipes`.
 pub struct RecipeRow {
@@ -75,6 +75,9 @@ pub fn original() -> Recipe {
             zoom: 0.2,
             horizontal_flip: true,
         }),
+        init: Init::Random,
+        freeze: Vec::new(),
+        groups: Vec::new(),
         optimizer: Optimizer::Sgd(Sgd {
             lr: 0.001,
             momentum: 0.9,

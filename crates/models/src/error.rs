@@ -37,11 +37,8 @@ pub enum ModelError {
     NotSafetensors { path: PathBuf, what: &'static str, convert: String },
     #[error("{path}: damaged safetensors file ({reason}); copy or convert it again")]
     Damaged { path: PathBuf, reason: String },
-    #[error(
-        "{path}: {count} difference(s) from {model}, nothing was loaded:\n{listed}\
-         was it saved from another model?"
-    )]
-    Differs { path: PathBuf, model: String, count: usize, listed: String },
+    #[error("{path}: {count} difference(s) from {model}, nothing was loaded:\n{listed}{hint}")]
+    Differs { path: PathBuf, model: String, count: usize, listed: String, hint: &'static str },
     #[error("{path}: cannot read weights ({source}); check the path")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path}: cannot save weights ({source}); free space or choose another folder")]

@@ -63,4 +63,5 @@ pub use model::Model;
 pub use pool::{POOLS, Pool, PoolRow};
 pub use table::{MODELS, ModelRow, Shape};
 pub use taps::Taps;
-pub use weights::{Role, Weight, Weights};
+pub use weights::file::WeightsFile;
+pub use weights::{Head, Role, Weight, Weights};

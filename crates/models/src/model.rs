@@ -11,7 +11,8 @@ use crate::mode::Mode;
 use crate::nearest::nearest;
 use crate::table::ModelRow;
 use crate::taps::Taps;
-use crate::weights::Weights;
+use crate::weights::file::WeightsFile;
+use crate::weights::{Head, Weights, fill};
 
 /// A network with its weights.
 #[derive(Debug)]
@@ -120,6 +121,21 @@ impl Model {
     /// Its tensors by name.
     pub fn weights(&self) -> &Weights {
         &self.weights
+    }
+
+    /// Fills the weights from a file to start a training with. Returns the names of the tensors
+    /// that keep their random start: the head's, if it is replaced.
+    ///
+    /// # Errors
+    /// As [`Weights::load`], the head apart if it is replaced; no tensor has changed then.
+    pub fn start_from(&self, file: &WeightsFile, head: Head) -> Result<Vec<String>, ModelError> {
+        fill::start(&self.weights, file, self.head_name(), head == Head::Keep)
+    }
+
+    /// The classifier: the last linear layer.
+    pub fn head_name(&self) -> &str {
+        let mut linear = self.taps.iter().rev().filter(|(_, kind)| *kind == TapKind::Linear);
+        &linear.next().expect("every network ends in a linear layer").0
     }
 
     /// The names of all taps, in forward order.

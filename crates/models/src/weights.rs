@@ -2,22 +2,28 @@
 //! statistics. Names, shapes and order are those of torchvision's `state_dict`, without its
 //! `num_batches_tracked`.
 //!
-//! Saving and loading: [`mod@file`] reads safetensors and nothing else, `save` writes them so
-//! that a file is either complete or absent.
+//! Saving and loading: [`mod@file`] reads safetensors and nothing else, `fill` copies them into a
+//! model once they agree with it (`torchvision` knows some older names), `save` writes them so that
+//! a file is either complete or absent.
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use crate::error::ModelError;
+use crate::nearest::nearest;
+use crate::weights::file::WeightsFile;
 
 pub mod file;
+pub(crate) mod fill;
 mod save;
+mod torchvision;
 
 /// Whether the optimiser changes a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Trained: a leaf that requires its gradient.
+    /// Trained, unless it is frozen: a leaf that requires its gradient.
     Parameter,
     /// Kept by a batch norm: its running mean or variance.
     Buffer,
@@ -32,6 +38,30 @@ pub struct Weight {
     pub role: Role,
     /// The very tensor a layer uses.
     pub tensor: Tensor,
+}
+
+/// What becomes of the classifier (the last linear layer) when a training starts from a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Head {
+    /// The file's is taken; another number of classes is an error.
+    Keep,
+    /// A fresh one with its random start takes its place, whatever the file holds.
+    Replace,
+}
+
+impl Weight {
+    /// Takes a parameter out of training: backward computes no gradient for it and stops where
+    /// nothing before it is trained either. A batch norm with both its parameters frozen works as
+    /// in evaluation and keeps its running statistics.
+    pub fn freeze(&self) {
+        let _ = self.tensor.set_requires_grad(false);
+    }
+
+    /// Whether an optimiser changes it: a parameter that is not frozen.
+    pub fn is_trained(&self) -> bool {
+        self.tensor.requires_grad()
+    }
 }
 
 /// The tensors of one model. They are handles of the very tensors its layers use: what is written
@@ -60,6 +90,11 @@ impl Weights {
         self.entries.iter().filter(|weight| weight.role == Role::Parameter)
     }
 
+    /// The parameter's name that is nearest to what somebody wrote.
+    pub fn nearest_parameter(&self, written: &str) -> String {
+        nearest(written, self.parameters().map(|weight| weight.name.as_str()))
+    }
+
     /// The tensor of this name.
     pub fn get(&self, name: &str) -> Option<&Tensor> {
         self.entries.iter().find(|weight| weight.name == name).map(|weight| &weight.tensor)
@@ -84,6 +119,6 @@ impl Weights {
     /// these shapes, in 32-bit; otherwise the error lists the first ten differences and no tensor
     /// has changed.
     pub fn load(&self, path: &Path) -> Result<(), ModelError> {
-        file::load(self, path)
+        fill::whole(self, &WeightsFile::read(path)?)
     }
 }

@@ -9,5 +9,6 @@ mod it {
     mod resnet;
     mod support;
     mod taps;
+    mod transfer;
     mod weights;
 }

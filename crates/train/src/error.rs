@@ -68,6 +68,20 @@ pub enum TrainError {
         /// The job's value, as JSON.
         here: String,
     },
+    /// The file that the weights begin in is not the one of the recipe.
+    #[error(
+        "{}: hashes to {here}, the recipe's init says {there}; \
+         put the file back, or start afresh from this one",
+        path.display()
+    )]
+    OtherWeights {
+        /// The file.
+        path: PathBuf,
+        /// The recipe's digest.
+        there: String,
+        /// The file's.
+        here: String,
+    },
     /// Going on would not give the bits the uninterrupted run would have given.
     #[error(
         "{}: {field} was {there} when the checkpoint was written and is {here} now, \
@@ -139,7 +153,7 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// The process's exit status for this error: 2 configuration, 3 data, 4 checkpoint or record,
+    /// The process's exit status for this error: 2 configuration, 3 data, 4 weights, checkpoint or record,
     /// 5 numbers went bad, 7 storage, 130 or 143 stopped.
     pub fn exit_code(&self) -> u8 {
         match self {
@@ -151,7 +165,9 @@ impl TrainError {
             | TrainError::Held { .. }
             | TrainError::OtherRun { .. }
             | TrainError::Inexact { .. } => 2,
-            TrainError::Checkpoint { .. } | TrainError::Record { .. } => 4,
+            TrainError::OtherWeights { .. }
+            | TrainError::Checkpoint { .. }
+            | TrainError::Record { .. } => 4,
             TrainError::NotFinite { .. } => 5,
             TrainError::Storage { .. } => 7,
             TrainError::Stopped(signal) => signal.exit_code(),

@@ -62,10 +62,21 @@ pub enum Event {
         /// A sentence for people.
         text: String,
     },
+    /// The weights begin in a file.
+    Loaded {
+        /// As the recipe names it.
+        path: String,
+        /// How many were taken from it.
+        tensors: u64,
+        /// Names of those that keep their random start: a head that was replaced.
+        random: Vec<String>,
+    },
     /// The loop begins. `steps_target` is below `steps_total` when the run is bounded.
     Started {
-        /// Trainable numbers of the model.
+        /// Numbers that are trained.
         parameters: u64,
+        /// Parameters that are frozen: numbers too.
+        frozen: u64,
         /// What the recipe asks for.
         steps_total: u64,
         /// Where this call stops.

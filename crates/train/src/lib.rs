@@ -1,15 +1,16 @@
 //! Recipes, the training loop, metrics, checkpoints and run records. In reading order:
 //!
 //! 1. [`recipe`]: what one training is, as plain data; validated, hashed, written as `recipe.json`.
-//! 2. [`schedule`] and [`optimizer`]: the learning rate of a step, and the step.
-//! 3. [`batches`]: which pictures a step sees, gathered ahead of the trainer on a thread.
-//! 4. [`mod@train`]: **the loop**, batches → forward → loss → backward → step → metrics → events;
+//! 2. [`init`] and [`groups`]: the weights before the first step, and which of them are trained.
+//! 3. [`schedule`] and [`optimizer`]: the learning rate of a step, and the step.
+//! 4. [`batches`]: which pictures a step sees, gathered ahead of the trainer on a thread.
+//! 5. [`mod@train`]: **the loop**, batches → forward → loss → backward → step → metrics → events;
 //!    `open` finds the place to go on from, `run` holds the state, `pace` the speed.
-//! 5. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
-//! 6. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
-//! 7. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
+//! 6. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
+//! 7. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
+//! 8. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
 //!    out.
-//! 8. [`record`], [`environment`] and [`tensorboard`]: a run's folder, written and read back.
+//! 9. [`record`], [`environment`] and [`tensorboard`]: a run's folder, written and read back.
 //!
 //! Axes: `N` batch, `C` channels, `H W` space, `K` classes.
 
@@ -19,6 +20,8 @@ pub mod environment;
 pub mod error;
 pub mod evaluate;
 pub mod event;
+pub mod groups;
+pub mod init;
 pub mod lock;
 pub mod loss;
 pub mod metrics;
@@ -41,6 +44,8 @@ pub use environment::Environment;
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Event, Signal, Watch};
+pub use groups::Group;
+pub use init::{Init, InitFile};
 pub use optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
 pub use recipe::{Recipe, RecipeError};
 pub use record::{EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord};

@@ -13,6 +13,8 @@ use crate::checkpoint::{self, KEEP, State};
 use crate::environment::{ENVIRONMENT_FILE, Environment, Resumption, device_name, rfc3339, unix_s};
 use crate::error::TrainError;
 use crate::event::{Event, Watch};
+use crate::groups;
+use crate::init::Init;
 use crate::lock::Lock;
 use crate::metrics::Tally;
 use crate::optimizer::{Moments, ParameterGroup};
@@ -47,8 +49,11 @@ impl Run {
         }
         let model = Model::build(&recipe.model, recipe.seed, job.device)?;
         let side = i64::from(recipe.data.size_px);
-        let parameters = model.weights().parameters().map(|weight| weight.tensor.shallow_clone());
-        let groups = vec![ParameterGroup::of_all(parameters.collect())];
+        let groups = groups::resolve(recipe, model.weights())?;
+        let loaded = match &recipe.init {
+            Init::Random => None,
+            Init::File(init) => Some(init.fill(&model, &init.read()?)?),
+        };
         model.check_input(&[plan.smallest_batch() as i64, 3, side, side], Mode::TRAIN)?;
 
         watch.on_event(&data_event(job));
@@ -67,7 +72,10 @@ impl Run {
                 moments = checkpoint::read_moments(&place.path, optimizer, numbers, job.device)?;
                 place.state.clone()
             }
-            None => beginning(job),
+            None => {
+                loaded.iter().for_each(|event| watch.on_event(event));
+                beginning(job)
+            }
         };
         let state =
             State { threads: cpu::threads() as u32, device: device_name(job.device), ..state };
@@ -75,6 +83,7 @@ impl Run {
         let ledger = Ledger::restart(job.folder, &state.epochs)?;
         watch.on_event(&Event::Started {
             parameters: numbers as u64,
+            frozen: model.weights().count_parameters() as u64 - numbers as u64,
             steps_total,
             steps_target,
             epochs: recipe.epochs,

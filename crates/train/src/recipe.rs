@@ -5,6 +5,8 @@ use catscan_models::ModelConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::groups::Group;
+use crate::init::Init;
 use crate::optimizer::Optimizer;
 use crate::schedule::Schedule;
 
@@ -21,6 +23,12 @@ pub struct Recipe {
     pub data: DataConfig,
     /// `None`: training pictures are shown as they are.
     pub augment: Option<Augment>,
+    /// The weights before the first step.
+    pub init: Init,
+    /// Patterns over parameter names: these are not trained. See [`crate::groups`].
+    pub freeze: Vec<String>,
+    /// Parameters with their own rate; the first pattern that matches counts.
+    pub groups: Vec<Group>,
     /// Its `lr` is the peak that `schedule` moves below.
     pub optimizer: Optimizer,
     /// Runs over all epochs' steps together.

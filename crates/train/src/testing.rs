@@ -7,7 +7,7 @@
 
 use catscan_data::{Augment, BadImages, DataConfig, Filter, Shear, SplitRule};
 use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
-use catscan_train::{Adam, Decay, Recipe, Schedule, Semantics, Sgd};
+use catscan_train::{Adam, Decay, Init, Recipe, Schedule, Semantics, Sgd};
 
 /// A recipe that trains in a second: the smallest net on 100 drawings of 32 px for two epochs.
 pub fn recipe() -> Recipe {
@@ -35,6 +35,9 @@ pub fn recipe() -> Recipe {
             zoom: 0.1,
             horizontal_flip: true,
         }),
+        init: Init::Random,
+        freeze: Vec::new(),
+        groups: Vec::new(),
         optimizer: sgd(0.05).into(),
         schedule: Schedule::Cosine { warmup_steps: 3, end_fraction: 0.0 },
         batch: 8,

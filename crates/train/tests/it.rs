@@ -14,3 +14,5 @@ mod records;
 mod resume;
 #[path = "../src/testing.rs"]
 mod testing;
+#[path = "it/transfer.rs"]
+mod transfer;

@@ -169,7 +169,7 @@ fn plan(args: &Args) -> Result<Plan> {
         Some(path) => read_recipe(path)?,
         None => planned.recipe,
     };
-    let base = args.overrides.apply(base);
+    let base = args.overrides.apply(base)?;
     let seeds = match &args.seeds {
         Some(Seeds(seeds)) => seeds.clone(),
         None => (1..=planned.seeds).collect(),

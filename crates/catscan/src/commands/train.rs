@@ -132,7 +132,7 @@ fn ending(outcome: Outcome, folder: &Path) -> String {
 /// The recipe that the arguments name. Its number of outputs is set when the data is open.
 fn recipe(args: &Args) -> Result<Recipe> {
     if let Some(path) = &args.recipe {
-        return Ok(args.overrides.apply(read_recipe(path)?));
+        return args.overrides.apply(read_recipe(path)?);
     }
     let (Some(experiment), Some(arm)) = (&args.experiment, &args.arm) else {
         let message = "train: got no recipe, want --recipe FILE or --experiment NAME --arm NAME";
@@ -141,7 +141,7 @@ fn recipe(args: &Args) -> Result<Recipe> {
     let experiment = experiment::find(experiment)?;
     let arm = experiment.arm(arm)?;
     let base = (experiment.plan)(args.profile.unwrap_or(Profile::Quick)).recipe;
-    let recipe = (arm.change)(args.overrides.apply(base));
+    let recipe = (arm.change)(args.overrides.apply(base)?);
     let recipe = Recipe { seed: args.seed.unwrap_or(recipe.seed), ..recipe };
     recipe.validate()?;
     Ok(recipe)

@@ -5,6 +5,10 @@
 //! towards them by `momentum` (the variance unbiased, as in PyTorch); in evaluation they are the
 //! running ones. γ starts at 1 (tch's own starts at random), β at 0. Statistics and parameters are
 //! 32-bit for bf16 maps too.
+//!
+//! A norm with both its parameters frozen (transfer learning) is in evaluation always: it divides by
+//! the running statistics it was given and leaves them as they are, as a frozen Keras layer does. In
+//! PyTorch they would go on moving, and the frozen layers with them.
 
 use tch::{Device, Tensor};
 
@@ -45,13 +49,17 @@ impl BatchNorm2d {
             Some(&self.bias),
             Some(&self.running_mean),
             Some(&self.running_var),
-            mode.is_train(),
+            mode.is_train() && self.is_trained(),
             self.momentum,
             self.eps,
             /* cudnn_enabled */ self.weight.device() != Device::Cpu,
         );
         taps.show(&self.name, &y);
         y
+    }
+
+    fn is_trained(&self) -> bool {
+        self.weight.requires_grad() || self.bias.requires_grad()
     }
 
     /// The norm, then `max(0, ·)`. The ReLU overwrites the norm's output, which backward does not

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use catscan_data::DataError;
 
 use super::{Recipe, RecipeError};
+use crate::groups::pattern;
 use crate::optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
 use crate::schedule::Schedule;
 
@@ -26,6 +27,7 @@ impl Recipe {
             augment.validate().map_err(of_data)?;
         }
         self.validate_optimizer()?;
+        self.validate_groups()?;
         self.validate_schedule()
     }
 
@@ -42,6 +44,19 @@ impl Recipe {
             Optimizer::Sgd(sgd) => validate_sgd(sgd),
             Optimizer::Adam(adam) => validate_adam(adam),
         }
+    }
+
+    /// What the patterns match depends on the model: `groups::resolve` checks that.
+    fn validate_groups(&self) -> Result<(), RecipeError> {
+        for (i, text) in self.freeze.iter().enumerate() {
+            pattern(&format!("freeze[{i}]"), text)?;
+        }
+        for (i, group) in self.groups.iter().enumerate() {
+            pattern(&format!("groups[{i}].pattern"), &group.pattern)?;
+            positive(&format!("groups[{i}].lr_factor"), group.lr_factor)?;
+            not_negative(&format!("groups[{i}].weight_decay"), group.weight_decay.unwrap_or(0.0))?;
+        }
+        Ok(())
     }
 
     fn validate_schedule(&self) -> Result<(), RecipeError> {
@@ -128,6 +143,7 @@ fn value(key: &str, is: impl ToString, allowed: &str) -> RecipeError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::groups::Group;
     use crate::testing::{self, recipe};
 
     /// `change` makes the shared recipe impossible, and the refusal `says` so.
@@ -187,6 +203,18 @@ mod tests {
         for (optimizer, says) in cases {
             check(|recipe| recipe.optimizer = optimizer, says);
         }
+    }
+
+    #[test]
+    fn impossible_groups_are_named_by_their_place() {
+        let group = |pattern: &str, lr_factor, weight_decay| {
+            let group = Group { pattern: pattern.into(), lr_factor, weight_decay };
+            move |recipe: &mut Recipe| recipe.groups = vec![group]
+        };
+        check(group("a*", 0.0, None), "groups[0].lr_factor is 0, want a finite number above 0");
+        check(group("a*", 1.0, Some(-0.1)), "groups[0].weight_decay is -0.1, want 0 or more");
+        check(group("a[", 1.0, None), "groups[0].pattern is a[, want a pattern");
+        check(|recipe| recipe.freeze = vec![String::new()], "freeze[0] is , want a pattern");
     }
 
     #[test]

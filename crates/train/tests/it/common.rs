@@ -62,6 +62,14 @@ impl Watcher {
         found
     }
 
+    /// Numbers that are trained, and that are frozen.
+    pub fn started(&self) -> Option<(u64, u64)> {
+        self.events.iter().find_map(|event| match event {
+            Event::Started { parameters, frozen, .. } => Some((*parameters, *frozen)),
+            _ => None,
+        })
+    }
+
     pub fn resumed_from(&self) -> Option<u64> {
         self.events.iter().find_map(|event| match event {
             Event::Started { resumed_from, .. } => *resumed_from,
@@ -114,4 +122,24 @@ pub fn metrics(folder: &Path) -> Vec<EpochRecord> {
         }
     };
     text.lines().map(timeless).collect()
+}
+
+/// Three classes that a net can tell apart at once: noise that is mostly red, green or blue.
+pub fn write_colours(folder: &Path) {
+    for (class, name) in ["blue", "green", "red"].into_iter().enumerate() {
+        std::fs::create_dir_all(folder.join(name)).unwrap();
+        for number in 0..25u32 {
+            // A 24-bit bitmap: header, then blue, green, red of each pixel.
+            let mut bytes = b"BM".to_vec();
+            for word in [54 + 3072u32, 0, 54, 40, 32, 32, 1 | 24 << 16, 0, 3072, 0, 0, 0, 0] {
+                bytes.extend(word.to_le_bytes());
+            }
+            let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) / 2;
+            bytes.extend((0..3072u32).map(|i| {
+                let bright = if i as usize % 3 == class { 100 } else { 0 };
+                (noise(i + 5000 * number) + bright) as u8
+            }));
+            std::fs::write(folder.join(name).join(format!("{number}.bmp")), bytes).unwrap();
+        }
+    }
 }

@@ -7,7 +7,7 @@ use catscan_models::Model;
 use catscan_train::{Event, Job, Outcome, Recipe, RunRecord, TrainError, evaluate};
 use tch::Device;
 
-use crate::common::{STEPS_PER_EPOCH, Watcher, dataset, job, newest, recipe, run};
+use crate::common::{STEPS_PER_EPOCH, Watcher, dataset, job, newest, recipe, run, write_colours};
 
 #[test]
 fn a_finished_run_tells_everything() {
@@ -74,26 +74,6 @@ fn the_weights_on_the_disk_are_those_that_were_tested() {
 
 fn probabilities(test: &catscan_train::TestRecord) -> Vec<Vec<f32>> {
     test.pictures.iter().map(|picture| picture.probabilities.clone()).collect()
-}
-
-/// Three classes that a net can tell apart at once: noise that is mostly red, green or blue.
-fn write_colours(folder: &std::path::Path) {
-    for (class, name) in ["blue", "green", "red"].into_iter().enumerate() {
-        std::fs::create_dir_all(folder.join(name)).unwrap();
-        for number in 0..25u32 {
-            // A 24-bit bitmap: header, then blue, green, red of each pixel.
-            let mut bytes = b"BM".to_vec();
-            for word in [54 + 3072u32, 0, 54, 40, 32, 32, 1 | 24 << 16, 0, 3072, 0, 0, 0, 0] {
-                bytes.extend(word.to_le_bytes());
-            }
-            let noise = |i: u32| (i.wrapping_mul(2_654_435_761) >> 24) / 2;
-            bytes.extend((0..3072u32).map(|i| {
-                let bright = if i as usize % 3 == class { 100 } else { 0 };
-                (noise(i + 5000 * number) + bright) as u8
-            }));
-            std::fs::write(folder.join(name).join(format!("{number}.bmp")), bytes).unwrap();
-        }
-    }
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! Filling a model's tensors from a file: names, shapes and kinds are compared first, and where one
+//! differs nothing is filled.
+
+use std::collections::{BTreeMap, HashSet};
+
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
+use tch::{Kind, Tensor};
+
+use crate::error::ModelError;
+use crate::weights::file::WeightsFile;
+use crate::weights::torchvision::module_path;
+use crate::weights::{Weight, Weights};
+
+/// How many differences a message lists.
+const LISTED: usize = 10;
+
+/// What to ask oneself about differences of any kind.
+const OTHER_MODEL: &str = "was it saved from another model?";
+/// What to do where nothing but the classifier differs.
+const OTHER_CLASSES: &str = "only the classifier differs; to put a fresh one in its place, as \
+                             another number of classes needs, say head: replace in the recipe, or \
+                             --replace-head";
+
+/// A way in which a file is not what the model wants.
+struct Difference {
+    name: String,
+    line: String,
+}
+
+/// Fills every tensor of `weights`; see [`Weights::load`].
+pub(super) fn whole(weights: &Weights, file: &WeightsFile) -> Result<(), ModelError> {
+    let tensors = file.tensors()?;
+    let names = names(&tensors);
+    let differences = differences(weights, &tensors, &names);
+    if !differences.is_empty() {
+        return Err(refusal(weights, file, &differences, OTHER_MODEL));
+    }
+    copy(weights.iter(), &tensors, &names);
+    Ok(())
+}
+
+/// Fills every tensor but those of the layer `head`, whatever the file says of that; or also those,
+/// if `head_too`. Returns the names of the tensors that stayed as they were.
+pub(crate) fn start(
+    weights: &Weights,
+    file: &WeightsFile,
+    head: &str,
+    head_too: bool,
+) -> Result<Vec<String>, ModelError> {
+    let of_head = |name: &str| name.strip_prefix(head).is_some_and(|rest| rest.starts_with('.'));
+    let stays = |name: &str| !head_too && of_head(name);
+    let tensors = file.tensors()?;
+    let names = names(&tensors);
+    let mut differences = differences(weights, &tensors, &names);
+    differences.retain(|difference| !stays(&difference.name));
+    if !differences.is_empty() {
+        let head_alone = differences.iter().all(|difference| of_head(&difference.name));
+        let hint = if head_alone { OTHER_CLASSES } else { OTHER_MODEL };
+        return Err(refusal(weights, file, &differences, hint));
+    }
+    copy(weights.iter().filter(|weight| !stays(&weight.name)), &tensors, &names);
+    let left = weights.iter().map(|weight| &weight.name).filter(|name| stays(name));
+    Ok(left.cloned().collect())
+}
+
+/// The file's own name of each tensor by ours. A name of torchvision's older files counts as ours
+/// unless the file has ours as well.
+fn names<'a>(tensors: &'a SafeTensors) -> BTreeMap<String, &'a str> {
+    let written: HashSet<&str> = tensors.names().into_iter().collect();
+    let ours = |name: &&'a str| match module_path(name) {
+        Some(path) if !written.contains(path.as_str()) => path,
+        _ => name.to_string(),
+    };
+    written.iter().map(|name| (ours(name), *name)).collect()
+}
+
+fn copy<'a>(
+    weights: impl Iterator<Item = &'a Weight>,
+    tensors: &SafeTensors,
+    names: &BTreeMap<String, &str>,
+) {
+    tch::no_grad(|| {
+        for weight in weights {
+            let view = tensors.tensor(names[&weight.name]).expect("compared before");
+            let values = Tensor::from_data_size(view.data(), &weight.tensor.size(), Kind::Float);
+            weight.tensor.shallow_clone().copy_(&values);
+        }
+    });
+}
+
+/// In the model's order; then what the model lacks, by name.
+fn differences(
+    weights: &Weights,
+    tensors: &SafeTensors,
+    names: &BTreeMap<String, &str>,
+) -> Vec<Difference> {
+    let compare = |weight: &Weight| {
+        let name = weight.name.clone();
+        match names.get(&name).map(|name| tensors.tensor(name).expect("one of its names")) {
+            Some(view) => mismatch(weight, &view).map(|line| Difference { name, line }),
+            None => {
+                let line = format!("{name}: missing from the file");
+                Some(Difference { name, line })
+            }
+        }
+    };
+    let mut found: Vec<Difference> = weights.iter().filter_map(compare).collect();
+    let known: HashSet<&str> = weights.iter().map(|weight| weight.name.as_str()).collect();
+    // PyTorch counts the batches each norm has seen; with a fixed momentum nothing reads it.
+    let extra = names
+        .keys()
+        .filter(|name| !known.contains(name.as_str()) && !name.ends_with(".num_batches_tracked"));
+    found.extend(extra.map(|name| {
+        let line = format!("{name}: not in the model");
+        Difference { name: name.clone(), line }
+    }));
+    found
+}
+
+fn mismatch(weight: &Weight, view: &TensorView) -> Option<String> {
+    let wanted = weight.tensor.size();
+    let same_shape = view.shape().iter().map(|&size| size as i64).eq(wanted.iter().copied());
+    if same_shape && view.dtype() == Dtype::F32 {
+        return None;
+    }
+    let (name, got, kind) = (&weight.name, view.shape(), view.dtype());
+    Some(format!("{name}: file has {got:?} {kind:?}, model wants {wanted:?} F32"))
+}
+
+fn refusal(
+    weights: &Weights,
+    file: &WeightsFile,
+    differences: &[Difference],
+    hint: &'static str,
+) -> ModelError {
+    let lines: Vec<&str> = differences.iter().map(|difference| difference.line.as_str()).collect();
+    ModelError::Differs {
+        path: file.path().into(),
+        model: weights.model.clone(),
+        count: lines.len(),
+        listed: listed(&lines),
+        hint,
+    }
+}
+
+/// The first [`LISTED`] lines, and how many more there are.
+fn listed(lines: &[&str]) -> String {
+    let mut text: String = lines.iter().take(LISTED).map(|line| format!("  {line}\n")).collect();
+    if lines.len() > LISTED {
+        text.push_str(&format!("  and {} more\n", lines.len() - LISTED));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ten_lines_are_listed() {
+        let text = listed(&["a: missing"; 12]);
+        assert_eq!(text.lines().count(), 11);
+        assert!(text.ends_with("and 2 more\n"), "{text}");
+    }
+}
