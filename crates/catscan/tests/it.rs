@@ -6,4 +6,5 @@ mod it {
     mod stops;
     mod study;
     mod support;
+    mod transfer;
 }

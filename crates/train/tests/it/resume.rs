@@ -1,6 +1,8 @@
 //! A run that was stopped and went on is the run that was not: to the bit.
 
-use catscan_train::{Event, Outcome, Recipe, Signal};
+use catscan_models::Shape;
+use catscan_models::densenet::{DENSENET_MINI, DenseNetConfig};
+use catscan_train::{Event, Job, Outcome, Recipe, Signal};
 
 use crate::common::{STEPS_PER_EPOCH, Watcher, job, metrics, newest, recipe, run, tensors};
 use crate::testing::adam;
@@ -45,6 +47,22 @@ fn stopped_in_the_second_epoch_of_a_stream_that_ignores_passes() {
 fn stopped_between_two_steps_of_adam() {
     let recipe = Recipe { optimizer: adam(1e-3).into(), ..recipe() };
     check(&recipe, |event| matches!(event, Event::Step { step: 5, .. }));
+}
+
+/// Dropout's draws are a function of (seed, pass, picture, layer), so none has to be saved.
+#[test]
+fn stopped_while_layers_draw_at_random() {
+    let shape = DenseNetConfig { dropout: 0.2, ..DENSENET_MINI };
+    let mut random = recipe();
+    random.model.shape = Some(Shape::DenseNet(shape));
+    check(&random, |event| matches!(event, Event::Step { step: 12, .. }));
+
+    let trained = |recipe: &Recipe| {
+        let folder = tempfile::tempdir().unwrap();
+        run(&Job { max_steps: Some(2), ..job(recipe, folder.path()) }, &mut ()).unwrap();
+        tensors(folder.path())
+    };
+    assert!(trained(&random) != trained(&recipe()), "nothing was dropped");
 }
 
 #[test]

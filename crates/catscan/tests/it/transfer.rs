@@ -1,0 +1,22 @@
+//! `--weights`, `--replace-head` and `--freeze`, from the command line to the record.
+
+use super::support::succeed;
+
+#[test]
+fn a_training_begins_where_another_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = ["train", "--experiment", "smoke", "--arm", "avg", "--max-steps", "2"];
+    succeed(&[&train[..], &["--out", "first"]].concat(), folder.path());
+    let transfer = ["--weights", "first", "--replace-head", "--freeze", "features.*"];
+    let said = succeed(&[&train[..], &transfer[..], &["--out", "second"]].concat(), folder.path());
+    for words in [
+        "tensors of first/checkpoints/step-2/weights.safetensors",
+        "classifier.weight, classifier.bias at random, a fresh head",
+        "33 parameters (and ",
+    ] {
+        assert!(said.stderr.contains(words), "no {words:?} in\n{}", said.stderr);
+    }
+    let recipe = std::fs::read_to_string(folder.path().join("second/recipe.json")).unwrap();
+    assert!(recipe.contains("\"head\": \"replace\""), "{recipe}");
+    assert!(recipe.contains("\"features.*\""), "{recipe}");
+}
