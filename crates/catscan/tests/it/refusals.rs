@@ -28,7 +28,7 @@ const CASES: &[Case] = &[
     ("experiment smoke --runs file", 2, &["cannot be written", "--runs"]),
     ("experiment smoke --recipe no.json", 2, &["no.json"]),
     ("experiment smoke --recipe unknown-key.json", 2, &["unknown-key.json", "batches"]),
-    ("experiment smoke --recipe bad-lr.json", 2, &["optimizer.sgd.lr", "-1"]),
+    ("experiment smoke --recipe bad-lr.json", 2, &["optimizer.adam.lr", "-1"]),
     ("experiment smoke --recipe bad-model.json", 2, &["nearest is densenet121"]),
     ("train", 2, &["--recipe FILE"]),
     ("train --experiment smoke --arm mux", 2, &["arm mux", "nearest is max"]),

@@ -220,7 +220,7 @@ fn convert(model: &Model, pickle: &Path, python: &str) -> PathBuf {
 #[test]
 #[cfg(unix)]
 fn networks_made_by_torchvision_on_the_spot_give_its_logits() {
-    for name in ["densenet121"] {
+    for name in ["densenet121", "resnet18"] {
         let folder = tempfile::tempdir().unwrap();
         let (python, logits) = match make_with_python(name, folder.path()) {
             Ok(made) => made,
