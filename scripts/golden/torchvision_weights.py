@@ -4,7 +4,7 @@
 
 writes crates/models/tests/golden/torchvision-weights.safetensors, the state dict of a DenseNet that
 is small enough to be committed, and torchvision-weights.json with its logits. The values are
-densenet.py's closed formula.
+parity.py's closed formula.
 
     python3 scripts/golden/torchvision_weights.py --make densenet121 FOLDER
 
@@ -12,7 +12,7 @@ is what crates/models/tests/it/transfer.rs runs where torchvision is installed: 
 FOLDER/densenet121.pth as torch.save does (and, of a DenseNet, densenet121-old.pth with the names of
 torchvision's published files), and prints the logits as JSON.
 
-Logits are computed in 64-bit, in evaluation, of densenet.py's pictures.
+Logits are computed in 64-bit, in evaluation, of parity.py's pictures.
 """
 
 import json
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy
 import torch
 import torchvision
-from densenet import OUT, closed_form, short, value
+from parity import OUT, closed_form, short, value
 from torchvision.models import DenseNet
 
 PICTURES = [2, 3, 64, 64]
