@@ -10,9 +10,10 @@
 //! 4. `study`: the runs' folders read back and weighed by [`stats`]; written as `study.json`.
 //! 5. `compose`: the study, its charts and its scans as one page, `report.html`.
 //!
-//! Beside the flow: `transfer` lets a training begin with learnt weights; `weights` opens a trained network for `evaluate`, `predict` and `explain`;
-//! `differences` tells recipes apart; `names` suggests the nearest name; `refusal` has the exit
-//! codes; `table` lines up columns and `output` prints.
+//! Beside the flow: `transfer` lets a training begin with learnt weights; `weights` opens a trained
+//! network for `evaluate`, `predict` and `explain`; `differences` tells recipes apart; `names`
+//! suggests the nearest name; `refusal` has the exit codes; `table` lines up columns and `output`
+//! prints.
 //!
 //! Public is what is of use without the program: the tables and the statistics. The rest is reached
 //! by the command line.

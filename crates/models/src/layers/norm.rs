@@ -6,9 +6,9 @@
 //! running ones. γ starts at 1 (tch's own starts at random), β at 0. Statistics and parameters are
 //! 32-bit for bf16 maps too.
 //!
-//! A norm with both its parameters frozen (transfer learning) is in evaluation always: it divides by
-//! the running statistics it was given and leaves them as they are, as a frozen Keras layer does. In
-//! PyTorch they would go on moving, and the frozen layers with them.
+//! A norm with both its parameters frozen (transfer learning) is in evaluation always: it uses the
+//! running statistics it was given and leaves them as they are, as a frozen Keras layer does. In
+//! PyTorch they would go on moving, and what the frozen layers compute with them.
 
 use tch::{Device, Tensor};
 

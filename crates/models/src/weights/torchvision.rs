@@ -1,6 +1,6 @@
-//! The names of torchvision's published DenseNets. They were saved when a dense layer's modules were
-//! called `norm.1` or `conv.2`, which are no names of modules any more; torchvision renames them
-//! whenever it loads them (`_load_state_dict` in its densenet.py), and so do we.
+//! The names of torchvision's published DenseNets. They were saved when a dense layer's modules
+//! were called `norm.1` or `conv.2`, which are no names of modules any more; torchvision renames
+//! them whenever it loads them (`_load_state_dict` in its densenet.py), and so do we.
 
 /// Today's name of a tensor with such a name; `None` for any other.
 ///
