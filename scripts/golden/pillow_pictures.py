@@ -4,8 +4,9 @@
     python3 scripts/golden/pillow_pictures.py
 
 Writes crates/data/tests/golden/pillow_resize.json (which source pixel NEAREST takes; pictures of a
-closed formula through the convolutions) and pillow_formats.json (small files of every kind, with
-the RGB values that Pillow reads from them).
+closed formula through the convolutions), pillow_grey.json (a picture of a closed formula as "L",
+and resized after that) and pillow_formats.json (small files of every kind, with the RGB values that
+Pillow reads from them).
 """
 
 import io
@@ -66,6 +67,14 @@ def resizing() -> dict:
     return {"made_by": MADE_BY, "nearest": nearest, "convolved": convolved}
 
 
+def grey() -> dict:
+    image = busy(40, 30).convert("L")
+    filters = {"nearest": Image.Resampling.NEAREST, **FILTERS}
+    small = {name: image.resize((12, 12), kernel).tobytes().hex() for name, kernel in filters.items()}
+    return {"made_by": MADE_BY, "width": 40, "height": 30, "want": image.tobytes().hex(),
+            "to": 12, "small": small}
+
+
 def save(image: Image.Image, kind: str, **options) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)
@@ -119,8 +128,9 @@ def formats() -> dict:
 
 def main() -> None:
     OUT.mkdir(parents=True, exist_ok=True)
-    for name, golden in [("pillow_resize", resizing()), ("pillow_formats", formats())]:
-        (OUT / f"{name}.json").write_text(json.dumps(golden) + "\n")
+    goldens = {"resize": resizing(), "grey": grey(), "formats": formats()}
+    for name, golden in goldens.items():
+        (OUT / f"pillow_{name}.json").write_text(json.dumps(golden) + "\n")
 
 
 if __name__ == "__main__":

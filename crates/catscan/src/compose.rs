@@ -66,7 +66,7 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
         scans::activation_maps(study, &shown, dataset)?,
     ];
     sections.extend(evidence::evidence(study, runs, dataset)?);
-    sections.push(numbers::split(study)?);
+    sections.push(numbers::split(study, runs)?);
     sections.push(origin::origin(study, &shown)?);
     let page = Page {
         title: title(study),

@@ -6,7 +6,7 @@
 //!
 //! `outputs` is set again when the data's classes are known ([`for_classes`]).
 
-use catscan_data::{Augment, BadImages, DataConfig, Filter, Normalize, Shear, SplitRule};
+use catscan_data::{Augment, BadImages, Colour, DataConfig, Filter, Normalize, Shear, SplitRule};
 use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
 use catscan_train::schedule::Anneal;
 use catscan_train::{Adam, Decay, Init, Optimizer, Recipe, Schedule, Semantics, Sgd};
@@ -42,7 +42,9 @@ pub static RECIPES: &[RecipeRow] = &[
 ];
 
 /// Mean and deviation of ImageNet's pictures, as torchvision's models expect them.
-const IMAGENET: Normalize = Normalize { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+fn imagenet() -> Normalize {
+    Normalize { mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225] }
+}
 
 /// The published pooling study (Keras, Colab): every value as its notebooks have it.
 ///
@@ -65,7 +67,9 @@ pub fn original() -> Recipe {
             source: "critters".into(),
             size_px: 224,
             filter: Filter::Nearest,
+            colour: Colour::Rgb,
             split: SplitRule { ratio: [17, 4, 4], seed: 1 },
+            train_fraction: 1.0,
             bad_images: BadImages::Fail,
             normalize: None,
         },
@@ -104,7 +108,7 @@ pub fn full() -> Recipe {
             precision: Precision::Bf16,
             ..base.model
         },
-        data: DataConfig { filter: Filter::Bilinear, normalize: Some(IMAGENET), ..base.data },
+        data: DataConfig { filter: Filter::Bilinear, normalize: Some(imagenet()), ..base.data },
         augment: Some(Augment {
             rotation_deg: 15.0,
             shear: Shear::Degrees(0.0),

@@ -6,8 +6,8 @@
 //! Takes any source of `catscan_data::SOURCES`. Nothing but this crate and tch is used.
 
 use catscan_data::{
-    Augment, BadImages, DataConfig, DataError, Dataset, Filter, Normalize, Part, Shear, SplitRule,
-    order,
+    Augment, BadImages, Colour, DataConfig, DataError, Dataset, Filter, Normalize, Part, Shear,
+    SplitRule, order,
 };
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -20,9 +20,11 @@ fn main() -> Result<(), DataError> {
         source: std::env::args().nth(1).unwrap_or_else(|| "critters:1000".into()),
         size_px: 32,
         filter: Filter::Bilinear,
+        colour: Colour::Rgb,
         split: SplitRule { ratio: [17, 4, 4], seed: 0 },
+        train_fraction: 1.0,
         bad_images: BadImages::Skip,
-        normalize: Some(Normalize { mean: [0.5; 3], std: [0.25; 3] }),
+        normalize: Some(Normalize { mean: vec![0.5; 3], std: vec![0.25; 3] }),
     };
     let set = Dataset::open(&config, &catscan_data::default_cache_dir(), &())?;
     println!("{set:#?}");

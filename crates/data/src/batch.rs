@@ -2,45 +2,42 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::config::Normalize;
+use crate::colour::Raster;
+use crate::config::DataConfig;
 use crate::dataset::Dataset;
 
 impl Dataset {
-    /// `[N, 3, H, W]` f32 on `device`, values in 0..1 (normalised if the recipe says so), with
+    /// `[N, C, H, W]` f32 on `device`, values in 0..1 (normalised if the recipe says so), with
     /// channels_last strides.
     pub fn batch(&self, indices: &[u32], device: Device) -> Tensor {
-        to_tensor(&self.gather(indices), self.size_px, self.normalize(), device)
+        to_tensor(&self.gather(indices), self.config(), device)
     }
 }
 
-/// `[N, H, W, 3]` bytes, as [`Dataset::gather`] makes them on any thread, to `[N, 3, H, W]` f32 on
+/// `[N, H, W, C]` bytes, as [`Dataset::gather`] makes them on any thread, to `[N, C, H, W]` f32 on
 /// `device` with channels_last strides. Bytes, not floats, travel to the device.
-pub fn to_tensor(
-    rgb: &[u8],
-    size_px: u32,
-    normalize: Option<&Normalize>,
-    device: Device,
-) -> Tensor {
-    let side = i64::from(size_px);
-    let picture = (side * side * 3) as usize;
-    assert!(rgb.len().is_multiple_of(picture), "{} bytes, want a multiple of {picture}", rgb.len());
-    let n = (rgb.len() / picture) as i64;
+pub fn to_tensor(pixels: &[u8], config: &DataConfig, device: Device) -> Tensor {
+    let (side, channels) = (i64::from(config.size_px), config.colour.channels() as i64);
+    let (bytes, picture) = (pixels.len(), (side * side * channels) as usize);
+    assert!(bytes.is_multiple_of(picture), "{bytes} bytes, want a multiple of {picture}");
+    let n = (bytes / picture) as i64;
     // [N, H, W, C] in memory seen as [N, C, H, W] is what PyTorch calls channels_last.
-    let bytes = Tensor::from_slice(rgb).view([n, side, side, 3]).to_device(device);
+    let bytes = Tensor::from_slice(pixels).view([n, side, side, channels]).to_device(device);
     let mut x = bytes.permute([0, 3, 1, 2]).to_kind(Kind::Float);
     let _ = x.g_div_scalar_(255.0);
-    if let Some(normalize) = normalize {
-        let channels =
-            |values: &[f32; 3]| Tensor::from_slice(values).view([1, 3, 1, 1]).to_device(device);
-        let _ = x.g_sub_(&channels(&normalize.mean));
-        let _ = x.g_div_(&channels(&normalize.std));
+    if let Some(normalize) = &config.normalize {
+        let of_channels =
+            |values: &[f32]| Tensor::from_slice(values).view([1, channels, 1, 1]).to_device(device);
+        let _ = x.g_sub_(&of_channels(&normalize.mean));
+        let _ = x.g_div_(&of_channels(&normalize.std));
     }
     x
 }
 
-/// One picture for `predict` and `explain`: `[H, W, 3]` bytes to `[1, 3, H, W]` f32 on the CPU.
-pub fn picture_tensor(rgb: &[u8], size_px: u32, normalize: Option<&Normalize>) -> Tensor {
-    to_tensor(rgb, size_px, normalize, Device::Cpu)
+/// One picture for `predict` and `explain`, as [`crate::resize::prepare`] made it with the same
+/// `config`: `[1, C, H, W]` f32 on the CPU.
+pub fn picture_tensor(picture: &Raster, config: &DataConfig) -> Tensor {
+    to_tensor(picture.pixels(), config, Device::Cpu)
 }
 
 /// True if `[N, C, H, W]` lies in memory as `[N, H, W, C]`.
@@ -49,20 +46,28 @@ pub(crate) fn is_channels_last(x: &Tensor) -> bool {
     x.stride() == [h * w * c, 1, w * c, c]
 }
 
-/// The same values with channels_last strides.
+/// The same values with channels_last strides. (Flattened on the way, because `contiguous` calls
+/// `[N, H, W, 1]` contiguous whatever the stride of its last axis, and so leaves a grey batch.)
 pub(crate) fn to_channels_last(x: &Tensor) -> Tensor {
-    x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2])
+    let (n, c, h, w) = x.size4().expect("a batch is [N, C, H, W]");
+    x.permute([0, 2, 3, 1]).reshape([-1]).view([n, h, w, c]).permute([0, 3, 1, 2])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::augment::{Affine, Augment};
+    use crate::colour::Colour;
+    use crate::config::{Normalize, tests::config};
+
+    fn of(size_px: u32, colour: Colour) -> DataConfig {
+        DataConfig { size_px, colour, ..config() }
+    }
 
     #[test]
     fn bytes_land_where_they_belong() {
         let rgb: Vec<u8> = (0..2 * 2 * 2 * 3).collect();
-        let x = to_tensor(&rgb, 2, None, Device::Cpu);
+        let x = to_tensor(&rgb, &of(2, Colour::Rgb), Device::Cpu);
         assert_eq!(x.size(), [2, 3, 2, 2]);
         assert_eq!(x.stride(), [12, 1, 6, 3]);
         // Picture 1, channel 2, row 1, column 0: byte 12 + (1·2 + 0)·3 + 2.
@@ -72,17 +77,38 @@ mod tests {
 
     #[test]
     fn normalisation_keeps_the_strides() {
-        let normalize = Normalize { mean: [0.5, 0.25, 0.0], std: [0.5, 1.0, 2.0] };
-        let x = to_tensor(&[255; 2 * 4 * 4 * 3], 4, Some(&normalize), Device::Cpu);
+        let normalize =
+            |mean: &[f32], std: &[f32]| Some(Normalize { mean: mean.into(), std: std.into() });
+        let rgb = normalize(&[0.5, 0.25, 0.0], &[0.5, 1.0, 2.0]);
+        let config = DataConfig { normalize: rgb, ..of(4, Colour::Rgb) };
+        let x = to_tensor(&[255; 2 * 4 * 4 * 3], &config, Device::Cpu);
         assert!(is_channels_last(&x));
         let value = |c| x.double_value(&[0, c, 3, 3]);
         assert_eq!([value(0), value(1), value(2)], [1.0, 0.75, 0.5]);
+        let grey = normalize(&[0.5], &[0.25]);
+        let config = DataConfig { normalize: grey, ..of(4, Colour::Grey) };
+        let x = to_tensor(&[255; 2 * 4 * 4], &config, Device::Cpu);
+        assert_eq!((x.size(), x.double_value(&[1, 0, 3, 3])), (vec![2, 1, 4, 4], 2.0));
+        assert!(is_channels_last(&x), "{:?}", x.stride());
+    }
+
+    #[test]
+    fn grey_batches_are_channels_last_and_move_as_colour_ones_do() {
+        let grey: Vec<u8> = (0..2 * 9).map(|i| i * 14).collect();
+        let rgb: Vec<u8> = grey.iter().flat_map(|value| [*value; 3]).collect();
+        let affines = [Affine([0.8, 0.3, 0.0, -0.2, 1.1, 0.0]); 2];
+        let [one, three] = [(grey, Colour::Grey), (rgb, Colour::Rgb)].map(|(bytes, colour)| {
+            let x = to_tensor(&bytes, &of(3, colour), Device::Cpu);
+            Augment::apply(&x, &affines)
+        });
+        assert_eq!((one.size(), one.stride()), (vec![2, 1, 3, 3], vec![9, 1, 3, 1]));
+        assert_eq!(one.expand([2, 3, 3, 3], false), three);
     }
 
     #[test]
     fn a_flip_mirrors_and_keeps_channels_last() {
         let rgb: Vec<u8> = (0..27).collect();
-        let x = to_tensor(&rgb, 3, None, Device::Cpu);
+        let x = to_tensor(&rgb, &of(3, Colour::Rgb), Device::Cpu);
         let mirror = Affine([-1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
         let y = Augment::apply(&x, &[mirror]);
         assert!(is_channels_last(&y));
@@ -95,7 +121,7 @@ mod tests {
     #[test]
     fn a_picture_does_not_depend_on_its_batch() {
         let rgb: Vec<u8> = (0..4 * 8 * 8 * 3).map(|i| (i * 37 % 251) as u8).collect();
-        let x = to_tensor(&rgb, 8, None, Device::Cpu);
+        let x = to_tensor(&rgb, &of(8, Colour::Rgb), Device::Cpu);
         let shear = crate::Shear::Degrees(20.0);
         let augment = Augment { rotation_deg: 40.0, shear, zoom: 0.2, horizontal_flip: true };
         let affines: Vec<Affine> = (0..4).map(|i| augment.draw(5, 1, i)).collect();

@@ -1,8 +1,9 @@
-//! Decode once: all pictures of a set as `[N, H, W, 3]` bytes in a memory-mapped file.
+//! Decode once: all pictures of a set as `[N, H, W, C]` bytes in a memory-mapped file.
 //!
 //! A cache is a folder `pixels/<fingerprint>/` with `pixels.u8`, for drawings `evidence.u8`
 //! (`[N, H, W]`), and `index.json`. The fingerprint covers paths, sizes and times of the files or
-//! archives, the size, the filter and a format number: it is found again without reading a picture.
+//! archives, the size, the filter, colour or grey, and a format number: it is found again without
+//! reading a picture.
 //! It is built in `<fingerprint>.tmp` and renamed when complete; whoever builds holds
 //! `<fingerprint>.lock`, so two processes that start at once build it once, and a build that was
 //! killed leaves nothing that could be taken for whole.
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
+use crate::colour::Colour;
 use crate::config::{DataConfig, Part};
 use crate::error::{DataError, Rejected};
 use crate::map::map;
@@ -25,7 +27,7 @@ use crate::progress::Progress;
 use crate::source::Source;
 
 /// Raise it when the files' layout, the decoders or the resizing change what a cache would hold.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 const PIXELS: &str = "pixels.u8";
 const EVIDENCE: &str = "evidence.u8";
@@ -58,6 +60,7 @@ pub fn default_cache_dir() -> PathBuf {
 pub(crate) struct Index {
     pub format: u32,
     pub size_px: u32,
+    pub colour: Colour,
     pub digest: String,
     pub drawings: bool,
     pub classes: Vec<String>,
@@ -134,7 +137,8 @@ impl Cache {
     fn map(place: &Path, config: &DataConfig) -> std::io::Result<Cache> {
         let invalid = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
         let index: Index = serde_json::from_slice(&std::fs::read(place.join(INDEX))?)?;
-        if index.format != FORMAT || index.size_px != config.size_px {
+        let asked = (FORMAT, config.size_px, config.colour);
+        if (index.format, index.size_px, index.colour) != asked {
             return Err(invalid("made by another version"));
         }
         let open = |name: &str| File::open(place.join(name)).and_then(|file| map(&file));
@@ -143,15 +147,16 @@ impl Cache {
         let plane = index.size_px as usize * index.size_px as usize;
         let slots = index.samples.iter().map(|s| s.slot as usize + 1).max().unwrap_or(0);
         let short = |map: &Mmap, bytes: usize| map.len() < slots * bytes;
-        if short(&pixels, plane * 3) || evidence.as_ref().is_some_and(|map| short(map, plane)) {
+        let picture = plane * index.colour.channels();
+        if short(&pixels, picture) || evidence.as_ref().is_some_and(|map| short(map, plane)) {
             return Err(invalid("shorter than its index says"));
         }
         Ok(Cache { index, pixels, evidence })
     }
 
-    /// `[H, W, 3]` of sample `i`.
+    /// `[H, W, C]` of sample `i`.
     pub fn pixels(&self, i: u32) -> &[u8] {
-        self.slot(&self.pixels, i, 3)
+        self.slot(&self.pixels, i, self.index.colour.channels())
     }
 
     /// `[H, W]` of sample `i`.
@@ -168,7 +173,8 @@ impl Cache {
 
 fn fingerprint(source: &dyn Source, config: &DataConfig) -> String {
     let mut hasher = blake3::Hasher::new();
-    let head = format!("{FORMAT} {} {} ", config.size_px, config.filter.name());
+    let DataConfig { size_px, filter, colour, .. } = config;
+    let head = format!("{FORMAT} {size_px} {} {} ", filter.name(), colour.name());
     hasher.update(head.as_bytes());
     source.fingerprint(&mut hasher);
     hasher.finalize().to_hex()[..32].to_string()

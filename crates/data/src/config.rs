@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::colour::Colour;
 use crate::error::DataError;
 
 /// What a picture is used for. Fixed once by the split, never by the loop.
@@ -42,8 +43,14 @@ pub struct DataConfig {
     pub size_px: u32,
     /// How pictures come to that size.
     pub filter: Filter,
+    /// Whether the network sees them in colour or grey, whatever they are stored as.
+    pub colour: Colour,
     /// Who trains on what.
     pub split: SplitRule,
+    /// The share of the training part that is trained on, above 0 and at most 1: of each class the
+    /// same share, rounded, at least one picture. A smaller share is a subset of a larger one;
+    /// validation and test stay as they are. The rest is counted in `split.json`.
+    pub train_fraction: f64,
     /// What to do with pictures that cannot be read.
     pub bad_images: BadImages,
     /// Applied after the division by 255; `None` leaves values in 0..1.
@@ -84,7 +91,9 @@ impl Filter {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitRule {
-    /// train : val : test. The published study's is 17:4:4.
+    /// train : val : test. The published study's is 17:4:4. A share whose part the source brings
+    /// itself (a folder's `val/` or `test/`, the test files of MNIST and CIFAR-10) counts as 0:
+    /// with a given test part, 17:4:4 keeps 17/21 of the training pictures for training.
     pub ratio: [u32; 3],
     /// Deals the pictures out; see [`crate::split`].
     pub seed: u64,
@@ -100,14 +109,14 @@ pub enum BadImages {
     Skip,
 }
 
-/// `(x / 255 − mean) / std` per channel, RGB.
+/// `(x / 255 − mean) / std` per channel: red, green, blue, or grey alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Normalize {
-    /// Of each channel, on the scale 0..1.
-    pub mean: [f32; 3],
-    /// Of each channel, on the scale 0..1; above 0.
-    pub std: [f32; 3],
+    /// `[C]`, on the scale 0..1.
+    pub mean: Vec<f32>,
+    /// `[C]`, on the scale 0..1; above 0.
+    pub std: Vec<f32>,
 }
 
 /// Largest side a picture may be squashed to: 4096² × 3 bytes is 50 MB a picture.
@@ -127,28 +136,35 @@ impl DataConfig {
             let value = format!("{:?}", self.split.ratio);
             return bad("split.ratio", value, "a train share of at least 1, such as [17, 4, 4]");
         }
-        if let Some(normalize) = &self.normalize {
-            if normalize.mean.iter().any(|m| !m.is_finite()) {
-                return bad("normalize.mean", format!("{:?}", normalize.mean), "finite numbers");
-            }
-            if normalize.std.iter().any(|s| !s.is_finite() || *s <= 0.0) {
-                return bad("normalize.std", format!("{:?}", normalize.std), "numbers above 0");
-            }
+        if !(self.train_fraction > 0.0 && self.train_fraction <= 1.0) {
+            let want = "a number above 0 and at most 1";
+            return bad("train_fraction", self.train_fraction.to_string(), want);
+        }
+        let Some(Normalize { mean, std }) = &self.normalize else { return Ok(()) };
+        let channels = self.colour.channels();
+        let want = |kind: &str| format!("{channels} {kind}, as colour is {}", self.colour.name());
+        if mean.len() != channels || mean.iter().any(|m| !m.is_finite()) {
+            return bad("normalize.mean", format!("{mean:?}"), &want("finite numbers"));
+        }
+        if std.len() != channels || std.iter().any(|s| !s.is_finite() || *s <= 0.0) {
+            return bad("normalize.std", format!("{std:?}"), &want("numbers above 0"));
         }
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn config() -> DataConfig {
+    pub(crate) fn config() -> DataConfig {
         DataConfig {
             source: "critters".into(),
             size_px: 64,
             filter: Filter::Nearest,
+            colour: Colour::Rgb,
             split: SplitRule { ratio: [17, 4, 4], seed: 1 },
+            train_fraction: 1.0,
             bad_images: BadImages::Fail,
             normalize: None,
         }
@@ -173,8 +189,26 @@ mod tests {
         assert!(message(DataConfig { size_px: 0, ..config() }).contains("size_px: 0"));
         let ratio = SplitRule { ratio: [0, 4, 4], seed: 1 };
         assert!(message(DataConfig { split: ratio, ..config() }).contains("[0, 4, 4]"));
-        let normalize = Some(Normalize { mean: [0.0; 3], std: [1.0, 0.0, 1.0] });
-        assert!(message(DataConfig { normalize, ..config() }).contains("normalize.std"));
+        for fraction in [0.0, -0.1, 1.5, f64::NAN] {
+            let message = message(DataConfig { train_fraction: fraction, ..config() });
+            assert!(message.contains(&format!("train_fraction: {fraction}")), "{message}");
+        }
         assert!(config().validate().is_ok());
+    }
+
+    #[test]
+    fn normalisation_has_a_number_for_each_channel() {
+        let check = |colour, mean: &[f32], std: &[f32]| {
+            let normalize = Some(Normalize { mean: mean.into(), std: std.into() });
+            let checked = DataConfig { colour, normalize, ..config() }.validate();
+            checked.map_err(|error| error.to_string()).err().unwrap_or_default()
+        };
+        let text = check(Colour::Rgb, &[0.0; 3], &[1.0, 0.0, 1.0]);
+        assert!(text.contains("normalize.std: [1.0, 0.0, 1.0]"), "{text}");
+        let text = check(Colour::Grey, &[0.5; 3], &[0.5; 3]);
+        assert!(text.ends_with("want 1 finite numbers, as colour is grey"), "{text}");
+        let text = check(Colour::Rgb, &[0.5; 3], &[0.5]);
+        assert!(text.ends_with("want 3 numbers above 0, as colour is rgb"), "{text}");
+        assert_eq!(check(Colour::Grey, &[0.13], &[0.31]), "");
     }
 }

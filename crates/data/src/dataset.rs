@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::cache::Cache;
-use crate::config::{BadImages, DataConfig, Normalize};
+use crate::colour::Raster;
+use crate::config::{BadImages, DataConfig};
 use crate::error::{DataError, Rejected};
 use crate::progress::Progress;
 use crate::source;
@@ -67,7 +68,7 @@ impl Dataset {
         let samples: Vec<Sample> = index.samples.iter().map(sample).collect();
         let fixed: Vec<_> = index.samples.iter().map(|s| s.part).collect();
         Ok(Dataset {
-            split: Split::deal(&samples, &fixed, &index.classes, &config.split),
+            split: Split::deal(&samples, &fixed, &index.classes, config),
             samples,
             classes: index.classes.clone(),
             rejected: index.rejected.clone(),
@@ -80,9 +81,19 @@ impl Dataset {
         })
     }
 
-    /// `[H, W, 3]` bytes of sample `i`, straight from the memory map.
+    /// `[H, W, C]` bytes of sample `i`, straight from the memory map.
     pub fn pixels(&self, i: u32) -> &[u8] {
         self.cache.pixels(i)
+    }
+
+    /// `C`: 3 for colour, 1 for grey.
+    pub fn channels(&self) -> usize {
+        self.config.colour.channels()
+    }
+
+    /// Sample `i` as a picture of its own, such as to be shown: see [`Raster::into_shown`].
+    pub fn picture(&self, i: u32) -> Raster {
+        Raster::new(self.size_px, self.size_px, self.config.colour, self.pixels(i).to_vec())
     }
 
     /// Drawings only: `[H, W]`, 255 on what tells the classes apart, 0 elsewhere.
@@ -95,19 +106,14 @@ impl Dataset {
         indices.iter().map(|i| i64::from(self.samples[*i as usize].label)).collect()
     }
 
-    /// `[N, H, W, 3]` bytes, picture after picture; needs no tch and may run on any thread.
+    /// `[N, H, W, C]` bytes, picture after picture; needs no tch and may run on any thread.
     pub fn gather(&self, indices: &[u32]) -> Vec<u8> {
-        let picture = self.size_px as usize * self.size_px as usize * 3;
+        let picture = self.size_px as usize * self.size_px as usize * self.channels();
         let mut bytes = Vec::with_capacity(indices.len() * picture);
         for i in indices {
             bytes.extend_from_slice(self.pixels(*i));
         }
         bytes
-    }
-
-    /// What batches are normalised by, if the recipe says so.
-    pub fn normalize(&self) -> Option<&Normalize> {
-        self.config.normalize.as_ref()
     }
 
     /// What it was opened with.
@@ -124,6 +130,8 @@ impl Dataset {
             source: self.config.source.clone(),
             digest: self.digest.clone(),
             rule: self.config.split.clone(),
+            train_fraction: self.config.train_fraction,
+            train_left_out: self.split.train_left_out,
             classes: self.classes.clone(),
             train: names(&self.split.train),
             val: names(&self.split.val),
@@ -140,6 +148,7 @@ impl std::fmt::Debug for Dataset {
         f.debug_struct("Dataset")
             .field("source", &self.config.source)
             .field("size_px", &self.size_px)
+            .field("colour", &self.config.colour)
             .field("classes", &self.classes)
             .field("train", &self.split.train.len())
             .field("val", &self.split.val.len())

@@ -6,13 +6,14 @@
 //! | where from | [`source`] | SOURCES: critters, folder, cats-vs-dogs; each lists its pictures |
 //! | drawn pictures | [`critters`] | the embedded set: cats and dogs drawn from a seed |
 //! | bytes to RGB | [`decode`] | strict: a picture is whole, or it is refused with a reason |
+//! | RGB to grey | [`colour`] | three channels or one; Pillow's formula |
 //! | RGB to a square | [`resize`] | Pillow's nearest to the letter, convolutions for the rest |
-//! | decode once | [`cache`] | the memory-mapped u8 cache `[N, H, W, 3]` |
+//! | decode once | [`cache`] | the memory-mapped u8 cache `[N, H, W, C]` |
 //! | who trains on what | [`split`] | stratified, seeded train, validation and test parts |
 //! | all together | [`dataset`] | [`Dataset::open`], what the other crates use |
 //! | chance | [`draw`], [`order`] | every draw is a function of (seed, epoch, sample, purpose) |
 //! | augmentation | [`augment`] | Keras' affine draws; applied to a whole batch at once |
-//! | batches | `batch` | u8 gather to `[N, 3, H, W]` tensors (feature `tch`) |
+//! | batches | `batch` | u8 gather to `[N, C, H, W]` tensors (feature `tch`) |
 //!
 //! Without the feature `tch` the crate lists, decodes, splits and caches, and needs no libtorch.
 
@@ -20,6 +21,7 @@ pub mod augment;
 #[cfg(feature = "tch")]
 pub mod batch;
 pub mod cache;
+pub mod colour;
 pub mod config;
 pub mod critters;
 pub mod dataset;
@@ -38,6 +40,7 @@ pub use augment::{Affine, Augment, Shear};
 #[cfg(feature = "tch")]
 pub use batch::picture_tensor;
 pub use cache::default_cache_dir;
+pub use colour::{Colour, Raster};
 pub use config::{BadImages, DataConfig, Filter, Normalize, Part, SplitRule};
 pub use critters::Critter;
 pub use dataset::{Dataset, Sample};

@@ -10,13 +10,21 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::RgbImage;
 
-use crate::config::Filter;
+use crate::colour::{Colour, Raster};
+use crate::config::{DataConfig, Filter};
 
-/// Any picture to `[size_px, size_px, 3]` bytes.
-pub fn squash(image: &RgbImage, size_px: u32, filter: Filter) -> Vec<u8> {
-    assert!(size_px > 0 && image.width() > 0 && image.height() > 0, "squash: an empty picture");
-    if image.dimensions() == (size_px, size_px) {
-        return image.as_raw().clone();
+/// A picture that is in no set, made like those of a set opened with `config`:
+/// `[size_px, size_px, C]`.
+pub fn prepare(image: RgbImage, config: &DataConfig) -> Raster {
+    let raster = Raster::from(image).into_colour(config.colour);
+    squash(&raster, config.size_px, config.filter)
+}
+
+/// Any picture to a square of `size_px`, its channels kept.
+pub fn squash(image: &Raster, size_px: u32, filter: Filter) -> Raster {
+    assert!(size_px > 0, "squash: to 0 pixels");
+    if (image.width(), image.height()) == (size_px, size_px) {
+        return image.clone();
     }
     let kernel = match filter {
         Filter::Nearest => return nearest(image, size_px),
@@ -28,17 +36,18 @@ pub fn squash(image: &RgbImage, size_px: u32, filter: Filter) -> Vec<u8> {
     convolve(image, size_px, kernel)
 }
 
-fn nearest(image: &RgbImage, size_px: u32) -> Vec<u8> {
+fn nearest(image: &Raster, size_px: u32) -> Raster {
+    let channels = image.colour().channels();
     let columns = nearest_sources(image.width(), size_px);
-    let width_bytes = image.width() as usize * 3;
-    let mut out = Vec::with_capacity((size_px * size_px * 3) as usize);
+    let width_bytes = image.width() as usize * channels;
+    let mut out = Vec::with_capacity(size_px as usize * size_px as usize * channels);
     for row in nearest_sources(image.height(), size_px) {
-        let line = &image.as_raw()[row * width_bytes..][..width_bytes];
+        let line = &image.pixels()[row * width_bytes..][..width_bytes];
         for column in &columns {
-            out.extend_from_slice(&line[column * 3..column * 3 + 3]);
+            out.extend_from_slice(&line[column * channels..][..channels]);
         }
     }
-    out
+    Raster::new(size_px, size_px, image.colour(), out)
 }
 
 /// Which source pixel each of `to` target pixels takes. Pillow adds the step up in doubles
@@ -55,19 +64,23 @@ fn nearest_sources(from: u32, to: u32) -> Vec<usize> {
     sources
 }
 
-fn convolve(image: &RgbImage, size_px: u32, kernel: FilterType) -> Vec<u8> {
+fn convolve(image: &Raster, size_px: u32, kernel: FilterType) -> Raster {
     thread_local! {
         // Keeps its scratch buffers from picture to picture.
         static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
     }
-    let source = ImageRef::new(image.width(), image.height(), image.as_raw(), PixelType::U8x3)
-        .expect("an RgbImage holds width x height x 3 bytes");
-    let mut target = Image::new(size_px, size_px, PixelType::U8x3);
+    let kind = match image.colour() {
+        Colour::Rgb => PixelType::U8x3,
+        Colour::Grey => PixelType::U8,
+    };
+    let source = ImageRef::new(image.width(), image.height(), image.pixels(), kind)
+        .expect("a Raster holds width x height x C bytes");
+    let mut target = Image::new(size_px, size_px, kind);
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(kernel));
     RESIZER
         .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
-        .expect("both pictures are U8x3 and not empty");
-    target.into_vec()
+        .expect("both pictures are of one kind and not empty");
+    Raster::new(size_px, size_px, image.colour(), target.into_vec())
 }
 
 #[cfg(test)]
@@ -83,14 +96,18 @@ mod tests {
 
     #[test]
     fn every_filter_keeps_a_flat_picture_flat_and_the_same_size_alone() {
-        let flat = RgbImage::from_pixel(31, 17, image::Rgb([9, 99, 199]));
+        let flat = Raster::from(RgbImage::from_pixel(31, 17, image::Rgb([9, 99, 199])));
+        let grey = Raster::new(31, 17, Colour::Grey, vec![77; 31 * 17]);
         let filters =
             [Filter::Nearest, Filter::Box, Filter::Bilinear, Filter::Bicubic, Filter::Lanczos];
         for filter in filters {
             let small = squash(&flat, 8, filter);
-            assert!(small.chunks(3).all(|pixel| pixel == [9, 99, 199]), "{filter:?}");
+            assert!(small.pixels().chunks(3).all(|pixel| pixel == [9, 99, 199]), "{filter:?}");
+            let small = squash(&grey, 8, filter);
+            assert_eq!(small.pixels(), [77; 64], "{filter:?}");
             let square = RgbImage::from_fn(8, 8, |x, y| image::Rgb([x as u8, y as u8, 7]));
-            assert_eq!(squash(&square, 8, filter), square.into_raw(), "{filter:?}");
+            let square = Raster::from(square);
+            assert_eq!(squash(&square, 8, filter), square, "{filter:?}");
         }
     }
 }

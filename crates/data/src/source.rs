@@ -8,7 +8,8 @@ mod shelf;
 
 use std::path::Path;
 
-use crate::config::{Filter, Part};
+use crate::colour::Raster;
+use crate::config::{DataConfig, Part};
 use crate::error::{BadImage, DataError, Rejected};
 use crate::progress::Progress;
 
@@ -94,12 +95,12 @@ pub(crate) trait Source: Send + Sync {
 }
 
 pub(crate) trait Reader {
-    /// Entry `i` of the listing, squashed to `[size_px, size_px, 3]`.
-    fn picture(&mut self, i: usize, size_px: u32, filter: Filter) -> Result<Picture, BadImage>;
+    /// Entry `i` of the listing, in the recipe's colour, squashed to its size.
+    fn picture(&mut self, i: usize, config: &DataConfig) -> Result<Picture, BadImage>;
 }
 
 pub(crate) struct Picture {
-    pub rgb: Vec<u8>,
+    pub raster: Raster,
     /// `[H, W]`, 0 or 255; drawings only.
     pub evidence: Option<Vec<u8>>,
     /// Of the picture's file as it is stored; of the pixels, if it was drawn.

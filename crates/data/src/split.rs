@@ -7,11 +7,16 @@
 //!
 //! A folder that brings its own parts keeps them. Parts it lacks are carved out of its train
 //! part: with `train` and `test` given, a class's train pictures are dealt in the ratio
-//! train : val, so that 17:4:4 keeps 17/21 of them for training.
+//! train : val, so that 17:4:4 keeps 17/21 of them for training. The test files of MNIST and
+//! CIFAR-10 are such a part.
+//!
+//! With a `train_fraction` below 1, each class keeps that share of its training pictures, the first
+//! ones in the order in which they were dealt. So 10 % are a part of the 20 %, and what validation
+//! and test hold does not depend on it.
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Part, SplitRule};
+use crate::config::{DataConfig, Part, SplitRule};
 use crate::dataset::Sample;
 use crate::draw;
 use crate::error::Rejected;
@@ -25,6 +30,8 @@ pub struct Split {
     pub val: Vec<u32>,
     /// Kept for the end.
     pub test: Vec<u32>,
+    /// How many pictures of the training part `train_fraction` leaves out, of no part now.
+    pub train_left_out: usize,
 }
 
 impl Split {
@@ -51,8 +58,9 @@ impl Split {
         samples: &[Sample],
         fixed: &[Option<Part>],
         classes: &[String],
-        rule: &SplitRule,
+        config: &DataConfig,
     ) -> Split {
+        let rule = &config.split;
         let mut split = Split::default();
         let brings = |part| fixed.contains(&Some(part));
         // The train part shares with whatever parts are not there already.
@@ -76,7 +84,12 @@ impl Split {
             shuffle(&mut pool, rule.seed, class);
             let counts = shares(pool.len(), ratio);
             for (part, count) in Part::ALL.into_iter().zip(counts) {
-                split.part_mut(part).extend(pool.drain(..count));
+                let mut dealt: Vec<u32> = pool.drain(..count).collect();
+                if part == Part::Train {
+                    dealt.truncate(kept(count, config.train_fraction));
+                    split.train_left_out += count - dealt.len();
+                }
+                split.part_mut(part).append(&mut dealt);
             }
         }
         for part in Part::ALL {
@@ -110,8 +123,13 @@ fn shares(n: usize, ratio: [u64; 3]) -> [usize; 3] {
     counts
 }
 
+/// How many of a class's `n` training pictures are trained on; never none of a class that has some.
+fn kept(n: usize, fraction: f64) -> usize {
+    ((n as f64 * fraction).round() as usize).clamp(n.min(1), n)
+}
+
 /// What `split.json` holds: enough to repeat the split, or to check it picture by picture.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SplitRecord {
     /// As the recipe names it.
@@ -120,6 +138,10 @@ pub struct SplitRecord {
     pub digest: String,
     /// How it was dealt out.
     pub rule: SplitRule,
+    /// The share of the training part that `train` is.
+    pub train_fraction: f64,
+    /// How many pictures that leaves out; they are in no list.
+    pub train_left_out: usize,
     /// Class names by label.
     pub classes: Vec<String>,
     /// Names of the training pictures.
@@ -136,7 +158,10 @@ pub struct SplitRecord {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::config::tests::config;
 
     fn samples(per_class: &[usize]) -> (Vec<Sample>, Vec<String>) {
         let mut all = Vec::new();
@@ -147,8 +172,8 @@ mod tests {
         (all, (0..per_class.len()).map(|label| format!("class {label}")).collect())
     }
 
-    fn rule(seed: u64) -> SplitRule {
-        SplitRule { ratio: [17, 4, 4], seed }
+    fn rule(seed: u64) -> DataConfig {
+        DataConfig { split: SplitRule { ratio: [17, 4, 4], seed }, ..config() }
     }
 
     #[test]
@@ -190,6 +215,58 @@ mod tests {
         let fixed: Vec<Option<Part>> = (0..84).map(|i| Some(Part::ALL[i % 3])).collect();
         let split = Split::deal(&all, &fixed, &classes, &rule(0));
         assert_eq!([split.train.len(), split.val.len(), split.test.len()], [28, 28, 28]);
+    }
+
+    #[test]
+    fn a_tenth_of_the_training_part_is_a_tenth_of_each_class() {
+        let (all, classes) = samples(&[12_500, 12_500]);
+        let deal = |train_fraction| {
+            let config = DataConfig { train_fraction, ..rule(0) };
+            Split::deal(&all, &vec![None; all.len()], &classes, &config)
+        };
+        let (whole, tenth) = (deal(1.0), deal(0.1));
+        assert_eq!((whole.train.len(), whole.train_left_out), (17_000, 0));
+        assert_eq!((tenth.train.len(), tenth.train_left_out), (1_700, 15_300));
+        assert_eq!(tenth.train.iter().filter(|i| all[**i as usize].label == 1).count(), 850);
+        assert_eq!((&tenth.val, &tenth.test), (&whole.val, &whole.test));
+        let least = deal(1e-9);
+        assert_eq!((least.train.len(), least.train_left_out), (2, 16_998));
+    }
+
+    proptest! {
+        #[test]
+        fn a_smaller_share_of_the_training_part_is_within_a_larger_one(
+            sizes in prop::collection::vec(1..60usize, 2..5),
+            test_given in any::<bool>(),
+            seed in 0..1000u64,
+            small in 0.001..1.0f64,
+            more in 0.0..1.0f64,
+        ) {
+            let large = small + more * (1.0 - small);
+            let (all, classes) = samples(&sizes);
+            let part = |i: usize| if i % 3 == 2 { Part::Test } else { Part::Train };
+            let fixed: Vec<Option<Part>> =
+                (0..all.len()).map(|i| test_given.then(|| part(i))).collect();
+            let deal = |train_fraction| {
+                let config = DataConfig { train_fraction, ..rule(seed) };
+                Split::deal(&all, &fixed, &classes, &config)
+            };
+            let (whole, larger, smaller) = (deal(1.0), deal(large), deal(small));
+            prop_assert!(smaller.train.iter().all(|i| larger.train.contains(i)), "nested");
+            prop_assert!(larger.train.iter().all(|i| whole.train.contains(i)), "within the part");
+            for (fraction, split) in [(large, &larger), (small, &smaller)] {
+                prop_assert_eq!((&split.val, &split.test), (&whole.val, &whole.test));
+                prop_assert_eq!(split.train.len() + split.train_left_out, whole.train.len());
+                for label in 0..classes.len() as u32 {
+                    let count = |part: &[u32]| {
+                        part.iter().filter(|i| all[**i as usize].label == label).count() as f64
+                    };
+                    let (is, of) = (count(&split.train), count(&whole.train));
+                    let want = (of * fraction).max(of.min(1.0));
+                    prop_assert!((is - want).abs() <= 0.5, "{is} of {of} at {fraction}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -8,6 +8,8 @@ mod cache;
 mod cats_vs_dogs;
 #[path = "it/folders.rs"]
 mod folders;
+#[path = "it/grey.rs"]
+mod grey;
 #[path = "it/help.rs"]
 mod help;
 #[cfg(feature = "tch")]

@@ -103,7 +103,7 @@ impl Plan {
 
 /// A batch on the device.
 pub struct Batch {
-    /// `[N, 3, H, W]` f32, channels_last, augmented.
+    /// `[N, C, H, W]` f32, channels_last, augmented.
     pub images: Tensor,
     /// `[N]` i64.
     pub labels: Tensor,
@@ -143,11 +143,10 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         let started = Instant::now();
         let received = self.receiver.as_ref().and_then(|receiver| receiver.recv().ok());
         self.waited += started.elapsed();
-        let Some((planned, rgb)) = received else {
+        let Some((planned, pixels)) = received else {
             return self.ended();
         };
-        let Dataset { size_px, .. } = *self.dataset;
-        let images = to_tensor(&rgb, size_px, self.dataset.normalize(), self.device);
+        let images = to_tensor(&pixels, self.dataset.config(), self.device);
         let images = match planned.affines.as_slice() {
             [] => images,
             affines => Augment::apply(&images, affines),
@@ -188,8 +187,8 @@ fn gather(
     sender: SyncSender<(Planned, Vec<u8>)>,
 ) {
     for planned in plan {
-        let rgb = dataset.gather(&planned.indices);
-        if sender.send((planned, rgb)).is_err() {
+        let pixels = dataset.gather(&planned.indices);
+        if sender.send((planned, pixels)).is_err() {
             return;
         }
     }

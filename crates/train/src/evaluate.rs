@@ -44,7 +44,7 @@ pub fn evaluate(
         return Err(TrainError::TooFewPictures { part: "evaluation", pictures: 0, least: 1 });
     }
     let side = i64::from(dataset.size_px);
-    model.check_input(&[1, 3, side, side], Mode::Eval)?;
+    model.check_input(&[1, dataset.channels() as i64, side, side], Mode::Eval)?;
     let started = Instant::now();
     let mut probabilities: Vec<Vec<f32>> = Vec::with_capacity(indices.len());
     let mut loss_sum = 0.0;

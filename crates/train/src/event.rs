@@ -48,6 +48,8 @@ pub enum Event {
         classes: Vec<String>,
         /// Pictures of the training part.
         train: u64,
+        /// Pictures of it that `train_fraction` leaves out, not counted in `train`.
+        train_left_out: u64,
         /// Pictures of the validation part, also those that `validation_steps` leaves out.
         val: u64,
         /// Pictures of the test part.

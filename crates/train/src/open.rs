@@ -54,7 +54,8 @@ impl Run {
             Init::Random => None,
             Init::File(init) => Some(init.fill(&model, &init.read()?)?),
         };
-        model.check_input(&[plan.smallest_batch() as i64, 3, side, side], Mode::TRAIN)?;
+        let (smallest, channels) = (plan.smallest_batch() as i64, job.dataset.channels() as i64);
+        model.check_input(&[smallest, channels, side, side], Mode::TRAIN)?;
 
         watch.on_event(&data_event(job));
         let lock = take_folder(job.folder)?;
@@ -124,6 +125,10 @@ fn check(job: &Job) -> Result<(), TrainError> {
     if dataset.size_px != recipe.data.size_px {
         let allowed = format!("{}, the size of the open data set", dataset.size_px);
         return wrong("data.size_px", recipe.data.size_px.to_string(), allowed);
+    }
+    if dataset.channels() as i64 != recipe.model.in_channels {
+        let allowed = format!("{}, the channels of the open data set", dataset.channels());
+        return wrong("model.in_channels", recipe.model.in_channels.to_string(), allowed);
     }
     let classes = dataset.classes.len();
     if classes < 2 {
@@ -281,6 +286,7 @@ fn data_event(job: &Job) -> Event {
         digest: dataset.digest.clone(),
         classes: dataset.classes.clone(),
         train: dataset.split.train.len() as u64,
+        train_left_out: dataset.split.train_left_out as u64,
         val: dataset.split.val.len() as u64,
         test: dataset.split.test.len() as u64,
         rejected: dataset.rejected.len() as u64,

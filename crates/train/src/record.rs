@@ -100,6 +100,8 @@ pub struct SplitSummary {
     pub classes: Vec<String>,
     /// How many; the names are in the file alone.
     pub counts: PartCounts,
+    /// Pictures of the training part that `train_fraction` leaves out; in no count.
+    pub train_left_out: u64,
     /// Pictures that could not be used, with the reason.
     pub rejected: Vec<Rejected>,
 }

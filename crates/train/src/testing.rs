@@ -5,7 +5,7 @@
 // Not each of the three needs every function.
 #![allow(dead_code, reason = "shared by three targets of which none uses all of it")]
 
-use catscan_data::{Augment, BadImages, DataConfig, Filter, Shear, SplitRule};
+use catscan_data::{Augment, BadImages, Colour, DataConfig, Filter, Shear, SplitRule};
 use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
 use catscan_train::{Adam, Decay, Init, Recipe, Schedule, Semantics, Sgd};
 
@@ -25,7 +25,9 @@ pub fn recipe() -> Recipe {
             source: "critters:100".into(),
             size_px: 32,
             filter: Filter::Nearest,
+            colour: Colour::Rgb,
             split: SplitRule { ratio: [17, 4, 4], seed: 0 },
+            train_fraction: 1.0,
             bad_images: BadImages::Fail,
             normalize: None,
         },

@@ -90,7 +90,7 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
             let mut batches = Loader::start(scope, job.dataset, job.device, run.plan.steps(steps));
             let mut clock = Instant::now();
             while let Some(batch) = batches.next_batch()? {
-                // images [N, 3, H, W] -> logits [N, K] -> loss [] -> gradient [P]
+                // images [N, C, H, W] -> logits [N, K] -> loss [] -> gradient [P]
                 let draws = Draws { seed: recipe.seed, epoch: batch.pass, samples: &batch.indices };
                 let logits = run.model.forward(&batch.images, Mode::Train(draws), &mut Taps::off());
                 let loss = loss::mean(&logits, &batch.labels);

@@ -233,13 +233,15 @@ fn leave_nothing(folder: &Path) {
 
 fn in_words(dataset: &Dataset, source: &str) -> String {
     let [train, val, test] = Part::ALL.map(|part| dataset.split.part(part).len());
-    let rejected = match dataset.rejected.len() {
+    let out = |n: usize, words: &str| match n {
         0 => String::new(),
-        n => format!(", {n} left out"),
+        n => format!(", {n} {words}"),
     };
+    let rejected = out(dataset.rejected.len(), "left out");
+    let fewer = out(dataset.split.train_left_out, "not trained on");
     let kind = if dataset.drawings { "drawings" } else { "pictures" };
     format!(
-        "{source}: {} {kind} of {} ({train} to train, {val} to validate, {test} to test{rejected})",
+        "{source}: {} {kind} of {} ({train} to train, {val} to validate, {test} to test{fewer}{rejected})",
         dataset.samples.len(),
         dataset.classes.join(", ")
     )

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use catscan_data::{RgbImage, resize};
+use catscan_data::RgbImage;
 use catscan_torch_ext::DeviceSpec;
 use catscan_train::metrics::predicted;
 use catscan_viz::cam::{Cams, grad_cam};
@@ -13,7 +13,7 @@ use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
 use serde::Serialize;
 use tch::Tensor;
 
-use super::predict::{open, probabilities, tensor};
+use super::predict::{input, open, probabilities};
 use super::{device, write_file};
 use crate::names;
 use crate::output::{print, print_json};
@@ -73,13 +73,14 @@ pub fn run(args: &Args) -> Result<u8> {
         pictures.push((path, rgb));
     }
     let mut drawn = Vec::new();
-    for (number, (path, rgb)) in pictures.iter().enumerate() {
-        let x = tensor(rgb, &trained).to_device(device);
+    for (number, (path, rgb)) in pictures.into_iter().enumerate() {
+        let (picture, x) = input(rgb, &trained);
+        let (shown, x) = (picture.into_shown(), x.to_device(device));
         let shares = probabilities(&trained.model, &x).remove(0);
         let class = class.unwrap_or(predicted(&shares) as usize);
         let cams = grad_cam(&trained.model, &x, &[class as i64], &taps)?;
-        let seen = Seen { path, rgb, x: &x, class, probability: shares[class], cams: &cams };
-        drawn.push(draw(args, &trained, &taps, &seen, number)?);
+        let seen = Seen { path, shown, x: &x, class, probability: shares[class], cams: &cams };
+        drawn.push(draw(args, &trained, &taps, seen, number)?);
     }
     match args.json {
         true => print_json(&drawn)?,
@@ -91,7 +92,8 @@ pub fn run(args: &Args) -> Result<u8> {
 /// One picture and what the network made of it.
 struct Seen<'a> {
     path: &'a Path,
-    rgb: &'a RgbImage,
+    /// What went in, as a person sees it.
+    shown: RgbImage,
     x: &'a Tensor,
     class: usize,
     probability: f32,
@@ -120,21 +122,18 @@ fn draw(
     args: &Args,
     trained: &Trained,
     taps: &[String],
-    seen: &Seen,
+    seen: Seen,
     number: usize,
 ) -> Result<Drawn> {
-    let side = trained.recipe.data.size_px;
-    let pixels = resize::squash(seen.rgb, side, trained.recipe.data.filter);
-    let input = RgbImage::from_raw(side, side, pixels).expect("pixels are [H, W, 3]");
     let stem = seen.path.file_stem().unwrap_or_default().to_string_lossy();
     let class = &trained.classes[seen.class];
     let maps = seen.cams.of_picture(0);
     let empty = |tap: &usize| !maps[*tap].has_positive();
     let empty_taps = (0..taps.len()).filter(empty).map(|tap| taps[tap].clone()).collect();
-    let features = grid(&trained.model, seen.x, &input, &GridLayout::study())?;
+    let features = grid(&trained.model, seen.x, &seen.shown, &GridLayout::study())?;
     let row = StripRow {
         label: vec![format!("P({class}) {:.2}", seen.probability), stem.to_string()],
-        picture: input,
+        picture: seen.shown,
         maps,
     };
     let arm = StripArm { name: format!("Grad-CAM for {class}"), rows: vec![row] };

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use catscan_data::{BadImage, RgbImage, decode, picture_tensor, resize};
+use catscan_data::{BadImage, Raster, RgbImage, decode, picture_tensor, resize};
 use catscan_models::{Mode, Model, Taps};
 use catscan_torch_ext::DeviceSpec;
 use catscan_train::metrics::predicted;
@@ -69,7 +69,8 @@ fn ask<'a>(path: &Path, trained: &'a Trained, device: Device) -> Result<Said<'a>
             return Ok(Said { picture, class: None, probabilities: Vec::new(), problem });
         }
     };
-    let x = tensor(&rgb, trained).to_device(device);
+    let (_, x) = input(rgb, trained);
+    let x = x.to_device(device);
     trained.model.check_input(&x.size(), Mode::Eval)?;
     let probabilities = probabilities(&trained.model, &x).remove(0);
     let class = Some(&*trained.classes[predicted(&probabilities) as usize]);
@@ -88,11 +89,11 @@ pub fn open(path: &Path) -> Result<Result<RgbImage, BadImage>> {
     Ok(decode::open_rgb(path))
 }
 
-/// A picture as the network saw its training pictures: `[1, 3, H, W]`.
-pub fn tensor(rgb: &RgbImage, trained: &Trained) -> Tensor {
-    let data = &trained.recipe.data;
-    let pixels = resize::squash(rgb, data.size_px, data.filter);
-    picture_tensor(&pixels, data.size_px, data.normalize.as_ref())
+/// A picture as the network saw its training pictures, and as its input `[1, C, H, W]`.
+pub fn input(rgb: RgbImage, trained: &Trained) -> (Raster, Tensor) {
+    let picture = resize::prepare(rgb, &trained.recipe.data);
+    let x = picture_tensor(&picture, &trained.recipe.data);
+    (picture, x)
 }
 
 /// `[N, C, H, W]` pictures to N rows of K probabilities; one logit p gives `[1 − p, p]`.

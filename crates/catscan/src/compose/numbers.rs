@@ -129,7 +129,7 @@ pub fn predictions(study: &Study, shown: &[Shown]) -> Result<Section> {
 }
 
 /// How many pictures of each class each part holds.
-pub fn split(study: &Study) -> Result<Section> {
+pub fn split(study: &Study, runs: &[Run]) -> Result<Section> {
     let counts = &study.split.counts;
     let part =
         |name: &str, counts: &[u64]| PartCounts { part: name.into(), counts: counts.to_vec() };
@@ -141,5 +141,26 @@ pub fn split(study: &Study) -> Result<Section> {
          is {}.",
         study.source, study.split.data_digest
     );
-    Ok(section("split", "Data", vec![Block::Chart { caption, panels: vec![svg] }]))
+    let mut blocks = vec![Block::Chart { caption, panels: vec![svg] }];
+    blocks.extend(fractions(study, runs).map(Block::Paragraph));
+    Ok(section("split", "Data", blocks))
+}
+
+/// In words, which arms are trained on a share of the training part only; the chart is the first
+/// arm's.
+fn fractions(study: &Study, runs: &[Run]) -> Option<String> {
+    let arms = study.arms.iter().filter_map(|arm| runs.iter().find(|run| run.arm == arm.arm));
+    let splits: Vec<_> = arms.map(|run| (&run.arm, &run.record.split)).collect();
+    if splits.iter().all(|(_, split)| split.train_left_out == 0) {
+        return None;
+    }
+    let words = splits.iter().map(|(arm, split)| {
+        let train: u64 = split.counts.train.iter().sum();
+        format!("{arm} on {train} of {}", train + split.train_left_out)
+    });
+    let words = words.collect::<Vec<_>>().join(", ");
+    Some(format!(
+        "Not every arm is trained on the whole training part (data.train_fraction): {words}. A \
+         smaller share lies within a larger one; validation and test are the same for all."
+    ))
 }

@@ -163,6 +163,5 @@ fn last_block(
 
 /// A sample as a person sees it.
 pub fn input(dataset: &Dataset, index: u32) -> RgbImage {
-    let side = dataset.size_px;
-    RgbImage::from_raw(side, side, dataset.pixels(index).to_vec()).expect("pixels are [H, W, 3]")
+    dataset.picture(index).into_shown()
 }

@@ -51,15 +51,16 @@ fn fill(
     let listing = source.listing();
     let n = listing.entries.len();
     let plane = u64::from(config.size_px) * u64::from(config.size_px);
-    let channels = if source.drawings() { 4 } else { 3 };
-    let needed = n as u64 * plane * channels;
+    let picture_bytes = plane * config.colour.channels() as u64;
+    let mask_bytes = if source.drawings() { plane } else { 0 };
+    let needed = n as u64 * (picture_bytes + mask_bytes);
     let free = fs4::available_space(tmp).map_err(storing)?;
     if free < needed {
         return Err(DataError::NoRoom { path: tmp.into(), needed, free });
     }
-    let pixels = sized(&tmp.join(PIXELS), n as u64 * plane * 3).map_err(storing)?;
+    let pixels = sized(&tmp.join(PIXELS), n as u64 * picture_bytes).map_err(storing)?;
     let evidence = if source.drawings() {
-        Some(sized(&tmp.join(EVIDENCE), n as u64 * plane).map_err(storing)?)
+        Some(sized(&tmp.join(EVIDENCE), n as u64 * mask_bytes).map_err(storing)?)
     } else {
         None
     };
@@ -71,9 +72,10 @@ fn fill(
             Ok(picture) => picture,
             Err(bad) => return Ok(Err(bad)),
         };
-        write_at(&pixels, &picture.rgb, i as u64 * plane * 3).map_err(storing)?;
+        let bytes = picture.raster.pixels();
+        write_at(&pixels, bytes, i as u64 * picture_bytes).map_err(storing)?;
         if let (Some(file), Some(mask)) = (&evidence, &picture.evidence) {
-            write_at(file, mask, i as u64 * plane).map_err(storing)?;
+            write_at(file, mask, i as u64 * mask_bytes).map_err(storing)?;
         }
         Ok(Ok(picture.hash))
     };
@@ -96,7 +98,7 @@ fn read_one(
     entry: &Entry,
     config: &DataConfig,
 ) -> Result<Picture, BadImage> {
-    catch_unwind(AssertUnwindSafe(|| reader.picture(i, config.size_px, config.filter)))
+    catch_unwind(AssertUnwindSafe(|| reader.picture(i, config)))
         .unwrap_or_else(|_| Err(BadImage::new(&entry.name, "made its decoder panic")))
 }
 
@@ -126,6 +128,7 @@ fn index(
     Ok(Index {
         format: FORMAT,
         size_px: config.size_px,
+        colour: config.colour,
         digest: digest(&listing.classes, &samples),
         drawings,
         classes: listing.classes.clone(),

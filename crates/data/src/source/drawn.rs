@@ -1,7 +1,8 @@
 //! `critters`: pictures that the program draws itself, see [`crate::critters`].
 
 use super::{Entry, Listing, Picture, Reader, Request, Source};
-use crate::config::Filter;
+use crate::colour::{Colour, Raster};
+use crate::config::DataConfig;
 use crate::critters;
 use crate::error::{BadImage, DataError};
 
@@ -78,11 +79,15 @@ impl Source for Drawn {
 struct Brush<'a>(&'a Drawn);
 
 impl Reader for Brush<'_> {
-    fn picture(&mut self, i: usize, size_px: u32, _filter: Filter) -> Result<Picture, BadImage> {
+    /// Drawn at the right size, so there is nothing to resize.
+    fn picture(&mut self, i: usize, config: &DataConfig) -> Result<Picture, BadImage> {
+        let size_px = config.size_px;
         let critter = critters::draw(SEED, self.0.numbers[i], size_px);
         debug_assert_eq!(critter.label, self.0.listing.entries[i].label);
         let hash = blake3::hash(&critter.rgb);
-        Ok(Picture { rgb: critter.rgb, evidence: Some(critter.evidence), hash })
+        let raster = Raster::new(size_px, size_px, Colour::Rgb, critter.rgb);
+        let raster = raster.into_colour(config.colour);
+        Ok(Picture { raster, evidence: Some(critter.evidence), hash })
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::UNIX_EPOCH;
 
 use super::archive::Archive;
 use super::{Entry, Listing, Picture, Reader, Source};
-use crate::config::{Filter, Part};
+use crate::config::{DataConfig, Part};
 use crate::error::{BadImage, DataError, Rejected};
 use crate::{decode, natural, resize};
 
@@ -135,7 +135,7 @@ struct Hand<'a> {
 }
 
 impl Reader for Hand<'_> {
-    fn picture(&mut self, i: usize, size_px: u32, filter: Filter) -> Result<Picture, BadImage> {
+    fn picture(&mut self, i: usize, config: &DataConfig) -> Result<Picture, BadImage> {
         let name = &self.shelf.listing.entries[i].name;
         let bytes = match &self.shelf.places[i] {
             Place::File(path) => decode::read_file(path, name)?,
@@ -143,7 +143,7 @@ impl Reader for Hand<'_> {
             Place::Bad(reason) => return Err(BadImage::new(name, reason)),
         };
         let image = decode::read_rgb(&bytes, name)?;
-        let rgb = resize::squash(&image, size_px, filter);
-        Ok(Picture { rgb, evidence: None, hash: blake3::hash(&bytes) })
+        let raster = resize::prepare(image, config);
+        Ok(Picture { raster, evidence: None, hash: blake3::hash(&bytes) })
     }
 }

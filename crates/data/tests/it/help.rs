@@ -3,7 +3,9 @@
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use catscan_data::{BadImages, DataConfig, DataError, Dataset, Filter, RgbImage, SplitRule};
+use catscan_data::{
+    BadImages, Colour, DataConfig, DataError, Dataset, Filter, RgbImage, SplitRule,
+};
 use image::ImageFormat;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
@@ -46,7 +48,9 @@ pub fn config(source: &str) -> DataConfig {
         source: source.into(),
         size_px: 8,
         filter: Filter::Nearest,
+        colour: Colour::Rgb,
         split: SplitRule { ratio: [17, 4, 4], seed: 0 },
+        train_fraction: 1.0,
         bad_images: BadImages::Fail,
         normalize: None,
     }

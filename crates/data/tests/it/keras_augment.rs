@@ -1,9 +1,12 @@
 //! Our affines against Keras' own: fixed draws, values made by `scripts/golden/keras_augment.py`.
 
+use catscan_data::DataConfig;
 use catscan_data::augment::{Augment, Draw};
 use catscan_data::batch::to_tensor;
 use serde::Deserialize;
 use tch::Device;
+
+use crate::help::config;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -35,7 +38,8 @@ fn fixed_draws_give_keras_pictures() {
     let value = |y, x, c| ((x * 7 + y * 13 + c * 50 + (x * y) % 11 * 9) % 256) as u8;
     let rgb: Vec<u8> =
         (0..side * side * 3).map(|i| value(i / 3 / side, i / 3 % side, i % 3)).collect();
-    let one = to_tensor(&rgb, side, None, Device::Cpu);
+    let config = DataConfig { size_px: side, ..config("unused") };
+    let one = to_tensor(&rgb, &config, Device::Cpu);
     // All cases in one batch: a picture's affine must not reach its neighbours.
     let batch = one.repeat([golden.cases.len() as i64, 1, 1, 1]);
     let affines: Vec<_> = golden.cases.iter().map(|case| draw(case).affine()).collect();

@@ -1,6 +1,8 @@
 //! Decoding and resizing against Pillow: values made by `scripts/golden/pillow_pictures.py`.
 
-use catscan_data::{Filter, RgbImage, decode, resize};
+use std::collections::HashMap;
+
+use catscan_data::{Colour, Filter, Raster, RgbImage, decode, resize};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -23,6 +25,15 @@ struct Convolved {
     height: u32,
     to: u32,
     want: String,
+}
+
+#[derive(Deserialize)]
+struct Grey {
+    width: u32,
+    height: u32,
+    want: String,
+    to: u32,
+    small: HashMap<Filter, String>,
 }
 
 #[derive(Deserialize)]
@@ -59,7 +70,7 @@ fn nearest_is_pillows_to_the_pixel() {
         let pixel =
             |x: u32, y: u32| image::Rgb([(x % 256) as u8, (x / 256) as u8, (y % 256) as u8]);
         let picture = RgbImage::from_fn(case.from, case.from, pixel);
-        let small = resize::squash(&picture, case.to, Filter::Nearest);
+        let small = resize::squash(&Raster::from(picture), case.to, Filter::Nearest).into_pixels();
         let (first_row, _) = small.split_at(case.to as usize * 3);
         let columns: Vec<u32> =
             first_row.chunks(3).map(|p| u32::from(p[0]) + 256 * u32::from(p[1])).collect();
@@ -76,12 +87,30 @@ fn convolutions_are_pillows_within_one_step() {
         serde_json::from_str(include_str!("../golden/pillow_resize.json")).unwrap();
     assert_eq!(golden.convolved.len(), 8);
     for case in golden.convolved {
-        let value = |x: u32, y: u32, c: u32| ((x * 37 + y * 91 + c * 50 + x * y) % 256) as u8;
-        let pixel = |x, y| image::Rgb([value(x, y, 0), value(x, y, 1), value(x, y, 2)]);
-        let picture = RgbImage::from_fn(case.width, case.height, pixel);
-        let got = resize::squash(&picture, case.to, case.filter);
-        let worst = worst(&got, &bytes(&case.want));
+        let got = resize::squash(&busy(case.width, case.height), case.to, case.filter);
+        let worst = worst(got.pixels(), &bytes(&case.want));
         assert!(worst <= 1, "{:?} to {}: off by {worst}", case.filter, case.to);
+    }
+}
+
+/// As `busy` in the script.
+fn busy(width: u32, height: u32) -> Raster {
+    let value = |x: u32, y: u32, c: u32| ((x * 37 + y * 91 + c * 50 + x * y) % 256) as u8;
+    let pixel = |x, y| image::Rgb([value(x, y, 0), value(x, y, 1), value(x, y, 2)]);
+    RgbImage::from_fn(width, height, pixel).into()
+}
+
+#[test]
+fn grey_is_pillows_to_the_bit_and_then_resized_as_colour_is() {
+    let golden: Grey = serde_json::from_str(include_str!("../golden/pillow_grey.json")).unwrap();
+    let grey = busy(golden.width, golden.height).into_colour(Colour::Grey);
+    assert_eq!(grey.pixels(), bytes(&golden.want));
+    assert_eq!(golden.small.len(), 5);
+    for (filter, want) in golden.small {
+        let got = resize::squash(&grey, golden.to, filter);
+        let worst = worst(got.pixels(), &bytes(&want));
+        let most = u8::from(filter != Filter::Nearest);
+        assert!(worst <= most, "{filter:?}: off by {worst}, at most {most} expected");
     }
 }
 

@@ -33,8 +33,10 @@ impl Recipe {
 
     fn validate_model(&self) -> Result<(), RecipeError> {
         whole("model.outputs", self.model.outputs.max(0) as u64, 1..=1_000_000)?;
-        if self.model.in_channels != 3 {
-            return Err(value("model.in_channels", self.model.in_channels, "3 (red, green, blue)"));
+        let (is, colour) = (self.model.in_channels, self.data.colour);
+        if is != colour.channels() as i64 {
+            let want = format!("{}, as data.colour is {}", colour.channels(), colour.name());
+            return Err(value("model.in_channels", is, &want));
         }
         Ok(())
     }
@@ -142,6 +144,8 @@ fn value(key: &str, is: impl ToString, allowed: &str) -> RecipeError {
 
 #[cfg(test)]
 mod tests {
+    use catscan_data::Colour;
+
     use super::*;
     use crate::groups::Group;
     use crate::testing::{self, recipe};
@@ -218,9 +222,19 @@ mod tests {
     }
 
     #[test]
+    fn a_network_takes_the_channels_that_the_pictures_have() {
+        let says = "model.in_channels is 1, want 3, as data.colour is rgb";
+        check(|recipe| recipe.model.in_channels = 1, says);
+        let says = "model.in_channels is 3, want 1, as data.colour is grey";
+        check(|recipe| recipe.data.colour = Colour::Grey, says);
+    }
+
+    #[test]
     fn what_the_data_crate_refuses_keeps_its_place_in_the_recipe() {
         let says = "data.size_px is 0, want";
         check(|recipe| recipe.data.size_px = 0, says);
+        let says = "data.train_fraction is 0, want a number above 0 and at most 1";
+        check(|recipe| recipe.data.train_fraction = 0.0, says);
         let unzoom = |recipe: &mut Recipe| recipe.augment.as_mut().unwrap().zoom = -0.1;
         check(unzoom, "recipe: augment.zoom is -0.1, want");
     }

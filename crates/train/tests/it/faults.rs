@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use catscan_data::Dataset;
+use catscan_data::{Colour, DataConfig, Dataset};
 use catscan_models::{Pooling, Transitions};
 use catscan_train::checkpoint::verify;
 use catscan_train::{Event, Job, Outcome, Recipe, Sgd, TrainError};
@@ -45,6 +45,24 @@ fn an_impossible_recipe_makes_no_folder() {
     let none = Job { max_steps: Some(0), ..job(&recipe, &run_folder) };
     refused(&none, 2, &["max_steps is 0, want 1 or more"]);
     assert!(!run_folder.exists());
+}
+
+#[test]
+fn grey_pictures_want_a_network_of_one_channel() {
+    let folder = tempfile::tempdir().unwrap();
+    let run_folder = folder.path().join("run");
+    let mut grey = recipe();
+    grey.data = DataConfig { source: "critters:30".into(), colour: Colour::Grey, ..grey.data };
+    let dataset = Dataset::open(&grey.data, &cache(), &()).unwrap();
+    let of_grey = |recipe| Job { dataset: &dataset, ..job(recipe, &run_folder) };
+    refused(&of_grey(&grey), 2, &["model.in_channels is 3, want 1, as data.colour is grey"]);
+    let colour = recipe();
+    refused(&of_grey(&colour), 2, &["model.in_channels is 3, want 1, the channels of the open"]);
+    assert!(!run_folder.exists());
+    let mut one = grey.clone();
+    one.model.in_channels = 1;
+    let short = Job { max_steps: Some(2), ..of_grey(&one) };
+    assert_eq!(run(&short, &mut ()).unwrap(), Outcome::Finished);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Feature maps and depth strips of a whole model.
 
 use super::support::{model, pictures};
+use catscan_data::{Colour, Raster};
+use catscan_models::{Model, ModelConfig};
 use catscan_viz::cam::grad_cam;
 use catscan_viz::feature_maps::{GridLayout, grid};
 use catscan_viz::overlay::overlay;
@@ -45,4 +47,22 @@ fn a_strip_of_a_model_has_a_column_for_the_input_and_each_block() {
     let hot = overlay(&picture, map, map.largest());
     let coloured = hot.pixels().filter(|p| p[0] != p[2]).count();
     assert!(coloured > 0, "a map with positive places shows heat");
+}
+
+#[test]
+fn a_network_that_sees_grey_is_drawn_beside_the_picture_it_saw() {
+    let config = ModelConfig { in_channels: 1, ..model("densenet-mini", 1).config().clone() };
+    let model = Model::build(&config, 7, tch::Device::Cpu).unwrap();
+    let taps = model.block_names();
+    let x = pictures(&[1, 1, 32, 32]);
+    let grey: Vec<u8> = Vec::try_from((&x * 255.0).to_kind(tch::Kind::Uint8).view(-1)).unwrap();
+    let picture = Raster::new(32, 32, Colour::Grey, grey).into_shown();
+    let maps = grad_cam(&model, &x, &[1], &taps).unwrap().of_picture(0);
+    let hot = overlay(&picture, &maps[0], 0.0);
+    assert_eq!(hot, picture, "without heat it is the picture itself");
+    let figure = grid(&model, &x, &picture, &GridLayout::study()).unwrap();
+    assert_eq!(figure.tiles.len(), model.conv_names().len());
+    let label = vec!["right 7".to_owned()];
+    let arm = StripArm { name: "grey".to_owned(), rows: vec![StripRow { label, picture, maps }] };
+    assert!(strip(&[arm], &taps, ScaleRule::EachMap).unwrap().width() > 162);
 }
