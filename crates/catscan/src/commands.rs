@@ -16,15 +16,19 @@ use catscan_data::{DataConfig, Dataset, default_cache_dir};
 use catscan_torch_ext::DeviceSpec;
 use catscan_train::storage::write_atomic;
 
+use crate::output::say;
 use crate::progress::Stages;
 use crate::refusal::{Refusal, STORAGE};
 
-/// Opens the pictures of a recipe, with a bar while they are read for the first time.
+/// Opens the pictures of a recipe, with a bar while they are read for the first time; says what
+/// must be known of them.
 pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
     let stages = Stages::new();
     let dataset = Dataset::open(config, &default_cache_dir(), &stages);
     stages.clear();
-    Ok(dataset?)
+    let dataset = dataset?;
+    dataset.notes.iter().for_each(say);
+    Ok(dataset)
 }
 
 /// `--device` as clap reads it.

@@ -160,7 +160,8 @@ impl Experiment {
 /// What the command line may change in any recipe, before the arm does.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Overrides {
-    /// Pictures: critters[:N], folder:PATH or cats-vs-dogs:PATH (see `catscan list sources`)
+    /// Pictures: critters[:N], folder:PATH, cats-vs-dogs:PATH, mnist:PATH, cifar10:PATH and others
+    /// (see `catscan list sources`)
     #[arg(long, value_name = "SOURCE")]
     pub data: Option<String>,
     /// Epochs

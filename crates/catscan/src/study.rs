@@ -302,6 +302,7 @@ fn notices(
             failure.arm, failure.seed, failure.exit_code
         ));
     }
+    notices.extend(first.record.split.notes.iter().cloned());
     let rejected = first.record.split.rejected.len();
     if rejected > 0 {
         notices.push(format!(

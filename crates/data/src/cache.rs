@@ -67,6 +67,7 @@ pub(crate) struct Index {
     pub samples: Vec<Indexed>,
     pub rejected: Vec<Rejected>,
     pub ignored: Vec<Rejected>,
+    pub notes: Vec<String>,
     /// Some files could not be opened at all: the next run tries them again.
     pub retry: bool,
 }

@@ -36,7 +36,7 @@ impl Part {
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
     /// A row of [`crate::SOURCES`] and its argument: `critters`, `critters:2500`, `folder:PATH`,
-    /// `cats-vs-dogs:PATH`.
+    /// `mnist:PATH`.
     pub source: String,
     /// Side of the square every picture is squashed to, in pixels; aspect is ignored, as in the
     /// published study.

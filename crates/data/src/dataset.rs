@@ -31,6 +31,8 @@ pub struct Dataset {
     pub rejected: Vec<Rejected>,
     /// Files that were not taken for pictures of the set, with the reason.
     pub ignored: Vec<Rejected>,
+    /// What must be known of the set as a whole, in sentences: what of it is missing.
+    pub notes: Vec<String>,
     /// blake3 of class names and of every picture's name, label and file; path independent.
     pub digest: String,
     /// These are drawings, not photographs; reports say so in their first line.
@@ -73,6 +75,7 @@ impl Dataset {
             classes: index.classes.clone(),
             rejected: index.rejected.clone(),
             ignored: index.ignored.clone(),
+            notes: index.notes.clone(),
             digest: index.digest.clone(),
             drawings: index.drawings,
             size_px: config.size_px,
@@ -138,6 +141,7 @@ impl Dataset {
             test: names(&self.split.test),
             rejected: self.rejected.clone(),
             ignored: self.ignored.clone(),
+            notes: self.notes.clone(),
         }
     }
 }

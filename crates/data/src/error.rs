@@ -61,6 +61,9 @@ pub enum DataError {
     #[error("{}: no such file or folder; check the path after the colon", path.display())]
     Missing { path: PathBuf },
 
+    #[error("{}: holds no {missing}; {looked_for}; check the path after the colon", path.display())]
+    MissingFiles { path: PathBuf, missing: String, looked_for: String },
+
     #[error("{}: {what}; {hint}", path.display())]
     Layout { path: PathBuf, what: String, hint: String },
 
@@ -97,7 +100,8 @@ impl DataError {
             DataError::Config { .. }
             | DataError::UnknownSource { .. }
             | DataError::Usage { .. }
-            | DataError::Missing { .. } => 2,
+            | DataError::Missing { .. }
+            | DataError::MissingFiles { .. } => 2,
             DataError::Layout { .. }
             | DataError::EmptyClass { .. }
             | DataError::BadPictures { .. }

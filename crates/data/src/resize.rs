@@ -6,17 +6,15 @@
 
 use std::cell::RefCell;
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-use image::RgbImage;
-
 use crate::colour::{Colour, Raster};
 use crate::config::{DataConfig, Filter};
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 /// A picture that is in no set, made like those of a set opened with `config`:
 /// `[size_px, size_px, C]`.
-pub fn prepare(image: RgbImage, config: &DataConfig) -> Raster {
-    let raster = Raster::from(image).into_colour(config.colour);
+pub fn prepare(image: impl Into<Raster>, config: &DataConfig) -> Raster {
+    let raster = image.into().into_colour(config.colour);
     squash(&raster, config.size_px, config.filter)
 }
 
@@ -85,6 +83,8 @@ fn convolve(image: &Raster, size_px: u32, kernel: FilterType) -> Raster {
 
 #[cfg(test)]
 mod tests {
+    use image::RgbImage;
+
     use super::*;
 
     #[test]

@@ -2,11 +2,17 @@
 
 mod archive;
 mod cats_vs_dogs;
+mod cifar10;
 mod drawn;
 mod folder;
+mod idx;
+mod mnist;
 mod shelf;
+mod stacks;
+mod tarball;
+mod unpack;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::colour::Raster;
 use crate::config::{DataConfig, Part};
@@ -45,6 +51,24 @@ pub static SOURCES: &[SourceRow] = &[
                 or folder; or a folder of such archives",
         open: cats_vs_dogs::open,
     },
+    SourceRow {
+        name: "mnist",
+        usage: "mnist:PATH",
+        about: "handwritten digits, grey, 28 px: the folder of MNIST's four IDX files, gzip or not",
+        open: mnist::open_digits,
+    },
+    SourceRow {
+        name: "fashion-mnist",
+        usage: "fashion-mnist:PATH",
+        about: "ten kinds of clothes, grey, 28 px: files as MNIST's",
+        open: mnist::open_clothes,
+    },
+    SourceRow {
+        name: "cifar10",
+        usage: "cifar10:PATH",
+        about: "ten classes, 32 px: cifar-10-binary.tar.gz, or a folder of (some of) its batches",
+        open: cifar10::open,
+    },
 ];
 
 /// What a row gets to open itself.
@@ -75,6 +99,16 @@ impl Request<'_> {
         }
     }
 
+    /// The path after the colon, which must be a folder; `want` says which.
+    fn folder(&self, want: &str) -> Result<PathBuf, DataError> {
+        let path = self.path()?;
+        if !path.is_dir() {
+            let hint = format!("give {want}");
+            return Err(DataError::layout(path, "is a file, want a folder", &hint));
+        }
+        path.canonicalize().map_err(|error| DataError::read(path, error))
+    }
+
     fn usage(&self, what: &str) -> DataError {
         let usage = self.row.usage.to_string();
         DataError::Usage { source_name: self.row.name.into(), what: what.into(), usage }
@@ -83,10 +117,12 @@ impl Request<'_> {
 
 /// An opened source: it knows its pictures' names, and reads them one by one from any thread.
 pub(crate) trait Source: Send + Sync {
-    fn listing(&self) -> &Listing;
+    /// What there is; where that can be known only by reading whole files, this reads them, so it
+    /// is called only when a cache is to be made.
+    fn listing(&self) -> Result<&Listing, DataError>;
     /// What tells, without reading pictures, that they are the ones of a cache made earlier.
     fn fingerprint(&self, hasher: &mut blake3::Hasher);
-    /// A reader for one thread.
+    /// A reader for one thread, after the listing.
     fn reader(&self) -> Box<dyn Reader + '_>;
     /// True if the program drew these itself: then readers also give the mask of the evidence.
     fn drawings(&self) -> bool {
@@ -114,6 +150,8 @@ pub(crate) struct Listing {
     pub entries: Vec<Entry>,
     /// Files that are not pictures of the set.
     pub ignored: Vec<Rejected>,
+    /// What must be known of the set as a whole, such as what of it is missing.
+    pub notes: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -175,8 +213,12 @@ mod tests {
 
     #[test]
     fn a_path_is_asked_for_and_must_exist() {
-        for name in ["folder", "folder:", "cats-vs-dogs"] {
-            assert!(message(name).contains("needs a path"), "{name}");
+        let with_path = || SOURCES.iter().filter(|row| row.usage.ends_with(":PATH"));
+        assert_eq!(with_path().count(), SOURCES.len() - 1, "all but critters");
+        for name in with_path().flat_map(|row| [row.name.into(), format!("{}:", row.name)]) {
+            assert!(message(&name).contains("needs a path"), "{name}");
+            let text = message(&format!("{}:/no/such", name.trim_end_matches(':')));
+            assert!(text.contains("/no/such: no such file or folder"), "{text}");
         }
         let text = message("cats-vs-dogs:/no/such/place");
         assert!(text.starts_with("/no/such/place: no such file or folder"), "{text}");

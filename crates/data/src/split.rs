@@ -154,6 +154,8 @@ pub struct SplitRecord {
     pub rejected: Vec<Rejected>,
     /// Files that were not taken for pictures of the set, with the reason.
     pub ignored: Vec<Rejected>,
+    /// What must be known of the set as a whole, in sentences.
+    pub notes: Vec<String>,
 }
 
 #[cfg(test)]

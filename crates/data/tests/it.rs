@@ -6,6 +6,8 @@ mod bad_pictures;
 mod cache;
 #[path = "it/cats_vs_dogs.rs"]
 mod cats_vs_dogs;
+#[path = "it/cifar10.rs"]
+mod cifar10;
 #[path = "it/folders.rs"]
 mod folders;
 #[path = "it/grey.rs"]
@@ -15,6 +17,8 @@ mod help;
 #[cfg(feature = "tch")]
 #[path = "it/keras_augment.rs"]
 mod keras_augment;
+#[path = "it/mnist.rs"]
+mod mnist;
 #[path = "it/pillow.rs"]
 mod pillow;
 #[path = "it/real.rs"]

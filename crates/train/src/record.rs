@@ -102,6 +102,8 @@ pub struct SplitSummary {
     pub counts: PartCounts,
     /// Pictures of the training part that `train_fraction` leaves out; in no count.
     pub train_left_out: u64,
+    /// What must be known of the set as a whole, in sentences: what of it is missing.
+    pub notes: Vec<String>,
     /// Pictures that could not be used, with the reason.
     pub rejected: Vec<Rejected>,
 }

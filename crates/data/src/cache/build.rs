@@ -48,7 +48,7 @@ fn fill(
     progress: &dyn Progress,
 ) -> Result<(), DataError> {
     let storing = |error| DataError::storage(tmp, "writing the pixel cache", error);
-    let listing = source.listing();
+    let listing = source.listing()?;
     let n = listing.entries.len();
     let plane = u64::from(config.size_px) * u64::from(config.size_px);
     let picture_bytes = plane * config.colour.channels() as u64;
@@ -135,6 +135,7 @@ fn index(
         samples,
         rejected,
         ignored: listing.ignored.clone(),
+        notes: listing.notes.clone(),
         retry,
     })
 }

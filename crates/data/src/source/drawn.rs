@@ -45,13 +45,14 @@ impl Drawn {
         };
         let entries = numbers.iter().map(entry).collect();
         let classes = critters::CLASSES.map(String::from).to_vec();
-        Drawn { listing: Listing { classes, entries, ignored: Vec::new() }, numbers, size_px }
+        let (ignored, notes) = (Vec::new(), Vec::new());
+        Drawn { listing: Listing { classes, entries, ignored, notes }, numbers, size_px }
     }
 }
 
 impl Source for Drawn {
-    fn listing(&self) -> &Listing {
-        &self.listing
+    fn listing(&self) -> Result<&Listing, DataError> {
+        Ok(&self.listing)
     }
 
     /// Count, seed, and a few drawings: a change to the brush changes them, so that a cache drawn

@@ -23,6 +23,18 @@ pub(super) fn looks_like_a_picture(name: &str) -> bool {
     ENDINGS.contains(&ending.as_str()) || ending == "tiff"
 }
 
+/// What tells, without reading it, that a file is still the same: path, size and time of change.
+pub(super) fn stamp(path: &Path) -> Result<String, DataError> {
+    let meta = std::fs::metadata(path).map_err(|error| DataError::read(path, error))?;
+    Ok(stamp_of(path, &meta))
+}
+
+fn stamp_of(path: &Path, meta: &Metadata) -> String {
+    let changed = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let changed = changed.map_or(0, |time| time.as_nanos());
+    format!("{}\t{}\t{changed}", path.display(), meta.len())
+}
+
 #[derive(Clone, Debug)]
 pub(super) enum Place {
     File(PathBuf),
@@ -65,9 +77,7 @@ impl Collector {
 
     /// A file or archive whose change must be noticed.
     pub fn stamp(&mut self, path: &Path, meta: &Metadata) {
-        let changed = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let changed = changed.map_or(0, |time| time.as_nanos());
-        self.stamps.push(format!("{}\t{}\t{changed}", path.display(), meta.len()));
+        self.stamps.push(stamp_of(path, meta));
     }
 
     pub fn found_any(&self) -> bool {
@@ -96,7 +106,7 @@ impl Collector {
         self.stamps.sort_unstable();
         let stamp = blake3::hash(self.stamps.join("\n").as_bytes());
         let (entries, places) = self.found.into_iter().unzip();
-        let listing = Listing { classes, entries, ignored: self.ignored };
+        let listing = Listing { classes, entries, ignored: self.ignored, notes: Vec::new() };
         Ok(Shelf { listing, places, archives: self.archives, stamp })
     }
 
@@ -110,8 +120,8 @@ impl Collector {
 }
 
 impl Source for Shelf {
-    fn listing(&self) -> &Listing {
-        &self.listing
+    fn listing(&self) -> Result<&Listing, DataError> {
+        Ok(&self.listing)
     }
 
     fn fingerprint(&self, hasher: &mut blake3::Hasher) {

@@ -90,3 +90,9 @@ pub fn shared_data(what: &str) -> Option<PathBuf> {
     eprintln!("skipped: no {what} under {}; set CATSCAN_SHARED_DATA", root.display());
     None
 }
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}

@@ -1,0 +1,94 @@
+//! Files out of a tar archive, gzip or not, read into memory: nothing is ever extracted by the path
+//! it claims. The whole archive is refused for one entry that no honest one has: a path that leads
+//! out, a link, a device, a mode that gives rights away, a bomb. (The `tar` crate's own unpacking
+//! skips some of these and says nothing.)
+
+use std::io::{self, Read};
+use std::path::{Component, Path};
+
+use tar::{Archive, Entry, EntryType};
+
+use super::unpack::Unpack;
+use crate::error::DataError;
+
+/// CIFAR-10's has 9 entries.
+const MAX_ENTRIES: usize = 10_000;
+/// In all, unpacked; CIFAR-10's has 184 million.
+const MAX_BYTES: u64 = 1 << 30;
+/// What may follow the end mark: tar pads to blocks of 10 KiB.
+const MAX_PADDING: u64 = 1 << 20;
+
+const DAMAGED: &str = "it is cut short or no tar archive; get it again";
+
+/// The files that are called like one of `wanted`, in whatever folder, each with its number in
+/// `wanted`; each holds `most` bytes at most.
+pub(super) fn read(
+    path: &Path,
+    wanted: &[String],
+    most: u64,
+) -> Result<Vec<(usize, Vec<u8>)>, DataError> {
+    let damaged = |error: io::Error| DataError::archive(path, error.to_string(), DAMAGED);
+    let refuse = |what: String| {
+        Err(DataError::archive(path, what, "the whole archive is refused; get it from elsewhere"))
+    };
+    let mut archive = Archive::new(Unpack::open(path)?.into_reader());
+    let mut found: Vec<(usize, Vec<u8>)> = Vec::new();
+    let (mut count, mut total) = (0, 0u64);
+    for entry in archive.entries().map_err(damaged)? {
+        let mut entry = entry.map_err(damaged)?;
+        (count, total) = (count + 1, total.saturating_add(entry.size()));
+        if count > MAX_ENTRIES || total > MAX_BYTES {
+            return refuse(format!(
+                "holds {count} entries of {total} bytes and more, at most {MAX_ENTRIES} of \
+                 {MAX_BYTES} are read"
+            ));
+        }
+        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if let Some(reason) = dishonest(&entry, &name) {
+            return refuse(format!("entry {name:?} {reason}"));
+        }
+        let file = name.rsplit('/').next().unwrap_or_default();
+        let Some(number) = wanted.iter().position(|wanted| wanted == file) else { continue };
+        if entry.header().entry_type() == EntryType::Directory {
+            continue;
+        }
+        if found.iter().any(|(known, _)| *known == number) {
+            return refuse(format!("holds {file} twice"));
+        }
+        if entry.size() > most {
+            return refuse(format!("entry {name:?} has {} bytes, at most {most}", entry.size()));
+        }
+        let mut bytes = Vec::new();
+        let size = entry.size();
+        let outcome = entry.by_ref().take(most).read_to_end(&mut bytes);
+        if outcome.is_err() || bytes.len() as u64 != size {
+            let error = outcome.err().map_or(String::new(), |error| format!(" ({error})"));
+            let what = format!("entry {name:?} ends after {} of {size} bytes{error}", bytes.len());
+            return Err(DataError::archive(path, what, DAMAGED));
+        }
+        found.push((number, bytes));
+    }
+    // To the end, where gzip has its checksum.
+    let padding = io::copy(&mut archive.into_inner().take(MAX_PADDING + 1), &mut io::sink());
+    match padding.map_err(damaged)? {
+        0..=MAX_PADDING => Ok(found),
+        _ => refuse(format!("goes on for more than {MAX_PADDING} bytes after its end")),
+    }
+}
+
+/// Why an entry condemns its archive, if it does.
+fn dishonest<R: Read>(entry: &Entry<R>, name: &str) -> Option<String> {
+    let plain = |piece: Component| matches!(piece, Component::Normal(_) | Component::CurDir);
+    if name.contains('\\') || !Path::new(name).components().all(plain) {
+        return Some("leads out of the archive".into());
+    }
+    let kind = entry.header().entry_type();
+    if !matches!(kind, EntryType::Regular | EntryType::Directory | EntryType::XGlobalHeader) {
+        return Some(format!("is neither file nor folder ({kind:?})"));
+    }
+    match entry.header().mode() {
+        Ok(mode) if mode & 0o6000 == 0 => None,
+        Ok(mode) => Some(format!("gives its user's rights away (mode {mode:o})")),
+        Err(error) => Some(format!("has no readable mode ({error})")),
+    }
+}
