@@ -64,6 +64,12 @@ pub enum DataError {
     #[error("{}: holds no {missing}; {looked_for}; check the path after the colon", path.display())]
     MissingFiles { path: PathBuf, missing: String, looked_for: String },
 
+    #[error(
+        "{}: holds {found} class folders, want at least 2; lay pictures out as PATH/class/picture",
+        path.display()
+    )]
+    TooFewClasses { path: PathBuf, found: usize },
+
     #[error("{}: {what}; {hint}", path.display())]
     Layout { path: PathBuf, what: String, hint: String },
 
@@ -101,7 +107,8 @@ impl DataError {
             | DataError::UnknownSource { .. }
             | DataError::Usage { .. }
             | DataError::Missing { .. }
-            | DataError::MissingFiles { .. } => 2,
+            | DataError::MissingFiles { .. }
+            | DataError::TooFewClasses { .. } => 2,
             DataError::Layout { .. }
             | DataError::EmptyClass { .. }
             | DataError::BadPictures { .. }

@@ -16,6 +16,9 @@ const CASES: &[Case] = &[
     ("experiment smoke --arms avg,avg", 2, &["avg is named twice"]),
     ("experiment smoke --data crittrs", 2, &["crittrs", "nearest is critters"]),
     ("experiment smoke --data folder:no/such", 2, &["no/such"]),
+    ("experiment smoke --data folder:one-class", 2, &["holds 1 class folders, want at least 2"]),
+    ("experiment smoke --data mnist:empty-folder", 2, &["train-images-idx3-ubyte"]),
+    ("experiment smoke --data cifar10:empty-folder", 2, &["test_batch.bin", "tar.gz"]),
     ("experiment smoke --data folder:empty-class", 3, &["dog", "0 pictures"]),
     ("experiment smoke --data folder:bad-picture", 3, &["web.jpg", "--bad-images skip"]),
     ("experiment smoke --profile quik", 2, &["quik", "quick"]),
@@ -29,6 +32,7 @@ const CASES: &[Case] = &[
     ("experiment smoke --recipe no.json", 2, &["no.json"]),
     ("experiment smoke --recipe unknown-key.json", 2, &["unknown-key.json", "batches"]),
     ("experiment smoke --recipe bad-lr.json", 2, &["optimizer.adam.lr", "-1"]),
+    ("experiment smoke --recipe grey.json", 2, &["model.in_channels is 3, want 1", "grey"]),
     ("experiment smoke --recipe bad-model.json", 2, &["nearest is densenet121"]),
     ("train", 2, &["--recipe FILE"]),
     ("train --experiment smoke --arm mux", 2, &["arm mux", "nearest is max"]),
@@ -86,6 +90,7 @@ fn make_bad_input(folder: &Path) {
         image::RgbImage::new(9, 9).save(path).unwrap();
     };
     (0..6).for_each(|i| picture(&format!("empty-class/cat/{i}.png")));
+    picture("one-class/cat/0.png");
     fs::create_dir_all(folder.join("empty-class/dog")).unwrap();
     for i in 0..6 {
         picture(&format!("bad-picture/cat/{i}.png"));
@@ -101,6 +106,7 @@ fn make_bad_input(folder: &Path) {
     };
     bad("unknown-key.json", "\"batch\":", "\"batches\": 3, \"batch\":");
     bad("bad-lr.json", "\"lr\": 0.", "\"lr\": -1.");
+    bad("grey.json", "\"colour\": \"rgb\"", "\"colour\": \"grey\"");
     bad("bad-model.json", "densenet-mini", "densenet-12");
     // What torch.save begins with: a zip archive that holds a pickle.
     fs::write(folder.join("pickle.pth"), b"PK\x03\x04archive/data.pkl and more bytes").unwrap();

@@ -118,8 +118,7 @@ fn collect(
     }
     classes.sort_by(|a, b| natural::compare(a, b));
     if classes.len() < 2 {
-        let what = format!("holds {} class folders, want at least 2", classes.len());
-        return Err(DataError::layout(root, what, "lay pictures out as PATH/class/picture"));
+        return Err(DataError::TooFewClasses { path: root.into(), found: classes.len() });
     }
     for (part, folder, folders) in &class_folders {
         for (class, path) in folders {
