@@ -3,7 +3,7 @@
 //! | step | module | what it does |
 //! |---|---|---|
 //! | what to read | [`config`] | plain description of the data of a recipe |
-//! | where from | [`source`] | SOURCES: drawings, folders, published sets; each lists its pictures |
+//! | where from | [`source`] | SOURCES: drawings, folders, published sets; each lists its own |
 //! | drawn pictures | [`critters`] | the embedded set: cats and dogs drawn from a seed |
 //! | bytes to RGB | [`decode`] | strict: a picture is whole, or it is refused with a reason |
 //! | RGB to grey | [`colour`] | three channels or one; Pillow's formula |
