@@ -119,6 +119,51 @@ const POOLING_ARMS: &[Arm] = &[
         about: "maximum in the head only",
         change: |recipe| with_pooling(recipe, "transition-avg_head-max"),
     },
+    Arm {
+        name: "stochastic",
+        about: "stochastic pooling in the three transitions, average in the head",
+        change: |recipe| with_pooling(recipe, "stochastic"),
+    },
+    Arm {
+        name: "mixed",
+        about: "mixed max-average pooling in the three transitions, average in the head",
+        change: |recipe| with_pooling(recipe, "mixed"),
+    },
+    Arm {
+        name: "gated",
+        about: "gated max-average pooling in the three transitions, average in the head",
+        change: |recipe| with_pooling(recipe, "gated"),
+    },
+    Arm {
+        name: "lp",
+        about: "Lp pooling (root mean square) in the three transitions, average in the head",
+        change: |recipe| with_pooling(recipe, "lp"),
+    },
+    Arm {
+        name: "gem",
+        about: "generalised-mean pooling in the three transitions, average in the head",
+        change: |recipe| with_pooling(recipe, "gem"),
+    },
+    Arm {
+        name: "soft",
+        about: "SoftPool in the three transitions, average in the head",
+        change: |recipe| with_pooling(recipe, "soft"),
+    },
+    Arm {
+        name: "lse",
+        about: "log-sum-exp pooling in the three transitions, average in the head",
+        change: |recipe| with_pooling(recipe, "lse"),
+    },
+    Arm {
+        name: "blur",
+        about: "blurred max pooling in the three transitions, average in the head",
+        change: |recipe| with_pooling(recipe, "blur"),
+    },
+    Arm {
+        name: "s3",
+        about: "S3Pool in the three transitions, average in the head",
+        change: |recipe| with_pooling(recipe, "s3"),
+    },
 ];
 
 fn with_pooling(recipe: Recipe, arm: &str) -> Recipe {

@@ -186,20 +186,25 @@ pub fn for_classes(recipe: Recipe, classes: usize) -> Recipe {
     Recipe { model: ModelConfig { outputs, ..recipe.model }, ..recipe }
 }
 
-/// Reads what an arm's name says of a DenseNet's pooling: `avg`, `max`,
-/// `transition-max_head-avg`. None where it says something else.
+/// Reads what an arm's name says of a DenseNet's pooling. None where it says something else, or
+/// a pooling that cannot stand there.
+///
+/// - `avg` and `max` are the published arms, which change the three transitions and the head.
+/// - Any other pooling's name, such as `gem`, puts it into the transitions and leaves the head an
+///   average, so that its arm differs from `avg` in one thing.
+/// - `transition-max_head-avg` says both.
 pub fn pooling(name: &str) -> Option<Pooling> {
-    let pool = |word: &str| match word {
-        "avg" => Some(Pool::Avg),
-        "max" => Some(Pool::Max),
-        _ => None,
+    let pool = |word: &str| word.parse::<Pool>().ok();
+    let (transition, head) = match pool(name) {
+        Some(pool @ (Pool::Avg | Pool::Max)) => (pool, pool),
+        Some(pool) => (pool, Pool::Avg),
+        None => {
+            let (transition, head) = name.split_once('_')?;
+            (pool(transition.strip_prefix("transition-")?)?, pool(head.strip_prefix("head-")?)?)
+        }
     };
-    if let Some(both) = pool(name) {
-        return Some(Pooling::densenet(both, both));
-    }
-    let (transition, head) = name.split_once('_')?;
-    let transition = pool(transition.strip_prefix("transition-")?)?;
-    Some(Pooling::densenet(transition, pool(head.strip_prefix("head-")?)?))
+    let possible = transition.row().windows && head.row().global;
+    possible.then(|| Pooling::densenet(transition, head))
 }
 
 #[cfg(test)]
@@ -238,8 +243,14 @@ mod tests {
         assert_eq!(pooling("max"), Some(Pooling::densenet(Pool::Max, Pool::Max)));
         let mixed = Pooling::densenet(Pool::Max, Pool::Avg);
         assert_eq!(pooling("transition-max_head-avg"), Some(mixed));
+        assert_eq!(pooling("gem"), Some(Pooling::densenet(Pool::Gem, Pool::Avg)));
+        let both = Pooling::densenet(Pool::Blur, Pool::CatAvgMax);
+        assert_eq!(pooling("transition-blur_head-catavgmax"), Some(both));
         for wrong in ["", "maxx", "max_avg", "transition-max", "head-max_transition-avg"] {
             assert_eq!(pooling(wrong), None, "{wrong}");
+        }
+        for impossible in ["catavgmax", "transition-avg_head-s3"] {
+            assert_eq!(pooling(impossible), None, "{impossible}");
         }
     }
 

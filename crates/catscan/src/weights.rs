@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use catscan_data::DataConfig;
-use catscan_models::{Convention, Model, ModelConfig, ModelRow, Precision};
+use catscan_models::{Convention, Model, ModelConfig, ModelRow, POOLS, Precision};
 use catscan_train::{Recipe, RunRecord};
 use tch::Device;
 
@@ -122,8 +122,13 @@ fn file_recipe(args: &WeightsArgs) -> Result<Recipe> {
         return Err(Refusal::usage(format!("{}: {message}", args.weights.display())).into());
     };
     let pooling = recipes::pooling(&args.pooling).ok_or_else(|| {
-        let known = "avg, max, transition-max_head-avg, transition-avg_head-max";
-        Refusal::usage(format!("pooling {}: no such pooling; there are: {known}", args.pooling))
+        let known: Vec<&str> = POOLS.iter().map(|row| row.name).collect();
+        Refusal::usage(format!(
+            "pooling {}: want A for the transitions, or transition-A_head-B, of {}; see catscan \
+             list pools for where each can stand",
+            args.pooling,
+            known.join(", ")
+        ))
     })?;
     // Weights from elsewhere are most often torchvision's: its batch norm, size and normalisation.
     let base = recipes::full();

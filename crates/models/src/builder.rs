@@ -59,6 +59,12 @@ impl Builder {
         Builder { model, seed, device, convention, weights: Vec::new(), taps: Vec::new() }
     }
 
+    /// A builder of one layer that no model has, named in errors as `name`.
+    pub fn alone(name: &str, device: Device) -> Builder {
+        let (model, convention) = (name.to_string(), Convention::Torchvision);
+        Builder { model, seed: 0, device, convention, weights: Vec::new(), taps: Vec::new() }
+    }
+
     /// Whose habits the layers follow.
     pub fn convention(&self) -> Convention {
         self.convention

@@ -17,6 +17,8 @@ use crate::convention::Convention;
 pub enum Values {
     Zeros,
     Ones,
+    /// This number everywhere.
+    Constant(i16),
     /// A convolution's weight `[C', C, size, size]`.
     Convolution(Fan),
     /// A linear layer's weight `[K, C]`.
@@ -51,6 +53,7 @@ pub fn initial(
     let numbers = match (values, convention) {
         (Values::Zeros, _) => vec![0.0; count],
         (Values::Ones, _) => vec![1.0; count],
+        (Values::Constant(number), _) => vec![f32::from(number); count],
         (Values::Convolution(fan), Convention::Torchvision) => {
             let fan = if fan == Fan::In { fan_in } else { fan_out };
             normal(stream(seed, name), count, (2.0 / fan).sqrt())

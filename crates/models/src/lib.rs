@@ -60,7 +60,7 @@ pub use convention::Convention;
 pub use error::ModelError;
 pub use mode::{Draws, Mode};
 pub use model::Model;
-pub use pool::{POOLS, Pool, PoolRow};
+pub use pool::{Extent, POOLS, Pool, PoolLayer, PoolRow, Site};
 pub use table::{MODELS, ModelRow, Shape};
 pub use taps::Taps;
 pub use weights::file::WeightsFile;

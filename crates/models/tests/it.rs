@@ -1,9 +1,12 @@
 //! The integration tests of catscan-models, in one binary.
 
 mod it {
+    mod cards;
     mod densenet;
     mod golden;
     mod mnist;
+    mod pool_properties;
+    mod pools;
     mod precision;
     mod registry;
     mod resnet;

@@ -2,7 +2,7 @@
 //! *Gradient-Based Learning Applied to Document Recognition*, §II.B, without its trainable scale).
 //!
 //! `[N, C, H, W] -> [N, C, H', W']`, or `[N, C]` over the whole map. Padding counts as zeros in the
-//! mean, as in torch and Keras. The card is `docs/layers/average.md`.
+//! mean, as in torch and Keras. The card is `docs/layers/avg.md`.
 //!
 //! What we do differently: the global mean is `mean([2, 3])`, because the backward of torch's
 //! adaptive pooling is not deterministic on CUDA. The values are the same.
