@@ -7,7 +7,7 @@
 //! `outputs` is set again when the data's classes are known ([`for_classes`]).
 
 use catscan_data::{Augment, BadImages, Colour, DataConfig, Filter, Normalize, Shear, SplitRule};
-use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
+use catscan_models::{Convention, Memory, ModelConfig, Pool, Pooling, Precision};
 use catscan_train::schedule::Anneal;
 use catscan_train::{Adam, Decay, Init, Optimizer, Recipe, Schedule, Semantics, Sgd};
 
@@ -62,6 +62,7 @@ pub fn original() -> Recipe {
             in_channels: 3,
             outputs: 1,
             precision: Precision::Fp32,
+            memory: Memory::Keep,
         },
         data: DataConfig {
             source: "critters".into(),

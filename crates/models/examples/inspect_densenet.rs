@@ -7,7 +7,7 @@
 use std::error::Error;
 
 use catscan_models::{
-    Convention, MODELS, Mode, Model, ModelConfig, POOLS, Pool, Pooling, Precision, Taps,
+    Convention, MODELS, Memory, Mode, Model, ModelConfig, POOLS, Pool, Pooling, Precision, Taps,
 };
 use rand::{Rng, SeedableRng};
 use tch::{Device, Tensor};
@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         in_channels: 3,
         outputs: 1,
         precision: Precision::Fp32,
+        memory: Memory::Keep,
     };
     let model = Model::build(&config, 0, Device::Cpu)?;
     model.check_input(&[1, 3, size_px, size_px], Mode::Eval)?;

@@ -3,7 +3,7 @@
 
 use tch::{Device, Tensor};
 
-use crate::config::ModelConfig;
+use crate::config::{Memory, ModelConfig};
 use crate::convention::Convention;
 use crate::error::ModelError;
 use crate::init::{Values, initial};
@@ -30,6 +30,7 @@ pub struct Builder {
     seed: u64,
     device: Device,
     convention: Convention,
+    memory: Memory,
     weights: Vec<Weight>,
     taps: Vec<(String, TapKind)>,
 }
@@ -55,8 +56,8 @@ impl NamedPool {
 impl Builder {
     /// A builder of nothing yet.
     pub fn new(config: &ModelConfig, seed: u64, device: Device) -> Builder {
-        let (model, convention) = (config.name.clone(), config.convention);
-        Builder { model, seed, device, convention, weights: Vec::new(), taps: Vec::new() }
+        let (model, convention, memory) = (config.name.clone(), config.convention, config.memory);
+        Builder { model, seed, device, convention, memory, weights: Vec::new(), taps: Vec::new() }
     }
 
     /// A builder of one layer that no model has, named in errors as `name`.
@@ -68,6 +69,11 @@ impl Builder {
     /// Whose habits the layers follow.
     pub fn convention(&self) -> Convention {
         self.convention
+    }
+
+    /// What training keeps for backward.
+    pub fn memory(&self) -> Memory {
+        self.memory
     }
 
     /// A trainable tensor with its initial values.

@@ -28,6 +28,8 @@ pub struct ModelConfig {
     pub outputs: i64,
     /// The kind of number it computes in.
     pub precision: Precision,
+    /// What training keeps for backward.
+    pub memory: Memory,
 }
 
 /// Which pooling sits at each site of the network. What a network has no site for is `null` or
@@ -154,6 +156,18 @@ impl Precision {
     }
 }
 
+/// What a training forward keeps for backward. It changes no result: gradients and running
+/// statistics are the same bits either way (tested).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Memory {
+    /// All that backward needs: the fastest.
+    Keep,
+    /// Of a dense network the convolutions' outputs only; concatenation, batch norm and ReLU are
+    /// computed again in backward ([`crate::densenet`]). Other networks refuse it.
+    Recompute,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,6 +199,7 @@ mod tests {
             in_channels: 3,
             outputs: 1,
             precision: Precision::Bf16,
+            memory: Memory::Keep,
         };
         let text = serde_json::to_string(&config).unwrap();
         assert_eq!(serde_json::from_str::<ModelConfig>(&text).unwrap(), config);

@@ -18,7 +18,10 @@
 //! Names, order and arithmetic are torchvision's; the poolings are values. What we do differently:
 //! a block appends each layer's maps to one growing tensor instead of concatenating the whole list
 //! of pieces at every layer. The values are equal and there are O(n) instead of O(n²) small
-//! operations in backward.
+//! operations in backward. That tensor makes memory grow as n²; [`Memory::Recompute`] keeps the
+//! pieces instead (`densenet/composite.rs`).
+//!
+//! [`Memory::Recompute`]: crate::Memory::Recompute
 
 use tch::Tensor;
 
@@ -31,6 +34,7 @@ mod transition;
 
 use self::block::DenseBlock;
 pub(crate) use self::composite::NormReluConv;
+use self::composite::concatenated;
 pub use self::config::{DenseNetConfig, Stem, Variant};
 pub use self::rows::*;
 use self::stem::StemLayers;
@@ -100,10 +104,11 @@ impl Network for DenseNet {
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
         let mut x = self.stem.forward(&self.precision.enter(x), mode, taps);
         for (i, block) in self.blocks.iter().enumerate() {
-            x = block.forward(x, mode, taps);
-            if let Some(transition) = self.transitions.get(i) {
-                x = transition.forward(&x, mode, taps);
-            }
+            let maps = block.forward(x, mode, taps);
+            x = match self.transitions.get(i) {
+                Some(transition) => transition.forward(&maps, mode, taps),
+                None => concatenated(&maps),
+            };
         }
         let x = self.last_norm.forward_relu(&x, mode, taps);
         let x = self.head_pool.forward(&self.precision.leave(&x), mode, taps); // [N, C]

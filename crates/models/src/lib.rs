@@ -17,7 +17,9 @@
 //! The letters used for axes: `N` pictures of a batch, `C` channels, `H W` space, `K` outputs.
 //!
 //! ```
-//! use catscan_models::{Convention, Mode, Model, ModelConfig, Pool, Pooling, Precision, Taps};
+//! use catscan_models::{
+//!     Convention, Memory, Mode, Model, ModelConfig, Pool, Pooling, Precision, Taps,
+//! };
 //! use tch::{Device, Kind, Tensor};
 //!
 //! let config = ModelConfig {
@@ -28,6 +30,7 @@
 //!     in_channels: 3,
 //!     outputs: 1,
 //!     precision: Precision::Fp32,
+//!     memory: Memory::Keep,
 //! };
 //! let model = Model::build(&config, 0, Device::Cpu)?;
 //! let mut taps = model.taps(&["features.denseblock4"])?;
@@ -55,7 +58,7 @@ pub mod table;
 pub mod taps;
 pub mod weights;
 
-pub use config::{ModelConfig, Pooling, Precision, Sites, Transitions};
+pub use config::{Memory, ModelConfig, Pooling, Precision, Sites, Transitions};
 pub use convention::Convention;
 pub use error::ModelError;
 pub use mode::{Draws, Mode};

@@ -3,7 +3,7 @@
 use crate::builder::Builder;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ModelConfig, Sites};
+use crate::config::{Memory, ModelConfig, Sites};
 use crate::densenet::{
     DENSENET_40_12, DENSENET_100_12, DENSENET_100_24, DENSENET_121, DENSENET_161, DENSENET_169,
     DENSENET_201, DENSENET_264, DENSENET_B_40_12, DENSENET_B_100_12, DENSENET_BC_40_12,
@@ -197,6 +197,11 @@ impl Shape {
         builder: &mut Builder,
     ) -> Result<Box<dyn Network>, ModelError> {
         self.check(&config.name)?;
+        if config.memory == Memory::Recompute && !matches!(self, Shape::DenseNet(_)) {
+            let (model, value) = (config.name.clone(), "recompute".to_string());
+            let want = "keep: only dense networks compute again".to_string();
+            return Err(ModelError::Config { model, key: "memory", value, want });
+        }
         let transitions = config.pooling.resolve(&config.name, self.sites())?;
         Ok(match self {
             Shape::ResNet(shape) => Box::new(ResNet::new(shape, config, builder)?),

@@ -4,6 +4,7 @@ mod it {
     mod cards;
     mod densenet;
     mod golden;
+    mod memory;
     mod mnist;
     mod pool_properties;
     mod pools;

@@ -6,7 +6,7 @@
 #![allow(dead_code, reason = "shared by three targets of which none uses all of it")]
 
 use catscan_data::{Augment, BadImages, Colour, DataConfig, Filter, Shear, SplitRule};
-use catscan_models::{Convention, ModelConfig, Pool, Pooling, Precision};
+use catscan_models::{Convention, Memory, ModelConfig, Pool, Pooling, Precision};
 use catscan_train::{Adam, Decay, Init, Recipe, Schedule, Semantics, Sgd};
 
 /// A recipe that trains in a second: the smallest net on 100 drawings of 32 px for two epochs.
@@ -20,6 +20,7 @@ pub fn recipe() -> Recipe {
             in_channels: 3,
             outputs: 1,
             precision: Precision::Fp32,
+            memory: Memory::Keep,
         },
         data: DataConfig {
             source: "critters:100".into(),

@@ -3,7 +3,7 @@
 //!
 //!     cargo run --release -p catscan-viz --example sample_report -- report.html [PICTURE…]
 
-use catscan_models::{Convention, Model, ModelConfig, Pool, Pooling, Precision};
+use catscan_models::{Convention, Memory, Model, ModelConfig, Pool, Pooling, Precision};
 use catscan_viz::chart::{self, ArmCurves, ArmScores, EpochPoint, PartCounts, Prediction};
 use catscan_viz::feature_maps::{GridLayout, grid};
 use catscan_viz::report::{Block, Packed, Page, Section, Table, render};
@@ -246,6 +246,7 @@ fn untrained(arm: &str) -> Model {
         in_channels: 3,
         outputs: 1,
         precision: Precision::Fp32,
+        memory: Memory::Keep,
     };
     Model::build(&config, 1, Device::Cpu).expect("the registry holds this model")
 }

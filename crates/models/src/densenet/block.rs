@@ -2,8 +2,10 @@
 
 use tch::Tensor;
 
+use super::composite::concatenated;
 use super::{DenseNetConfig, NormReluConv, pointwise, three_by_three};
 use crate::builder::{Builder, TapKind};
+use crate::config::Memory;
 use crate::mode::Mode;
 use crate::taps::Taps;
 
@@ -12,6 +14,7 @@ use crate::taps::Taps;
 pub(super) struct DenseBlock {
     pub name: String,
     layers: Vec<DenseLayer>,
+    memory: Memory,
 }
 
 /// One composite function, or two with a bottleneck.
@@ -36,17 +39,25 @@ impl DenseBlock {
             })
             .collect();
         builder.tap(&name, TapKind::Block);
-        DenseBlock { name, layers }
+        DenseBlock { name, layers, memory: builder.memory() }
     }
 
-    /// `[N, C, H, W] -> [N, C + layers·k, H, W]`.
-    pub fn forward(&self, mut x: Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    /// `[N, C, H, W] -> [N, C + layers·k, H, W]`, in one tensor or, where they will be
+    /// concatenated again in backward, in one a layer.
+    pub fn forward(&self, x: Tensor, mode: Mode, taps: &mut Taps) -> Vec<Tensor> {
+        let apart = self.memory == Memory::Recompute && mode.is_train();
+        let mut maps = vec![x];
         for layer in &self.layers {
-            let new = layer.forward(&x, mode, taps);
-            x = Tensor::cat(&[&x, &new], 1);
+            maps.push(layer.forward(&maps, mode, taps));
+            if !apart {
+                maps = vec![concatenated(&maps)];
+            }
         }
-        taps.show(&self.name, &x);
-        x
+        if taps.wants(&self.name) {
+            maps = vec![concatenated(&maps)];
+            taps.show(&self.name, &maps[0]);
+        }
+        maps
     }
 }
 
@@ -69,11 +80,11 @@ impl DenseLayer {
     }
 
     /// `[N, C, H, W] -> [N, k, H, W]`.
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.first.forward(x, mode, taps);
+    fn forward(&self, maps: &[Tensor], mode: Mode, taps: &mut Taps) -> Tensor {
+        let x = self.first.forward(maps, mode, taps);
         match &self.second {
             None => x,
-            Some(second) => second.forward(&x, mode, taps),
+            Some(second) => second.forward(&[x], mode, taps),
         }
     }
 }

@@ -1,11 +1,19 @@
 //! The composite function of the paper's §3: batch norm, then ReLU, then a convolution; and then,
 //! in training, dropout. A dense layer is one or two of them, a transition begins with one.
 //!
-//! `[N, C, H, W] -> [N, C', H, W]`.
+//! `[N, C, H, W] -> [N, C', H, W]`, where the `C` maps may come in several tensors, in order.
+//!
+//! With [`Memory::Recompute`] (Pleiss et al. 2017, *Memory-Efficient Implementation of DenseNets*,
+//! arXiv:1707.06990, §3) training keeps those tensors and computes their concatenation, the norm
+//! and the ReLU again in backward. The convolution is not repeated, unlike in torchvision's
+//! `memory_efficient`. The mode is off in evaluation, and where a tap wants the norm: what a tap
+//! shows must lie on the way back.
 
+use catscan_torch_ext::recompute::{Convolution, checkpoint_conv2d};
 use tch::Tensor;
 
 use crate::builder::Builder;
+use crate::config::Memory;
 use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Dropout};
 use crate::mode::Mode;
 use crate::taps::Taps;
@@ -16,6 +24,7 @@ pub(crate) struct NormReluConv {
     pub norm: BatchNorm2d,
     pub conv: Conv2d,
     pub dropout: Dropout,
+    memory: Memory,
 }
 
 impl NormReluConv {
@@ -32,12 +41,44 @@ impl NormReluConv {
             norm: BatchNorm2d::new(builder, norm, shape.in_channels),
             conv: Conv2d::new(builder, format!("{name}.conv{number}"), shape),
             dropout: Dropout::new(format!("{name}.dropout{number}"), dropout),
+            memory: builder.memory(),
         }
     }
 
-    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.norm.forward_relu(x, mode, taps);
-        let x = self.conv.forward(&x, taps);
-        self.dropout.forward(x, mode)
+    pub fn forward(&self, maps: &[Tensor], mode: Mode, taps: &mut Taps) -> Tensor {
+        let again = self.memory == Memory::Recompute && mode.is_train();
+        let y = if again && !taps.wants(&self.norm.name) {
+            self.recomputed(maps, taps)
+        } else {
+            let x = self.norm.forward_relu(&concatenated(maps), mode, taps);
+            self.conv.forward(&x, taps)
+        };
+        self.dropout.forward(y, mode)
+    }
+
+    fn recomputed(&self, maps: &[Tensor], taps: &mut Taps) -> Tensor {
+        let mut inputs: Vec<&Tensor> = maps.iter().collect();
+        inputs.extend([&self.norm.weight, &self.norm.bias]);
+        let norm_relu = self.norm.again_relu();
+        let weight = self.conv.weight.to_kind(maps[0].kind());
+        let (stride, padding) = (self.conv.stride, self.conv.padding);
+        let y = checkpoint_conv2d(
+            &inputs,
+            Convolution { weight: &weight, stride, padding },
+            move |inputs, pass| {
+                let [maps @ .., weight, bias] = inputs else { unreachable!("at least two") };
+                norm_relu(&concatenated(maps), weight, bias, pass)
+            },
+        );
+        taps.show(&self.conv.name, &y);
+        y
+    }
+}
+
+/// All the maps in one tensor: a copy, unless they are.
+pub(super) fn concatenated(maps: &[Tensor]) -> Tensor {
+    match maps {
+        [all] => all.shallow_clone(),
+        _ => Tensor::cat(maps, 1),
     }
 }

@@ -32,8 +32,8 @@ impl Transition {
     }
 
     /// `[N, C, H, W] -> [N, ⌊θ C⌋, H / 2, W / 2]`.
-    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.conv.forward(x, mode, taps);
+    pub fn forward(&self, maps: &[Tensor], mode: Mode, taps: &mut Taps) -> Tensor {
+        let x = self.conv.forward(maps, mode, taps);
         self.pool.forward(&x, mode, taps)
     }
 }

@@ -10,6 +10,7 @@
 //! running statistics it was given and leaves them as they are, as a frozen Keras layer does. In
 //! PyTorch they would go on moving, and what the frozen layers compute with them.
 
+use catscan_torch_ext::recompute::Pass;
 use tch::{Device, Tensor};
 
 use crate::builder::{Builder, TapKind};
@@ -60,6 +61,21 @@ impl BatchNorm2d {
 
     fn is_trained(&self) -> bool {
         self.weight.requires_grad() || self.bias.requires_grad()
+    }
+
+    /// [`BatchNorm2d::forward_relu`] in training, of x, γ and β, so that backward can run it again.
+    /// Both runs normalise by the batch's statistics, and only the first moves the running ones; a
+    /// frozen norm goes by the running ones, which stay.
+    pub fn again_relu(&self) -> impl Fn(&Tensor, &Tensor, &Tensor, Pass) -> Tensor + use<> {
+        let running = [self.running_mean.shallow_clone(), self.running_var.shallow_clone()];
+        let (momentum, eps, trained) = (self.momentum, self.eps, self.is_trained());
+        move |x, weight, bias, pass| {
+            let touch = pass == Pass::First || !trained;
+            let running = |i: usize| touch.then_some(&running[i]);
+            let (mean, var) = (running(0), running(1));
+            let cudnn = weight.device() != Device::Cpu;
+            x.batch_norm(Some(weight), Some(bias), mean, var, trained, momentum, eps, cudnn).relu_()
+        }
     }
 
     /// The norm, then `max(0, ·)`. The ReLU overwrites the norm's output, which backward does not

@@ -107,7 +107,7 @@ impl Stage {
     /// `[N, C, H, W] -> [N, 2 C, H, W]`.
     fn forward(&self, mut x: Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
         for unit in &self.units {
-            let new = unit.forward(&x, mode, taps);
+            let new = unit.forward(std::slice::from_ref(&x), mode, taps);
             x = Tensor::cat(&[&x, &new], 1);
         }
         taps.show(&self.name, &x);

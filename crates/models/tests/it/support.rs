@@ -1,7 +1,7 @@
 //! What several of the tests need: configurations, pictures, a loss.
 
 use catscan_models::{
-    Convention, Draws, Mode, Model, ModelConfig, ModelRow, Pool, Pooling, Precision,
+    Convention, Draws, Memory, Mode, Model, ModelConfig, ModelRow, Pool, Pooling, Precision,
 };
 use tch::{Device, Kind, Reduction, Tensor};
 
@@ -15,6 +15,7 @@ pub fn config(name: &str, pool: Pool, outputs: i64) -> ModelConfig {
         in_channels: 3,
         outputs,
         precision: Precision::Fp32,
+        memory: Memory::Keep,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What several of the tests need: a model, pictures, a filled page, a parser's view of it.
 
-use catscan_models::{Convention, Model, ModelConfig, Pool, Pooling, Precision};
+use catscan_models::{Convention, Memory, Model, ModelConfig, Pool, Pooling, Precision};
 use catscan_viz::report::{Block, Packed, Page, Section, Table};
 use catscan_viz::{Svg, chart, report};
 use tch::{Device, Tensor};
@@ -14,6 +14,7 @@ pub fn model(name: &str, outputs: i64) -> Model {
         in_channels: 3,
         outputs,
         precision: Precision::Fp32,
+        memory: Memory::Keep,
     };
     Model::build(&config, 7, Device::Cpu).unwrap()
 }
