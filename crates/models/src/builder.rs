@@ -62,8 +62,9 @@ impl Builder {
 
     /// A builder of one layer that no model has, named in errors as `name`.
     pub fn alone(name: &str, device: Device) -> Builder {
-        let (model, convention) = (name.to_string(), Convention::Torchvision);
-        Builder { model, seed: 0, device, convention, weights: Vec::new(), taps: Vec::new() }
+        let (convention, memory) = (Convention::Torchvision, Memory::Keep);
+        let (model, seed, weights, taps) = (name.to_string(), 0, Vec::new(), Vec::new());
+        Builder { model, seed, device, convention, memory, weights, taps }
     }
 
     /// Whose habits the layers follow.
