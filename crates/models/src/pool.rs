@@ -59,7 +59,7 @@ pub enum Pool {
     S3,
     /// [`average_max`]
     AvgMax,
-    /// [`concat`]
+    /// [`mod@concat`]
     CatAvgMax,
 }
 

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use catscan_data::SOURCES;
-use catscan_models::{MODELS, POOLS};
+use catscan_models::{MODELS, POOLS, PoolRow};
 use catscan_viz::cam::CAMS;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
@@ -54,6 +54,15 @@ pub fn run(args: &Args) -> Result<u8> {
     Ok(0)
 }
 
+/// Where a pooling can stand, in the words of a recipe.
+fn sites(row: &PoolRow) -> &'static str {
+    match (row.windows, row.global) {
+        (true, true) => "stem, transition, head",
+        (true, false) => "stem, transition",
+        (false, _) => "head",
+    }
+}
+
 impl What {
     fn name(self) -> String {
         format!("{self:?}").to_lowercase()
@@ -68,7 +77,8 @@ impl What {
                 (paper, MODELS.iter().map(|row| texts(&[row.name, row.about, row.paper])).collect())
             }
             What::Pools => {
-                (paper, POOLS.iter().map(|row| texts(&[row.name, row.about, row.paper])).collect())
+                let row = |row: &PoolRow| texts(&[row.name, row.about, sites(row), row.paper]);
+                (vec!["name", "about", "sites", "paper"], POOLS.iter().map(row).collect())
             }
             What::Cams => {
                 (paper, CAMS.iter().map(|row| texts(&[row.name, row.about, row.paper])).collect())
