@@ -2,7 +2,9 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{doctor, evaluate, experiment, explain, list, predict, report, train};
+use crate::commands::{
+    doctor, evaluate, experiment, explain, list, predict, report, summary, train,
+};
 use crate::output::say;
 use crate::refusal;
 
@@ -38,6 +40,8 @@ enum Command {
     Report(report::Args),
     /// Show the tables: models, pools, sources, experiments, cams, recipes
     List(list::Args),
+    /// Show what a network is made of and what it costs
+    Summary(summary::Args),
     /// Tell what this machine offers, and what is missing
     Doctor(doctor::Args),
 }
@@ -54,6 +58,7 @@ pub fn main() -> u8 {
         Command::Explain(args) => explain::run(&args),
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args),
+        Command::Summary(args) => summary::run(&args),
         Command::Doctor(args) => doctor::run(&args),
     };
     result.unwrap_or_else(|error| {

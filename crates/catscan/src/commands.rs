@@ -5,8 +5,10 @@ pub mod evaluate;
 pub mod experiment;
 pub mod explain;
 pub mod list;
+mod network;
 pub mod predict;
 pub mod report;
+pub mod summary;
 pub mod train;
 
 use std::path::Path;

@@ -57,14 +57,15 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
     }
     crate::output::say("drawing the report");
     let shown = first_runs(study, runs)?;
-    let mut sections = vec![
-        numbers::result(study)?,
+    let mut sections = vec![numbers::result(study)?];
+    sections.extend(study.factorial.as_ref().map(numbers::factorial));
+    sections.extend([
         numbers::curves(study, runs)?,
         numbers::confusion(study, runs)?,
         numbers::predictions(study, &shown)?,
         scans::feature_maps(&shown, dataset)?,
         scans::activation_maps(study, &shown, dataset)?,
-    ];
+    ]);
     sections.extend(evidence::evidence(study, runs, dataset)?);
     sections.push(numbers::split(study, runs)?);
     sections.push(origin::origin(study, &shown)?);

@@ -2,17 +2,20 @@
 //!
 //! Two things vary when an experiment is repeated: the **seed** (initial weights, order, draws) and
 //! the **test pictures**. Each has its own interval here, and a difference is claimed only where
-//! both exclude zero ([`compare`]). Arms share seeds and pictures, so everything is paired.
+//! both exclude zero ([`compare`]). Arms share seeds and pictures, so everything is paired. Where
+//! arms are the combinations of several factors, [`factorial`] tells the factors apart.
 //!
 //! Values are checked against scipy (`scripts/golden/stats.py`).
 
 mod bootstrap;
 mod compare;
+mod factorial;
 mod interval;
 mod mcnemar;
 
 pub use bootstrap::{RESAMPLES, bootstrap_mean};
 pub use compare::{ArmResult, Claim, Comparison, SeedResult, compare};
+pub use factorial::{Design, Effect, EffectClaim, Factor, Factorial, FactorialCell, factorial};
 pub use interval::{Estimate, Interval, mean_t, wilson};
 pub use mcnemar::{McNemar, mcnemar};
 

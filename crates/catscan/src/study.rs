@@ -8,16 +8,16 @@ pub mod print;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use catscan_models::Model;
+use catscan_models::Summary;
 use catscan_train::{Environment, RunRecord, SplitSummary, TestRecord, metrics};
 use serde::{Deserialize, Serialize};
-use tch::Device;
 
 use crate::commands::write_file;
-use crate::experiment::Profile;
+use crate::experiment::{EXPERIMENTS, Profile};
 use crate::refusal::{DATA, Refusal};
 use crate::stats::{
-    ArmResult, Comparison, Estimate, Interval, SeedResult, compare, mean_t, wilson,
+    ArmResult, Comparison, Estimate, Factorial, Interval, SeedResult, compare, factorial, mean_t,
+    wilson,
 };
 
 /// The study's name in the experiment's folder.
@@ -62,6 +62,8 @@ pub struct Study {
     pub split: SplitSummary,
     pub arms: Vec<ArmSummary>,
     pub comparisons: Vec<Comparison>,
+    /// Main effects and interactions, where all arms of the experiment's factorial ran.
+    pub factorial: Option<Factorial>,
     pub cells: Vec<CellSummary>,
     pub environment: Environment,
 }
@@ -75,6 +77,8 @@ pub struct ArmSummary {
     pub accuracy_over_pictures: Interval,
     pub loss: Estimate,
     pub parameters: u64,
+    /// Of one picture's forward, see [`catscan_models::summary`].
+    pub multiply_adds: u64,
     /// Training pictures a second, mean over epochs and seeds.
     pub images_per_s: f64,
     /// Wall-clock of one training, mean over seeds.
@@ -121,16 +125,20 @@ impl Study {
             results.into_iter().filter(|result| !result.seeds.is_empty()).collect();
         let comparisons: Vec<Comparison> =
             results[1..].iter().filter_map(|other| compare(&results[0], other)).collect();
+        let row = EXPERIMENTS.iter().find(|row| row.name == request.experiment);
+        let factorial =
+            row.and_then(|row| row.factorial).and_then(|design| factorial(design, &results));
         let drawings = first.record.recipe.data.source.starts_with("critters");
         let arms = results.iter().map(|result| summary(result, &runs)).collect::<Result<_>>()?;
         let study = Study {
-            answer: answer(&results, &comparisons),
+            answer: answer(&results, &comparisons, factorial.as_ref()),
             notices: notices(&request, &runs, &missing, first, drawings),
             drawings,
             source: first.record.recipe.data.source.clone(),
             split: first.record.split.clone(),
             arms,
             comparisons,
+            factorial,
             cells: runs.iter().map(cell).collect(),
             environment: first.record.environment.clone(),
             request,
@@ -220,13 +228,15 @@ fn summary(result: &ArmResult, runs: &[Run]) -> Result<ArmSummary> {
     let speeds: Vec<f64> = epochs().map(|epoch| epoch.images_per_s).collect();
     let seconds: Vec<f64> = runs.iter().map(|run| run.record.train_seconds).collect();
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len().max(1) as f64;
-    let model = Model::build(&runs[0].record.recipe.model, 0, Device::Cpu)?;
+    let recipe = &runs[0].record.recipe;
+    let cost = Summary::of(&recipe.model, i64::from(recipe.data.size_px))?.cost;
     Ok(ArmSummary {
         arm: result.arm.clone(),
         accuracy,
         accuracy_over_pictures: wilson(accuracy.mean * pictures as f64, pictures),
         loss: mean_t(&result.seeds.iter().map(|seed| seed.loss).collect::<Vec<_>>()),
-        parameters: model.weights().count_parameters() as u64,
+        parameters: cost.parameters,
+        multiply_adds: cost.multiply_adds,
         images_per_s: mean(&speeds),
         seconds: mean(&seconds),
     })
@@ -247,12 +257,18 @@ fn cell(run: &Run) -> CellSummary {
     }
 }
 
-fn answer(results: &[ArmResult], comparisons: &[Comparison]) -> Vec<String> {
+fn answer(
+    results: &[ArmResult],
+    comparisons: &[Comparison],
+    factorial: Option<&Factorial>,
+) -> Vec<String> {
     if comparisons.is_empty() {
         let arm = &results[0].arm;
         return vec![format!("Only {arm} has finished runs, so there is nothing to compare.")];
     }
-    comparisons.iter().map(|comparison| first_upper(&comparison.words)).collect()
+    let compared = comparisons.iter().map(|comparison| first_upper(&comparison.words));
+    let effects = factorial.iter().flat_map(|found| &found.effects);
+    compared.chain(effects.map(|effect| effect.words.clone())).collect()
 }
 
 fn first_upper(text: &str) -> String {

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use catscan_data::DataConfig;
-use catscan_models::{Convention, Model, ModelConfig, ModelRow, POOLS, Precision};
+use catscan_data::{Colour, DataConfig};
+use catscan_models::{Convention, Model, ModelConfig, ModelRow, POOLS, Pooling, Precision};
 use catscan_train::{Recipe, RunRecord};
 use tch::Device;
 
@@ -23,9 +23,9 @@ pub struct WeightsArgs {
     /// The model of a safetensors file without a recipe, a row of `catscan list models`
     #[arg(long, value_name = "NAME", conflicts_with = "recipe")]
     pub model: Option<String>,
-    /// Its pooling, named as the arms of pooling-compare are
-    #[arg(long, value_name = "NAME", default_value = "avg")]
-    pub pooling: String,
+    /// Its pooling, named as the arms of pooling-compare are; by default what it was made with
+    #[arg(long, value_name = "NAME")]
+    pub pooling: Option<String>,
     /// Its logits: 1 for two classes, else one a class
     #[arg(long, value_name = "K", default_value_t = 1)]
     pub outputs: i64,
@@ -121,24 +121,67 @@ fn file_recipe(args: &WeightsArgs) -> Result<Recipe> {
         let message = "no recipe.json beside it; say what it is with --recipe FILE or --model NAME";
         return Err(Refusal::usage(format!("{}: {message}", args.weights.display())).into());
     };
-    let pooling = recipes::pooling(&args.pooling).ok_or_else(|| {
+    let row = ModelRow::find(model)?;
+    let (natural, shape) = (row.natural_config(), row.shape.natural());
+    let pooling = match &args.pooling {
+        None => natural.pooling,
+        Some(name) => pooling(name, row)?,
+    };
+    // Weights from elsewhere are most often torchvision's: its batch norm, size and normalisation.
+    let base = recipes::full();
+    let grey = natural.in_channels == 1;
+    Ok(Recipe {
+        model: ModelConfig {
+            name: natural.name,
+            pooling,
+            convention: Convention::Torchvision,
+            in_channels: natural.in_channels,
+            outputs: args.outputs,
+            precision: Precision::Fp32,
+            ..base.model
+        },
+        data: DataConfig {
+            size_px: shape.size_px as u32,
+            colour: if grey { Colour::Grey } else { Colour::Rgb },
+            normalize: base.data.normalize.filter(|_| !grey),
+            ..base.data
+        },
+        ..base
+    })
+}
+
+fn pooling(name: &str, row: &ModelRow) -> Result<Pooling, Refusal> {
+    let (transition, head) = recipes::pools(name).ok_or_else(|| {
         let known: Vec<&str> = POOLS.iter().map(|row| row.name).collect();
         Refusal::usage(format!(
-            "pooling {}: want A for the transitions, or transition-A_head-B, of {}; see catscan \
-             list pools for where each can stand",
-            args.pooling,
+            "pooling {name}: want A for the transitions, or transition-A_head-B, of {}; see \
+             catscan list pools for where each can stand",
             known.join(", ")
         ))
     })?;
-    // Weights from elsewhere are most often torchvision's: its batch norm, size and normalisation.
-    let base = recipes::full();
-    let model = ModelConfig {
-        name: ModelRow::find(model)?.name.to_owned(),
-        pooling,
-        convention: Convention::Torchvision,
-        outputs: args.outputs,
-        precision: Precision::Fp32,
-        ..base.model
-    };
-    Ok(Recipe { model, ..base })
+    Ok(Pooling::for_sites(row.sites(), transition, head))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_network_can_be_named_beside_a_bare_file() {
+        for row in catscan_models::MODELS {
+            let args = WeightsArgs {
+                weights: "no/such/folder/weights.safetensors".into(),
+                recipe: None,
+                model: Some(row.name.into()),
+                pooling: None,
+                outputs: 10,
+            };
+            let recipe = file_recipe(&args).unwrap();
+            recipe.validate().unwrap();
+            let size_px = recipe.data.size_px.into();
+            catscan_models::Summary::of(&recipe.model, size_px).unwrap();
+            let max = file_recipe(&WeightsArgs { pooling: Some("max".into()), ..args }).unwrap();
+            catscan_models::Summary::of(&max.model, size_px).unwrap();
+        }
+    }
 }

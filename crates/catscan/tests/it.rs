@@ -2,6 +2,7 @@
 //! refusal with its message and exit code. The experiment `smoke` is small enough for that.
 
 mod it {
+    mod factorial;
     mod grey;
     mod refusals;
     mod stops;

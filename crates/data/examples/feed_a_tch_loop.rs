@@ -6,8 +6,8 @@
 //! Takes any source of `catscan_data::SOURCES`. Nothing but this crate and tch is used.
 
 use catscan_data::{
-    Augment, BadImages, Colour, DataConfig, DataError, Dataset, Filter, Normalize, Part, Shear,
-    SplitRule, order,
+    Augment, BadImages, Colour, DataConfig, DataError, Dataset, Fill, Filter, Normalize, Part,
+    Shear, SplitRule, order,
 };
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Tensor, no_grad};
@@ -29,7 +29,14 @@ fn main() -> Result<(), DataError> {
     let set = Dataset::open(&config, &catscan_data::default_cache_dir(), &())?;
     println!("{set:#?}");
     let shear = Shear::Degrees(0.2);
-    let augment = Augment { rotation_deg: 10.0, shear, zoom: 0.1, horizontal_flip: true };
+    let augment = Augment {
+        rotation_deg: 10.0,
+        shear,
+        zoom: 0.1,
+        horizontal_flip: true,
+        shift_px: 0,
+        fill: Fill::Edge,
+    };
 
     let vars = nn::VarStore::new(Device::Cpu);
     let net = small_net(&vars.root(), set.classes.len() as i64);
@@ -42,7 +49,7 @@ fn main() -> Result<(), DataError> {
             let indices: Vec<u32> = positions.iter().map(|p| train[*p as usize]).collect();
             let draw = |i: &u32| augment.draw(SEED, epoch, u64::from(*i));
             let affines: Vec<_> = indices.iter().map(draw).collect();
-            let x = Augment::apply(&set.batch(&indices, Device::Cpu), &affines);
+            let x = Augment::apply(&set.batch(&indices, Device::Cpu), &affines, augment.fill);
             let loss = net
                 .forward(&x)
                 .cross_entropy_for_logits(&Tensor::from_slice(&set.labels(&indices)));

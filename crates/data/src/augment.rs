@@ -1,5 +1,6 @@
 //! Keras' augmentation (`ImageDataGenerator`), exactly: rotation, shear, zoom and horizontal flip
-//! composed into one affine a picture, edges replicated.
+//! composed into one affine a picture, edges replicated. And that of the CIFAR papers: a shift by
+//! whole pixels, zeros coming in.
 //!
 //! With (x, y) = (column, row) measured from the picture's centre, input = M · output and
 //! `M = [[cos θ, −sin θ], [sin θ, cos θ]] · [[1, −sin φ], [0, cos φ]] · diag(zx, zy)`,
@@ -15,6 +16,13 @@
 //! whole batch is transformed at once by `grid_sampler` (bilinear, border), which for square
 //! pictures is the same map. Pictures here are always square, so Keras' swap of the centre of
 //! non-square pictures cannot show.
+//!
+//! The shift is the "4 pixels are padded on each side, and a 32×32 crop is randomly sampled" of
+//! He et al. 2016 (arXiv:1512.03385, §4.2) and Huang et al. 2017 (arXiv:1608.06993, §4.1): each
+//! axis by U{−p … p} pixels, a translation t of the same affine, input = M · output + t. Both
+//! papers pad pictures whose mean has been subtracted, so what comes in is the mean colour: our
+//! zeros too come in behind the normalisation. (torchvision's customary order pads first, with
+//! black.)
 
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +41,20 @@ pub struct Augment {
     pub zoom: f64,
     /// Mirrored left to right with probability one half.
     pub horizontal_flip: bool,
+    /// Each axis is moved by as many whole pixels within ± this.
+    pub shift_px: u32,
+    /// What comes in from outside the picture.
+    pub fill: Fill,
+}
+
+/// What is seen where a moved picture has nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fill {
+    /// The nearest pixel of its edge (Keras' `fill_mode='nearest'`).
+    Edge,
+    /// Zero as the network sees it: the mean colour of normalised pictures, else black.
+    Zero,
 }
 
 /// The unit of `shear_range`. Today's Keras reads degrees, so the famous 0.2 is next to nothing;
@@ -55,8 +77,8 @@ impl Shear {
     }
 }
 
-/// The two rows `[M | 0]` of an affine from output to input coordinates, row by row; what
-/// PyTorch calls `theta`.
+/// The two rows `[M | t]` of an affine from output to input coordinates, row by row, `t` in pixels;
+/// with `t` in halves of a picture it is what PyTorch calls `theta`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Affine(pub [f32; 6]);
 
@@ -74,10 +96,14 @@ pub struct Draw {
     pub zoom_y: f64,
     /// Mirrored left to right, after the affine.
     pub flip: bool,
+    /// tx: above 0 shows more of what lies to the right.
+    pub shift_x_px: i32,
+    /// ty
+    pub shift_y_px: i32,
 }
 
 impl Draw {
-    /// Rotation · shear · zoom · flip.
+    /// Rotation · shear · zoom · flip, and the shift.
     pub fn affine(&self) -> Affine {
         let (sin, cos) = self.rotation_rad.sin_cos();
         let (shear_sin, shear_cos) = self.shear_rad.sin_cos();
@@ -88,7 +114,8 @@ impl Draw {
             sin * zoom_x,
             (-sin * shear_sin + cos * shear_cos) * self.zoom_y,
         ];
-        Affine([m[0] as f32, m[1] as f32, 0.0, m[2] as f32, m[3] as f32, 0.0])
+        let m = m.map(|entry| entry as f32);
+        Affine([m[0], m[1], self.shift_x_px as f32, m[2], m[3], self.shift_y_px as f32])
     }
 }
 
@@ -107,7 +134,8 @@ impl Augment {
             Shear::Degrees(degrees) => within("shear.degrees", degrees, 89.0)?,
             Shear::Radians(radians) => within("shear.radians", radians, 1.55)?,
         }
-        within("zoom", self.zoom, 0.99)
+        within("zoom", self.zoom, 0.99)?;
+        within("shift_px", self.shift_px.into(), f64::from(crate::config::MAX_SIZE_PX))
     }
 
     /// What happens to `sample` in `epoch`: the same on any machine, thread or batch.
@@ -121,7 +149,13 @@ impl Augment {
             zoom_x: stream.between(1.0 - self.zoom, 1.0 + self.zoom),
             zoom_y: stream.between(1.0 - self.zoom, 1.0 + self.zoom),
             flip: stream.coin() && self.horizontal_flip,
+            shift_x_px: self.shift(&mut stream),
+            shift_y_px: self.shift(&mut stream),
         }
+    }
+
+    fn shift(&self, stream: &mut draw::Stream) -> i32 {
+        stream.below(2 * u64::from(self.shift_px) + 1) as i32 - self.shift_px as i32
     }
 
     /// [`Augment::sample`] as an affine.
@@ -129,20 +163,25 @@ impl Augment {
         self.sample(seed, epoch, sample).affine()
     }
 
-    /// `[N, C, S, S] -> [N, C, S, S]` f32: each picture through its own affine, bilinear, edges
-    /// replicated; strides (channels_last or not) are kept. `S` is one number: pictures are square.
+    /// `[N, C, S, S] -> [N, C, S, S]` f32: each picture through its own affine, bilinear; strides
+    /// (channels_last or not) are kept. `S` is one number: pictures are square.
     #[cfg(feature = "tch")]
-    pub fn apply(batch: &tch::Tensor, affines: &[Affine]) -> tch::Tensor {
+    pub fn apply(batch: &tch::Tensor, affines: &[Affine], fill: Fill) -> tch::Tensor {
         let (n, c, h, w) = batch.size4().expect("a batch is [N, C, H, W]");
         assert_eq!(h, w, "augment: {h} x {w} pictures, want square ones");
         assert_eq!(n as usize, affines.len(), "augment: {n} pictures, {} affines", affines.len());
-        let rows: Vec<f32> = affines.iter().flat_map(|affine| affine.0).collect();
-        let theta = tch::Tensor::from_slice(&rows).view([n, 2, 3]).to_device(batch.device());
         // align_corners: −1 and 1 are the centres of the first and last pixel, as in Keras.
+        let halves = 2.0 / (w - 1).max(1) as f32;
+        let theta = |&Affine([a, b, x, c, d, y]): &Affine| [a, b, x * halves, c, d, y * halves];
+        let rows: Vec<f32> = affines.iter().flat_map(theta).collect();
+        let theta = tch::Tensor::from_slice(&rows).view([n, 2, 3]).to_device(batch.device());
         let grid = tch::Tensor::affine_grid_generator(&theta, [n, c, h, w], true);
         const BILINEAR: i64 = 0;
-        const BORDER: i64 = 1;
-        let moved = batch.grid_sampler(&grid, BILINEAR, BORDER, true);
+        let padding = match fill {
+            Fill::Zero => 0,
+            Fill::Edge => 1,
+        };
+        let moved = batch.grid_sampler(&grid, BILINEAR, padding, true);
         if crate::batch::is_channels_last(batch) {
             crate::batch::to_channels_last(&moved)
         } else {
@@ -157,7 +196,14 @@ mod tests {
 
     fn study() -> Augment {
         let shear = Shear::Degrees(0.2);
-        Augment { rotation_deg: 40.0, shear, zoom: 0.2, horizontal_flip: true }
+        Augment {
+            rotation_deg: 40.0,
+            shear,
+            zoom: 0.2,
+            horizontal_flip: true,
+            shift_px: 0,
+            fill: Fill::Edge,
+        }
     }
 
     #[test]
@@ -196,8 +242,23 @@ mod tests {
     #[test]
     fn nothing_drawn_is_the_identity() {
         let shear = Shear::Degrees(0.0);
-        let still = Augment { rotation_deg: 0.0, shear, zoom: 0.0, horizontal_flip: false };
+        let still =
+            Augment { rotation_deg: 0.0, shear, zoom: 0.0, horizontal_flip: false, ..study() };
         assert_eq!(still.draw(9, 9, 9), Affine([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]));
+    }
+
+    #[test]
+    fn every_shift_is_drawn_about_equally_often_and_changes_no_other_draw() {
+        let cifar = Augment { shift_px: 4, ..study() };
+        let mut counts = [0; 9];
+        for i in 0..9000 {
+            let draw = cifar.sample(1, 0, i);
+            counts[(draw.shift_x_px + 4) as usize] += 1;
+            assert!(draw.shift_y_px.abs() <= 4);
+            assert_eq!(Draw { shift_x_px: 0, shift_y_px: 0, ..draw }, study().sample(1, 0, i));
+        }
+        // 1,000 each, give or take five standard deviations of 30.
+        assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(crate) fn to_channels_last(x: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::{Affine, Augment};
+    use crate::augment::{Affine, Augment, Fill};
     use crate::colour::Colour;
     use crate::config::{Normalize, tests::config};
 
@@ -99,7 +99,7 @@ mod tests {
         let affines = [Affine([0.8, 0.3, 0.0, -0.2, 1.1, 0.0]); 2];
         let [one, three] = [(grey, Colour::Grey), (rgb, Colour::Rgb)].map(|(bytes, colour)| {
             let x = to_tensor(&bytes, &of(3, colour), Device::Cpu);
-            Augment::apply(&x, &affines)
+            Augment::apply(&x, &affines, Fill::Edge)
         });
         assert_eq!((one.size(), one.stride()), (vec![2, 1, 3, 3], vec![9, 1, 3, 1]));
         assert_eq!(one.expand([2, 3, 3, 3], false), three);
@@ -110,12 +110,30 @@ mod tests {
         let rgb: Vec<u8> = (0..27).collect();
         let x = to_tensor(&rgb, &of(3, Colour::Rgb), Device::Cpu);
         let mirror = Affine([-1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
-        let y = Augment::apply(&x, &[mirror]);
+        let y = Augment::apply(&x, &[mirror], Fill::Edge);
         assert!(is_channels_last(&y));
         assert!((&y - x.flip([3])).abs().max().double_value(&[]) < 1e-6);
         let plain = x.contiguous();
-        let y = Augment::apply(&plain, &[mirror]);
+        let y = Augment::apply(&plain, &[mirror], Fill::Edge);
         assert!(y.is_contiguous());
+    }
+
+    #[test]
+    fn a_shift_is_a_crop_of_the_padded_picture() {
+        let rgb: Vec<u8> = (0..2 * 9 * 9 * 3).map(|i| (i * 37 % 251) as u8).collect();
+        let x = to_tensor(&rgb, &of(9, Colour::Rgb), Device::Cpu);
+        let padded = x.constant_pad_nd([4, 4, 4, 4]);
+        for (shift_x, shift_y) in [(4, -4), (-3, 1), (0, 0), (2, 4)] {
+            let affine = Affine([1.0, 0.0, shift_x as f32, 0.0, 1.0, shift_y as f32]);
+            let y = Augment::apply(&x, &[affine, affine], Fill::Zero);
+            let crop = padded.narrow(3, 4 + shift_x, 9).narrow(2, 4 + shift_y, 9);
+            // Whole pixels, but their places go through 32-bit halves of a picture: 1e-6 of one.
+            let worst = (&y - crop).abs().max().double_value(&[]);
+            assert!(worst < 1e-5, "{shift_x} {shift_y}: off by {worst}");
+            let edge = Augment::apply(&x, &[affine, affine], Fill::Edge);
+            let inside = (&edge - &y).abs().max().double_value(&[]) < 1e-5;
+            assert_eq!(inside, (shift_x, shift_y) == (0, 0));
+        }
     }
 
     #[test]
@@ -123,11 +141,19 @@ mod tests {
         let rgb: Vec<u8> = (0..4 * 8 * 8 * 3).map(|i| (i * 37 % 251) as u8).collect();
         let x = to_tensor(&rgb, &of(8, Colour::Rgb), Device::Cpu);
         let shear = crate::Shear::Degrees(20.0);
-        let augment = Augment { rotation_deg: 40.0, shear, zoom: 0.2, horizontal_flip: true };
+        let augment = Augment {
+            rotation_deg: 40.0,
+            shear,
+            zoom: 0.2,
+            horizontal_flip: true,
+            shift_px: 2,
+            fill: Fill::Zero,
+        };
         let affines: Vec<Affine> = (0..4).map(|i| augment.draw(5, 1, i)).collect();
-        let together = Augment::apply(&x, &affines);
+        let together = Augment::apply(&x, &affines, Fill::Zero);
         for i in 0..4 {
-            let alone = Augment::apply(&x.narrow(0, i, 1), &affines[i as usize..=i as usize]);
+            let own = &affines[i as usize..=i as usize];
+            let alone = Augment::apply(&x.narrow(0, i, 1), own, Fill::Zero);
             assert_eq!(alone, together.narrow(0, i, 1));
         }
     }

@@ -36,7 +36,7 @@ pub mod resize;
 pub mod source;
 pub mod split;
 
-pub use augment::{Affine, Augment, Shear};
+pub use augment::{Affine, Augment, Fill, Shear};
 #[cfg(feature = "tch")]
 pub use batch::picture_tensor;
 pub use cache::default_cache_dir;

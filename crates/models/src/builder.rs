@@ -1,7 +1,7 @@
 //! The builder: hands a network its parameters one by one, and so writes down their order, their
 //! names and the taps the network will show.
 
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::config::{Memory, ModelConfig};
 use crate::convention::Convention;
@@ -27,7 +27,8 @@ pub enum TapKind {
 #[derive(Debug)]
 pub struct Builder {
     model: String,
-    seed: u64,
+    /// None: tensors get no values.
+    seed: Option<u64>,
     device: Device,
     convention: Convention,
     memory: Memory,
@@ -56,14 +57,21 @@ impl NamedPool {
 impl Builder {
     /// A builder of nothing yet.
     pub fn new(config: &ModelConfig, seed: u64, device: Device) -> Builder {
+        Builder { seed: Some(seed), device, ..Builder::without_values(config) }
+    }
+
+    /// A builder whose tensors have shapes and whatever values their memory held: made at once,
+    /// for those who ask for shapes only.
+    pub fn without_values(config: &ModelConfig) -> Builder {
         let (model, convention, memory) = (config.name.clone(), config.convention, config.memory);
+        let (seed, device) = (None, Device::Cpu);
         Builder { model, seed, device, convention, memory, weights: Vec::new(), taps: Vec::new() }
     }
 
     /// A builder of one layer that no model has, named in errors as `name`.
     pub fn alone(name: &str, device: Device) -> Builder {
         let (convention, memory) = (Convention::Torchvision, Memory::Keep);
-        let (model, seed, weights, taps) = (name.to_string(), 0, Vec::new(), Vec::new());
+        let (model, seed, weights, taps) = (name.to_string(), Some(0), Vec::new(), Vec::new());
         Builder { model, seed, device, convention, memory, weights, taps }
     }
 
@@ -118,9 +126,11 @@ impl Builder {
     }
 
     fn add(&mut self, name: String, dims: &[i64], values: Values, role: Role) -> Tensor {
-        let tensor = initial(self.seed, &name, dims, values, self.convention)
-            .to_device(self.device)
-            .set_requires_grad(role == Role::Parameter);
+        let tensor = match self.seed {
+            Some(seed) => initial(seed, &name, dims, values, self.convention),
+            None => Tensor::empty(dims, (Kind::Float, Device::Cpu)),
+        };
+        let tensor = tensor.to_device(self.device).set_requires_grad(role == Role::Parameter);
         // The same tensor, not a copy: what is loaded into the weights is what the layer sees.
         let handle = tensor.shallow_clone();
         self.weights.push(Weight { name, role, tensor });

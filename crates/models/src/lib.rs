@@ -12,7 +12,8 @@
 //! 5. [`resnet`]: residual and plain networks, [`densenet`]: dense ones, from those layers;
 //!    [`mnist`]: two small ones of both kinds.
 //! 6. [`model`]: the public entrance: build, check the input, forward.
-//! 7. [`taps`]: the named activations a forward shows; [`weights`]: named tensors, load and save.
+//! 7. [`taps`]: the named activations a forward shows; [`weights`]: named tensors, load and save;
+//!    [`summary`]: what a network costs.
 //!
 //! The letters used for axes: `N` pictures of a batch, `C` channels, `H W` space, `K` outputs.
 //!
@@ -54,6 +55,7 @@ pub mod model;
 mod nearest;
 pub mod pool;
 pub mod resnet;
+pub mod summary;
 pub mod table;
 pub mod taps;
 pub mod weights;
@@ -64,7 +66,8 @@ pub use error::ModelError;
 pub use mode::{Draws, Mode};
 pub use model::Model;
 pub use pool::{Extent, POOLS, Pool, PoolLayer, PoolRow, Site};
-pub use table::{MODELS, ModelRow, Shape};
+pub use summary::{Cost, Stage, Summary};
+pub use table::{MODELS, ModelRow, Natural, Shape};
 pub use taps::Taps;
 pub use weights::file::WeightsFile;
 pub use weights::{Head, Role, Weight, Weights};

@@ -48,6 +48,15 @@ impl Model {
     /// # Errors
     /// An unknown name, or numbers no model can have.
     pub fn build(config: &ModelConfig, seed: u64, device: Device) -> Result<Model, ModelError> {
+        Model::assemble(config, Builder::new(config, seed, device))
+    }
+
+    /// A model whose tensors have shapes and no values, to be asked for shapes only.
+    pub(crate) fn without_values(config: &ModelConfig) -> Result<Model, ModelError> {
+        Model::assemble(config, Builder::without_values(config))
+    }
+
+    fn assemble(config: &ModelConfig, mut builder: Builder) -> Result<Model, ModelError> {
         let row = ModelRow::find(&config.name)?;
         for (key, value) in [("in_channels", config.in_channels), ("outputs", config.outputs)] {
             if value < 1 {
@@ -55,7 +64,6 @@ impl Model {
                 return Err(ModelError::Config { model, key, value, want: "at least 1".into() });
             }
         }
-        let mut builder = Builder::new(config, seed, device);
         let shape = config.shape.as_ref().unwrap_or(&row.shape);
         let network = shape.network(config, &mut builder)?;
         let (entries, taps) = builder.finish();
@@ -75,6 +83,12 @@ impl Model {
         }
         taps.clear();
         self.network.forward(x, mode, taps)
+    }
+
+    /// The same for a batch of no pictures, `[0, C, H, W] -> [0, K]`: nothing is computed, and the
+    /// taps show every shape.
+    pub(crate) fn forward_shapes(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        self.network.forward(x, Mode::Eval, taps)
     }
 
     /// Whether a batch of this shape `[N, C, H, W]` can be forwarded, with both numbers if not.
@@ -141,6 +155,11 @@ impl Model {
     /// The names of all taps, in forward order.
     pub fn tap_names(&self) -> Vec<String> {
         self.taps.iter().map(|(name, _)| name.clone()).collect()
+    }
+
+    /// All taps with what makes them, in forward order.
+    pub(crate) fn tap_kinds(&self) -> &[(String, TapKind)] {
+        &self.taps
     }
 
     /// The names of the convolutions' taps, in forward order.

@@ -3,21 +3,23 @@
 use crate::builder::Builder;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Memory, ModelConfig, Sites};
+use crate::config::{Memory, ModelConfig, Pooling, Precision, Sites};
+use crate::convention::Convention;
 use crate::densenet::{
     DENSENET_40_12, DENSENET_100_12, DENSENET_100_24, DENSENET_121, DENSENET_161, DENSENET_169,
     DENSENET_201, DENSENET_264, DENSENET_B_40_12, DENSENET_B_100_12, DENSENET_BC_40_12,
     DENSENET_BC_100_12, DENSENET_BC_190_40, DENSENET_BC_250_24, DENSENET_C_40_12,
-    DENSENET_C_100_12, DENSENET_CIFAR_MINI, DENSENET_MINI, DenseNet, DenseNetConfig,
+    DENSENET_C_100_12, DENSENET_CIFAR_MINI, DENSENET_MINI, DenseNet, DenseNetConfig, Stem,
 };
 use crate::error::ModelError;
 use crate::mnist::{MnistConfig, MnistDenseNet, MnistNet, MnistResNet};
 use crate::model::Network;
 use crate::nearest::nearest;
+use crate::pool::Pool;
 use crate::resnet::{
     Order, RESNET_18, RESNET_20, RESNET_32, RESNET_34, RESNET_44, RESNET_50, RESNET_50_KERAS,
     RESNET_56, RESNET_101, RESNET_101_KERAS, RESNET_110, RESNET_152, RESNET_MINI, ResNet,
-    ResNetConfig, Shortcut,
+    ResNetConfig, Shortcut, Stem as ResNetStem,
 };
 
 const RESNET_PAPER: &str = "He et al. 2016, Deep Residual Learning for Image Recognition, \
@@ -115,6 +117,30 @@ pub struct ModelRow {
     pub shape: Shape,
 }
 
+/// The pictures and the pooling that a network was made for: for tables and summaries, and nothing
+/// that a recipe inherits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Natural {
+    /// Height and width of its pictures.
+    pub size_px: i64,
+    /// 3 for colour, 1 for grey.
+    pub channels: i64,
+    /// Logits, one a class.
+    pub outputs: i64,
+    /// Between its blocks, where it pools there.
+    pub transition: Pool,
+}
+
+/// ImageNet's pictures and classes.
+const IMAGENET: Natural =
+    Natural { size_px: 224, channels: 3, outputs: 1000, transition: Pool::Avg };
+
+/// CIFAR-10's.
+const CIFAR: Natural = Natural { size_px: 32, outputs: 10, ..IMAGENET };
+
+/// MNIST's; the notebooks pool the maximum.
+const MNIST: Natural = Natural { size_px: 28, channels: 1, outputs: 10, transition: Pool::Max };
+
 /// The shape of a network as data, by family.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -165,6 +191,21 @@ impl ModelRow {
     pub fn sites(&self) -> Sites {
         self.shape.sites()
     }
+
+    /// The network as it was made: its own pictures, classes and pooling, in 32-bit.
+    pub fn natural_config(&self) -> ModelConfig {
+        let Natural { channels, outputs, transition, size_px: _ } = self.shape.natural();
+        ModelConfig {
+            name: self.name.to_string(),
+            shape: None,
+            pooling: Pooling::for_sites(self.sites(), transition, Pool::Avg),
+            convention: Convention::Torchvision,
+            in_channels: channels,
+            outputs,
+            precision: Precision::Fp32,
+            memory: Memory::Keep,
+        }
+    }
 }
 
 impl Shape {
@@ -174,6 +215,16 @@ impl Shape {
             Shape::ResNet(shape) => shape.sites(),
             Shape::DenseNet(shape) => shape.sites(),
             Shape::Mnist(shape) => shape.sites(),
+        }
+    }
+
+    /// The pictures and the pooling that networks of this shape were made for.
+    pub fn natural(&self) -> Natural {
+        match self {
+            Shape::ResNet(ResNetConfig { stem: ResNetStem::Large, .. }) => IMAGENET,
+            Shape::DenseNet(DenseNetConfig { stem: Stem::ImageNet, .. }) => IMAGENET,
+            Shape::ResNet(_) | Shape::DenseNet(_) => CIFAR,
+            Shape::Mnist(_) => MNIST,
         }
     }
 

@@ -11,6 +11,7 @@ mod it {
     mod precision;
     mod registry;
     mod resnet;
+    mod summary;
     mod support;
     mod taps;
     mod transfer;

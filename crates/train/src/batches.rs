@@ -16,7 +16,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use catscan_data::batch::to_tensor;
-use catscan_data::{Affine, Augment, Dataset, order};
+use catscan_data::{Affine, Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
 
 use crate::error::TrainError;
@@ -38,8 +38,17 @@ pub struct Planned {
     pub indices: Vec<u32>,
     /// Empty without augmentation.
     pub affines: Vec<Affine>,
+    /// What comes in where they show something from outside.
+    pub fill: Fill,
     /// How often every picture was shown before.
     pub pass: u64,
+}
+
+impl Planned {
+    /// Pictures to be evaluated, not augmented.
+    pub fn as_they_are(indices: Vec<u32>) -> Planned {
+        Planned { indices, affines: Vec::new(), fill: Fill::Edge, pass: 0 }
+    }
 }
 
 impl Plan {
@@ -97,7 +106,8 @@ impl Plan {
             indices.iter().map(|i| augment.draw(self.seed, pass, u64::from(*i))).collect()
         };
         let affines = self.augment.as_ref().map(draw).unwrap_or_default();
-        Planned { indices, affines, pass }
+        let fill = self.augment.as_ref().map_or(Fill::Edge, |augment| augment.fill);
+        Planned { indices, affines, fill, pass }
     }
 }
 
@@ -149,7 +159,7 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         let images = to_tensor(&pixels, self.dataset.config(), self.device);
         let images = match planned.affines.as_slice() {
             [] => images,
-            affines => Augment::apply(&images, affines),
+            affines => Augment::apply(&images, affines, planned.fill),
         };
         let labels = Tensor::from_slice(&self.dataset.labels(&planned.indices));
         let labels = labels.to_device(self.device);

@@ -49,8 +49,7 @@ pub fn evaluate(
     let mut probabilities: Vec<Vec<f32>> = Vec::with_capacity(indices.len());
     let mut loss_sum = 0.0;
     let chunks = indices.chunks(batch.max(1) as usize);
-    let plan =
-        chunks.map(|chunk| Planned { indices: chunk.to_vec(), affines: Vec::new(), pass: 0 });
+    let plan = chunks.map(|chunk| Planned::as_they_are(chunk.to_vec()));
     thread::scope(|scope| {
         let mut batches = Loader::start(scope, dataset, device, plan);
         while let Some(batch) = batches.next_batch()? {

@@ -32,6 +32,19 @@ pub enum Schedule {
         /// Of both the rise and the fall.
         anneal: Anneal,
     },
+    /// The peak, multiplied by `factor` at each milestone: divided by 10 at 50 % and 75 %, say (He
+    /// et al. 2016, arXiv:1512.03385, §4.2; Huang et al. 2017, arXiv:1608.06993, §4.2). The
+    /// numbers are those of `torch.optim.lr_scheduler.MultiStepLR`.
+    Step {
+        /// Of the run, between 0 and 1, rising; each to the nearest step.
+        milestones: Vec<f64>,
+        /// Above 0, at most 1; PyTorch's `gamma`.
+        factor: f64,
+        /// The first so many steps take `warmup_factor` of that; 0: none do.
+        warmup_steps: u64,
+        /// Above 0, at most 1.
+        warmup_factor: f64,
+    },
 }
 
 /// The shape of a one-cycle's two halves.
@@ -49,6 +62,12 @@ impl Schedule {
     pub fn lr(&self, peak: f64, step: u64, steps_total: u64) -> f64 {
         match *self {
             Schedule::Constant => peak,
+            Schedule::Step { ref milestones, factor, warmup_steps, warmup_factor } => {
+                let at = |share: &f64| (share * steps_total as f64).round() as u64;
+                let passed = milestones.iter().filter(|share| step >= at(share)).count();
+                let warmup = if step < warmup_steps { warmup_factor } else { 1.0 };
+                peak * warmup * factor.powi(passed as i32)
+            }
             Schedule::Cosine { warmup_steps, end_fraction } => {
                 if step < warmup_steps {
                     return peak * (step + 1) as f64 / warmup_steps as f64;
@@ -122,6 +141,24 @@ mod tests {
         }
     }
 
+    /// Divided by 10 after half and three quarters.
+    fn falling(warmup_steps: u64) -> Schedule {
+        let (milestones, factor, warmup_factor) = (vec![0.5, 0.75], 0.1, 0.1);
+        Schedule::Step { milestones, factor, warmup_steps, warmup_factor }
+    }
+
+    #[test]
+    fn steps_fall_where_the_papers_have_them() {
+        let schedule = falling(0);
+        let lr = |step| schedule.lr(0.1, step, 64_000);
+        assert_eq!((lr(0), lr(31_999)), (0.1, 0.1));
+        assert!((lr(32_000) - 0.01).abs() < 1e-12 && (lr(47_999) - 0.01).abs() < 1e-12);
+        assert!((lr(48_000) - 0.001).abs() < 1e-12 && (lr(63_999) - 0.001).abs() < 1e-12);
+        let warmed_up = |step| falling(400).lr(0.1, step, 64_000);
+        assert!((warmed_up(399) - 0.01).abs() < 1e-12);
+        assert!((400..64_000).all(|step| warmed_up(step) == lr(step)));
+    }
+
     #[test]
     fn no_schedule_fails_on_the_shortest_run() {
         let one_cycle = Schedule::OneCycle {
@@ -131,7 +168,8 @@ mod tests {
             anneal: Anneal::Cosine,
         };
         let cosine = Schedule::Cosine { warmup_steps: 10, end_fraction: 0.0 };
-        for schedule in [Schedule::Constant, cosine, one_cycle] {
+        let step = falling(400);
+        for schedule in [Schedule::Constant, cosine, one_cycle, step] {
             let lr = schedule.lr(0.1, 0, 1);
             assert!(lr.is_finite() && lr > 0.0 && lr <= 0.1, "{schedule:?}: {lr}");
         }

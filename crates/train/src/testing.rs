@@ -5,7 +5,7 @@
 // Not each of the three needs every function.
 #![allow(dead_code, reason = "shared by three targets of which none uses all of it")]
 
-use catscan_data::{Augment, BadImages, Colour, DataConfig, Filter, Shear, SplitRule};
+use catscan_data::{Augment, BadImages, Colour, DataConfig, Fill, Filter, Shear, SplitRule};
 use catscan_models::{Convention, Memory, ModelConfig, Pool, Pooling, Precision};
 use catscan_train::{Adam, Decay, Init, Recipe, Schedule, Semantics, Sgd};
 
@@ -37,6 +37,8 @@ pub fn recipe() -> Recipe {
             shear: Shear::Degrees(0.2),
             zoom: 0.1,
             horizontal_flip: true,
+            shift_px: 0,
+            fill: Fill::Edge,
         }),
         init: Init::Random,
         freeze: Vec::new(),

@@ -3,23 +3,22 @@
 
 use anyhow::Result;
 use catscan_data::{Dataset, Part};
-use catscan_torch_ext::DeviceSpec;
 use catscan_train::{Evaluation, evaluate, metrics};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::{device, open_dataset};
+use super::network::NetworkArgs;
+use super::open_dataset;
 use crate::experiment::BadImagesPolicy;
 use crate::output::{print, print_json, say};
 use crate::refusal::{DATA, Refusal};
 use crate::stats::{Interval, wilson};
 use crate::table::Table;
-use crate::weights::{Trained, WeightsArgs};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     #[command(flatten)]
-    pub weights: WeightsArgs,
+    pub network: NetworkArgs,
     /// Other pictures than those it was trained on (see `catscan list sources`)
     #[arg(long, value_name = "SOURCE")]
     pub data: Option<String>,
@@ -33,12 +32,6 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 50)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: u32,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub device: DeviceSpec,
-    /// Print everything, each picture's probabilities too, as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// `--part`: a part of the split, or the data as a whole.
@@ -79,8 +72,7 @@ struct Prediction<'a> {
 
 /// Scores the pictures and prints accuracy with its interval, loss and confusion matrix.
 pub fn run(args: &Args) -> Result<u8> {
-    let device = args.device.resolve()?;
-    let trained = Trained::open(&args.weights, device)?;
+    let (trained, device) = args.network.open()?;
     let mut config = trained.data(args.data.as_deref());
     if let Some(policy) = args.bad_images {
         config.bad_images = policy.into();
@@ -96,7 +88,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let scored = evaluate(&trained.model, &dataset, &indices, args.batch, device, &mut |_| None)?;
     let scores = scores(args, &config.source, part, &dataset, &indices, &scored);
-    match args.json {
+    match args.network.json {
         true => print_json(&scores)?,
         false => print(in_tables(&scores))?,
     }
@@ -129,7 +121,7 @@ fn scores<'a>(
 ) -> Scores<'a> {
     let n = indices.len();
     Scores {
-        weights: args.weights.weights.display().to_string(),
+        weights: args.network.weights.weights.display().to_string(),
         source,
         part,
         classes: &dataset.classes,

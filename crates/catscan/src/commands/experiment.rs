@@ -37,6 +37,10 @@ pub struct Args {
     /// Arms to compare, the first being the one others are compared with
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub arms: Vec<String>,
+    /// Run the arms of the experiment's factorial: every combination of its factors, so that the
+    /// report tells their main effects and interactions apart
+    #[arg(long, conflicts_with = "arms")]
+    pub factorial: bool,
     /// How many seeds (3 means 1, 2 and 3), or which (1,4,7; a single one as 4,)
     #[arg(long, value_name = "N|LIST")]
     pub seeds: Option<Seeds>,
@@ -156,23 +160,22 @@ pub fn run(args: &Args) -> Result<u8> {
 
 fn plan(args: &Args) -> Result<Plan> {
     let experiment = experiment::find(&args.name)?;
-    let names: Vec<&str> = match args.arms.is_empty() {
-        true => experiment.default_arms.to_vec(),
-        false => args.arms.iter().map(String::as_str).collect(),
+    let names: Vec<&str> = match (args.factorial, args.arms.is_empty()) {
+        (true, _) => experiment.factorial_arms()?.to_vec(),
+        (_, true) => experiment.default_arms.to_vec(),
+        (_, false) => args.arms.iter().map(String::as_str).collect(),
     };
     let arms = names.iter().map(|name| experiment.arm(name)).collect::<Result<Vec<_>, _>>()?;
     if let Some(twice) = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name)) {
         return Err(Refusal::usage(format!("--arms: {} is named twice, want once", twice.1)).into());
     }
-    let planned = (experiment.plan)(args.profile);
     let base = match &args.recipe {
-        Some(path) => read_recipe(path)?,
-        None => planned.recipe,
+        Some(path) => args.overrides.apply(read_recipe(path)?)?,
+        None => experiment.base(args.profile, &args.overrides)?,
     };
-    let base = args.overrides.apply(base)?;
     let seeds = match &args.seeds {
         Some(Seeds(seeds)) => seeds.clone(),
-        None => (1..=planned.seeds).collect(),
+        None => (1..=(experiment.plan)(args.profile).seeds).collect(),
     };
     // Refuses what is impossible before anything is opened or made.
     for arm in &arms {
@@ -328,6 +331,10 @@ fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> 
 fn in_full(study: &Study) -> String {
     let (arms, under) = (tables::arms(study), tables::UNDER_ARMS);
     let mut text = format!("\n{}\n\n{arms}\n{under}\n\n", study.request.question);
+    if let Some(factorial) = &study.factorial {
+        let (effects, under) = (tables::effects(factorial), tables::UNDER_EFFECTS);
+        text += &format!("{effects}\n{under}\n\n");
+    }
     for notice in &study.notices {
         text += &format!("Note: {notice}\n");
     }

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use catscan_data::RgbImage;
-use catscan_torch_ext::DeviceSpec;
 use catscan_train::metrics::predicted;
 use catscan_viz::cam::{Cams, grad_cam};
 use catscan_viz::feature_maps::{GridLayout, grid};
@@ -13,21 +12,18 @@ use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
 use serde::Serialize;
 use tch::Tensor;
 
-use super::predict::{input, open, probabilities};
-use super::{device, write_file};
+use super::network::{PictureArgs, input, open, probabilities};
+use super::write_file;
 use crate::names;
 use crate::output::{print, print_json};
 use crate::refusal::{DATA, Refusal};
 use crate::table::Table;
-use crate::weights::{Trained, WeightsArgs};
+use crate::weights::Trained;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Pictures
-    #[arg(required = true, value_name = "IMG")]
-    pub pictures: Vec<PathBuf>,
     #[command(flatten)]
-    pub weights: WeightsArgs,
+    pub asked: PictureArgs,
     /// Where to look: a tap by its name, `all` for every block; by default the last block
     #[arg(long, value_name = "TAP|all")]
     pub at: Option<String>,
@@ -37,12 +33,6 @@ pub struct Args {
     /// Where the drawings go
     #[arg(long, value_name = "DIR", default_value = "scans")]
     pub out: PathBuf,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub device: DeviceSpec,
-    /// Print what was drawn, and where, as JSON
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// What was drawn for one picture.
@@ -60,13 +50,12 @@ struct Drawn {
 
 /// Draws both kinds of scans for each picture into `--out`.
 pub fn run(args: &Args) -> Result<u8> {
-    let device = args.device.resolve()?;
-    let trained = Trained::open(&args.weights, device)?;
+    let (trained, device) = args.asked.network.open()?;
     let taps = taps(args.at.as_deref(), &trained)?;
     let class = args.class.as_deref().map(|name| class(name, &trained.classes)).transpose()?;
     // All pictures are read before anything is drawn, so that a slip leaves nothing half made.
     let mut pictures = Vec::new();
-    for path in &args.pictures {
+    for path in &args.asked.pictures {
         let rgb = open(path)?.map_err(|bad| {
             Refusal::new(DATA, format!("{}: {}; give another picture", path.display(), bad.reason))
         })?;
@@ -82,7 +71,7 @@ pub fn run(args: &Args) -> Result<u8> {
         let seen = Seen { path, shown, x: &x, class, probability: shares[class], cams: &cams };
         drawn.push(draw(args, &trained, &taps, seen, number)?);
     }
-    match args.json {
+    match args.asked.network.json {
         true => print_json(&drawn)?,
         false => print(in_a_table(&drawn))?,
     }

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use catscan_data::SOURCES;
-use catscan_models::{MODELS, POOLS, PoolRow};
+use catscan_models::{Cost, MODELS, ModelRow, POOLS, PoolRow, Summary};
 use catscan_viz::cam::CAMS;
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::experiment::{EXPERIMENTS, Experiment};
 use crate::output::{print, print_json};
 use crate::recipes::{RECIPES, RecipeRow};
+use crate::study::print::thousands;
 use crate::table::Table;
 
 #[derive(Debug, clap::Args)]
@@ -74,7 +75,9 @@ impl What {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         match self {
             What::Models => {
-                (paper, MODELS.iter().map(|row| texts(&[row.name, row.about, row.paper])).collect())
+                let head =
+                    vec!["name", "about", "#parameters", "#outputs", "#multiply-adds, G", "#px"];
+                (head.into_iter().chain(["paper"]).collect(), MODELS.iter().map(model).collect())
             }
             What::Pools => {
                 let row = |row: &PoolRow| texts(&[row.name, row.about, sites(row), row.paper]);
@@ -90,9 +93,19 @@ impl What {
             What::Experiments => {
                 let row = |row: &Experiment| {
                     let arms: Vec<&str> = row.arms.iter().map(|arm| arm.name).collect();
-                    texts(&[row.name, row.question, &row.default_arms.join(", "), &arms.join(", ")])
+                    let factors = row.factorial.map(|design| {
+                        let names: Vec<&str> = design.factors.iter().map(|f| f.name).collect();
+                        names.join(" × ")
+                    });
+                    texts(&[
+                        row.name,
+                        row.question,
+                        &row.default_arms.join(", "),
+                        &arms.join(", "),
+                        factors.as_deref().unwrap_or("–"),
+                    ])
                 };
-                let head = vec!["name", "question", "arms", "all arms"];
+                let head = vec!["name", "question", "arms", "all arms", "factorial"];
                 (head, EXPERIMENTS.iter().map(row).collect())
             }
             What::Recipes => {
@@ -110,6 +123,10 @@ impl What {
     }
 
     fn json(self) -> Value {
+        // Numbers as numbers.
+        if self == What::Models {
+            return MODELS.iter().map(model_json).collect();
+        }
         // A recipe's numbers are what one wants of it.
         if self == What::Recipes {
             let row = |row: &RecipeRow| {
@@ -128,6 +145,40 @@ impl What {
         };
         rows.into_iter().map(object).collect()
     }
+}
+
+/// What a network costs with the pictures and the outputs it was made for.
+fn cost(row: &ModelRow) -> Cost {
+    let summary = Summary::of(&row.natural_config(), row.shape.natural().size_px);
+    summary.expect("every network takes the pictures it was made for").cost
+}
+
+fn model(row: &ModelRow) -> Vec<String> {
+    let cost = cost(row);
+    vec![
+        row.name.to_owned(),
+        row.about.to_owned(),
+        thousands(cost.parameters),
+        row.shape.natural().outputs.to_string(),
+        format!("{:.3}", cost.multiply_adds as f64 / 1e9),
+        row.shape.natural().size_px.to_string(),
+        row.paper.to_owned(),
+    ]
+}
+
+fn model_json(row: &ModelRow) -> Value {
+    let (cost, natural) = (cost(row), row.shape.natural());
+    json!({
+        "name": row.name,
+        "about": row.about,
+        "paper": row.paper,
+        "size_px": natural.size_px,
+        "channels": natural.channels,
+        "outputs": natural.outputs,
+        "parameters": cost.parameters,
+        "multiply_adds": cost.multiply_adds,
+        "activation_bytes": cost.activation_bytes,
+    })
 }
 
 #[cfg(test)]

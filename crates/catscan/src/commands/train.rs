@@ -140,8 +140,8 @@ fn recipe(args: &Args) -> Result<Recipe> {
     };
     let experiment = experiment::find(experiment)?;
     let arm = experiment.arm(arm)?;
-    let base = (experiment.plan)(args.profile.unwrap_or(Profile::Quick)).recipe;
-    let recipe = (arm.change)(args.overrides.apply(base)?);
+    let profile = args.profile.unwrap_or(Profile::Quick);
+    let recipe = (arm.change)(experiment.base(profile, &args.overrides)?);
     let recipe = Recipe { seed: args.seed.unwrap_or(recipe.seed), ..recipe };
     recipe.validate()?;
     Ok(recipe)

@@ -6,6 +6,7 @@ use catscan_viz::chart::{self, ArmCurves, ArmScores, EpochPoint, PartCounts, Pre
 use catscan_viz::report::{Block, Section};
 
 use super::{Shown, section, table};
+use crate::stats::Factorial;
 use crate::study::{Run, Study, print};
 
 /// What came out: arms, seeds, comparisons, runs.
@@ -54,6 +55,38 @@ pub fn result(study: &Study) -> Result<Section> {
             table(print::cells(study), "Every run."),
         ],
     ))
+}
+
+/// Main effects and interactions, where the arms are every combination of some factors' levels.
+pub fn factorial(found: &Factorial) -> Section {
+    let factors = found.factors.join(", ");
+    let n = found.seeds;
+    let seeds = if n == 1 { "1 seed".to_owned() } else { format!("{n} seeds") };
+    let cells = format!(
+        "Every combination of {factors}: mean test accuracy over the {seeds} that finished in all \
+         of them; ± is half of the 95 % interval over seeds."
+    );
+    let effects = format!(
+        "{} Each is a contrast of the arms under one seed, then averaged over seeds. Each interval \
+         is a 95 % one by itself: of many effects that are none, one in twenty would lie outside \
+         one of them by chance.",
+        print::UNDER_EFFECTS
+    );
+    section(
+        "factorial",
+        "Which factor does it",
+        vec![
+            Block::Paragraph(
+                "Arms that differ in several things at once cannot tell which of them matters. \
+                 Here every combination was trained, so each factor's own effect can be told from \
+                 the others', and whether one's effect depends on another (an interaction)."
+                    .into(),
+            ),
+            Block::List(found.effects.iter().map(|effect| effect.words.clone()).collect()),
+            table(print::factorial_cells(found), &cells),
+            table(print::effects(found), &effects),
+        ],
+    )
 }
 
 /// Loss and accuracy by epoch.

@@ -1,6 +1,7 @@
 //! The scans: what the convolutions hold and what the networks look at, on the same pictures, at
-//! the same taps and by the same scale for every arm. (The published study drew its two arms at
-//! different layers with different thresholds, so its pictures could not be compared.)
+//! the same taps (where their networks have the same blocks) and by the same scale for every arm.
+//! (The published study drew its two arms at different layers with different thresholds, so its
+//! pictures could not be compared.)
 
 use anyhow::{Context, Result};
 use catscan_data::{Dataset, RgbImage};
@@ -49,11 +50,11 @@ pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Res
         let nothing = Block::Paragraph("The test part holds no picture to look at.".into());
         return Ok(section("cams", "What the networks look at", vec![nothing]));
     }
-    let taps = shown[0].trained.model.block_names();
-    let last = taps.len() - 1;
+    let blocks: Vec<Vec<String>> =
+        shown.iter().map(|shown| shown.trained.model.block_names()).collect();
     let mut arms = Vec::new();
-    for shown in shown {
-        let cams = maps(shown, &picked, &taps, dataset)?;
+    for (shown, taps) in shown.iter().zip(&blocks) {
+        let cams = maps(shown, &picked, taps, dataset)?;
         arms.push(arm(study, shown, &picked, &cams, dataset));
     }
     let classes = &study.split.classes;
@@ -64,28 +65,50 @@ pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Res
                 are Grad-CAM (Selvaraju et al. 2017) for the class that the arm predicted, \
                 negative parts cut off.";
     let heat_last = strip(&at_last, &columns, SCALE)?;
-    let heat_all = strip(&arms, &taps, SCALE)?;
-    let blocks = vec![
+    let mut content = vec![
         Block::Paragraph(rule.into()),
         Block::Picture {
             caption: format!(
                 "At the last block ({}), what speaks for either class, {scale}. Look whether the \
                  heat lies on the animal, and whether the arms look at the same parts of it.",
-                taps[last]
+                last_names(&blocks)
             ),
             alt: "Grad-CAM of every arm at the last block".into(),
             picture: Packed::jpeg(&heat_last)?,
         },
-        Block::Picture {
-            caption: format!(
-                "From the stem to the last block, the same taps for every arm, {scale}. Early \
-                 blocks follow edges, late ones regions; look where the class appears."
-            ),
-            alt: "Grad-CAM of every arm at every block".into(),
-            picture: Packed::jpeg(&heat_all)?,
-        },
     ];
-    Ok(section("cams", "What the networks look at", blocks))
+    for (taps, group) in by_taps(&blocks, arms) {
+        let names = group.iter().map(|arm| &*arm.name).collect::<Vec<_>>().join(", ");
+        content.push(Block::Picture {
+            caption: format!(
+                "From the stem to the last block, {scale}: {names}. Arms whose networks have the \
+                 same blocks stand in one picture. Early blocks follow edges, late ones regions; \
+                 look where the class appears."
+            ),
+            alt: format!("Grad-CAM at every block of {names}"),
+            picture: Packed::jpeg(&strip(&group, taps, SCALE)?)?,
+        });
+    }
+    Ok(section("cams", "What the networks look at", content))
+}
+
+/// The names of the last blocks, each once.
+fn last_names(blocks: &[Vec<String>]) -> String {
+    let mut names: Vec<&str> = blocks.iter().filter_map(|taps| taps.last()).map(|t| &**t).collect();
+    names.dedup();
+    names.join(", ")
+}
+
+/// Arms of the same taps together, in the order in which each tap list comes first.
+fn by_taps(blocks: &[Vec<String>], arms: Vec<StripArm>) -> Vec<(&[String], Vec<StripArm>)> {
+    let mut groups: Vec<(&[String], Vec<StripArm>)> = Vec::new();
+    for (taps, arm) in blocks.iter().zip(arms) {
+        match groups.iter_mut().find(|(of, _)| of == taps) {
+            Some((_, group)) => group.push(arm),
+            None => groups.push((taps, vec![arm])),
+        }
+    }
+    groups
 }
 
 fn maps(shown: &Shown, picked: &[Picked], taps: &[String], dataset: &Dataset) -> Result<Cams> {
@@ -164,4 +187,21 @@ fn last_block(
 /// A sample as a person sees it.
 pub fn input(dataset: &Dataset, index: u32) -> RgbImage {
     dataset.picture(index).into_shown()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arms_stand_together_where_their_blocks_are_the_same() {
+        let taps = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let blocks: Vec<Vec<String>> =
+            vec![taps(&["a", "b"]), taps(&["layer1"]), taps(&["a", "b"])];
+        let arm = |name: &str| StripArm { name: name.into(), rows: Vec::new() };
+        let groups = by_taps(&blocks, vec![arm("avg"), arm("resnet"), arm("max")]);
+        let names = |at: usize| groups[at].1.iter().map(|arm| &*arm.name).collect::<Vec<_>>();
+        assert_eq!((groups.len(), names(0), names(1)), (2, vec!["avg", "max"], vec!["resnet"]));
+        assert_eq!(last_names(&blocks[..2]), "b, layer1");
+    }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Estimate, Interval, McNemar, bootstrap_mean, mcnemar, mean_t};
 
 /// Seed of the resampling: fixed, so that a study's numbers can be had again.
-const BOOTSTRAP_SEED: u64 = 1979;
+pub(super) const BOOTSTRAP_SEED: u64 = 1979;
 
 /// What one arm answered on the test pictures, for each seed that finished.
 #[derive(Clone, Debug)]
@@ -166,7 +166,7 @@ fn range(interval: Interval, turned: bool) -> String {
 }
 
 /// A share as percentage points with a sign (a minus, not a hyphen).
-fn signed(share: f64) -> String {
+pub(super) fn signed(share: f64) -> String {
     format!("{:+.1}", share * 100.0).replace('-', "−")
 }
 

@@ -3,13 +3,18 @@
 use std::time::Duration;
 
 use crate::progress::duration;
-use crate::stats::{Estimate, Interval};
+use crate::stats::{EffectClaim, Estimate, Factorial, Interval};
 use crate::study::Study;
 use crate::table::Table;
 
 /// What is said under [`arms`].
 pub const UNDER_ARMS: &str = "±: half of the 95 % interval over seeds. Differences are points of \
      accuracy against the first arm, paired by seed.";
+
+/// What is said under [`effects`].
+pub const UNDER_EFFECTS: &str = "Points of test accuracy with 95 % intervals. An effect of one \
+     factor is averaged over the levels of the others; of two (×), it is how much larger the one's \
+     effect is at the other's second level than at its first.";
 
 /// One line an arm: what it reached, against the first arm, and what it cost.
 pub fn arms(study: &Study) -> Table {
@@ -19,6 +24,7 @@ pub fn arms(study: &Study) -> Table {
         "#test loss",
         "#difference",
         "#parameters",
+        "#multiply-adds, M",
         "#images/s",
         "#time a run",
     ]);
@@ -30,6 +36,7 @@ pub fn arms(study: &Study) -> Table {
             estimate(&arm.loss, 1.0, 4),
             against.map_or("–".into(), |comparison| signed(&comparison.accuracy)),
             thousands(arm.parameters),
+            format!("{:.1}", arm.multiply_adds as f64 / 1e6),
             format!("{:.1}", arm.images_per_s),
             duration(Duration::from_secs_f64(arm.seconds)),
         ]);
@@ -97,6 +104,38 @@ pub fn comparisons(study: &Study) -> Table {
             signed_range(&comparison.over_pictures),
             format!("{:+.4}", comparison.loss.mean),
             comparison.mcnemar.iter().map(p).collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    table
+}
+
+/// The accuracy at every combination of the factors' levels.
+pub fn factorial_cells(factorial: &Factorial) -> Table {
+    let mut head: Vec<&str> = factorial.factors.iter().map(String::as_str).collect();
+    head.extend(["arm", "#test accuracy, %"]);
+    let mut table = Table::new(&head);
+    for cell in &factorial.cells {
+        let mut line = cell.levels.clone();
+        line.extend([cell.arm.clone(), estimate(&cell.accuracy, 100.0, 2)]);
+        table.row(line);
+    }
+    table
+}
+
+/// One line an effect: its size, both intervals, and whether it is shown.
+pub fn effects(factorial: &Factorial) -> Table {
+    let mut table = Table::new(&["effect", "#points", "#over seeds", "#over pictures", "shown"]);
+    for effect in &factorial.effects {
+        table.row([
+            effect.name.clone(),
+            points(effect.over_seeds.mean),
+            effect.over_seeds.interval.map_or("one seed".into(), |range| signed_range(&range)),
+            signed_range(&effect.over_pictures),
+            match effect.claim {
+                EffectClaim::Shown => "yes".into(),
+                EffectClaim::NotShown => "no effect shown".into(),
+                EffectClaim::OneSeed => "one seed cannot".to_owned(),
+            },
         ]);
     }
     table

@@ -1,7 +1,7 @@
 //! Our affines against Keras' own: fixed draws, values made by `scripts/golden/keras_augment.py`.
 
 use catscan_data::DataConfig;
-use catscan_data::augment::{Augment, Draw};
+use catscan_data::augment::{Augment, Draw, Fill};
 use catscan_data::batch::to_tensor;
 use serde::Deserialize;
 use tch::Device;
@@ -43,7 +43,7 @@ fn fixed_draws_give_keras_pictures() {
     // All cases in one batch: a picture's affine must not reach its neighbours.
     let batch = one.repeat([golden.cases.len() as i64, 1, 1, 1]);
     let affines: Vec<_> = golden.cases.iter().map(|case| draw(case).affine()).collect();
-    let moved = Augment::apply(&batch, &affines) * 255.0;
+    let moved = Augment::apply(&batch, &affines, Fill::Edge) * 255.0;
     for (i, case) in golden.cases.iter().enumerate() {
         let got = moved.get(i as i64).permute([1, 2, 0]).contiguous().view(-1);
         let got = Vec::<f32>::try_from(got).unwrap();
@@ -59,5 +59,7 @@ fn draw(case: &Case) -> Draw {
         zoom_x: case.zx,
         zoom_y: case.zy,
         flip: case.flip,
+        shift_x_px: 0,
+        shift_y_px: 0,
     }
 }

@@ -37,8 +37,9 @@ impl PoolLayer for LsePool {
     fn forward(&self, x: &Tensor, _mode: Mode) -> Tensor {
         let log_sum = |x: &Tensor| self.extent.gather(x, OUTSIDE).logsumexp(WINDOW, false);
         let x_wide = widen(x);
-        let map = x_wide.narrow(0, 0, 1).narrow(1, 0, 1); // [1, 1, H, W]
-        let log_counts = log_sum(&map.detach().zeros_like()); // log |R| of each window
+        let (_, _, h, w) = x_wide.size4().expect("a map has four axes");
+        let zeros = Tensor::zeros([1, 1, h, w], (x_wide.kind(), x_wide.device()));
+        let log_counts = log_sum(&zeros); // log |R| of each window
         let y = (log_sum(&(x_wide * self.r)) - log_counts) / self.r;
         self.extent.place(&y, x)
     }

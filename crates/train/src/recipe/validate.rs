@@ -64,6 +64,20 @@ impl Recipe {
     fn validate_schedule(&self) -> Result<(), RecipeError> {
         match self.schedule {
             Schedule::Constant => Ok(()),
+            Schedule::Step { ref milestones, factor, warmup_factor, warmup_steps: _ } => {
+                let inside = milestones.iter().all(|share| *share > 0.0 && *share < 1.0);
+                if !inside || !milestones.is_sorted() {
+                    let value = format!("{milestones:?}");
+                    let allowed = "rising numbers between 0 and 1, shares of the run";
+                    let key = "schedule.milestones".into();
+                    return Err(RecipeError::Value { key, value, allowed: allowed.into() });
+                }
+                let fits = factor > 0.0 && factor <= 1.0;
+                let share = "a number above 0, at most 1";
+                number("schedule.factor", factor, fits, share)?;
+                let fits = warmup_factor > 0.0 && warmup_factor <= 1.0;
+                number("schedule.warmup_factor", warmup_factor, fits, share)
+            }
             Schedule::Cosine { end_fraction: end, warmup_steps: _ } => {
                 let fits = (0.0..=1.0).contains(&end);
                 number("schedule.end_fraction", end, fits, "a number from 0 to 1")
@@ -182,6 +196,15 @@ mod tests {
         let cosine = Schedule::Cosine { warmup_steps: 1, end_fraction: f64::NAN };
         let says = "schedule.end_fraction is NaN, want";
         check(|recipe| recipe.schedule = cosine, says);
+        for (milestones, factor, warmup_factor, says) in [
+            (vec![0.75, 0.5], 0.1, 1.0, "schedule.milestones is [0.75, 0.5], want rising numbers"),
+            (vec![32_000.0], 0.1, 1.0, "schedule.milestones is [32000.0], want"),
+            (vec![0.5], 10.0, 1.0, "schedule.factor is 10, want a number above 0, at most 1"),
+            (vec![0.5], 0.1, 0.0, "schedule.warmup_factor is 0, want a number above 0"),
+        ] {
+            let step = Schedule::Step { milestones, factor, warmup_steps: 9, warmup_factor };
+            check(|recipe| recipe.schedule = step, says);
+        }
     }
 
     #[test]

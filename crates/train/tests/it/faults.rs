@@ -226,7 +226,7 @@ fn a_worker_that_dies_is_an_error_not_a_short_epoch() {
     let plan = (0..3u32).map(|step| {
         // A picture that does not exist: gathering it panics.
         let index = if step < 2 { step } else { 1_000_000 };
-        Planned { indices: vec![index], affines: Vec::new(), pass: 0 }
+        Planned::as_they_are(vec![index])
     });
     std::thread::scope(|scope| {
         let mut batches = Loader::start(scope, dataset(), tch::Device::Cpu, plan);

@@ -93,6 +93,22 @@ fn one_cycle_is_torchs() {
     }
 }
 
+#[test]
+fn steps_are_torchs_multi_step() {
+    let golden = golden(include_str!("../golden/schedules.json"));
+    for case in golden["multi_step"].as_array().unwrap() {
+        let steps = case["steps"].as_u64().unwrap();
+        let shares = numbers(&case["milestones"]).iter().map(|at| at / steps as f64).collect();
+        let factor = case["factor"].as_f64().unwrap();
+        let schedule =
+            Schedule::Step { milestones: shares, factor, warmup_steps: 0, warmup_factor: 1.0 };
+        for (step, want) in numbers(&case["lr"]).into_iter().enumerate() {
+            let got = schedule.lr(case["peak"].as_f64().unwrap(), step as u64, steps);
+            assert!((got - want).abs() < 1e-15, "{schedule:?} step {step}: {got}, want {want}");
+        }
+    }
+}
+
 /// The two epochs of the golden.
 fn epochs(golden: &Value) -> Vec<EpochRecord> {
     let epoch = |(number, epoch): (usize, &Value)| EpochRecord {

@@ -3,8 +3,8 @@
 //! A line is the mean over seeds at that epoch, the band around it runs from the lowest to the
 //! highest seed. Validation is solid, training dashed. An interrupted seed counts as far as it got.
 
-use super::frame::{self, Area, Axis, Drawn, Key, at, text};
-use crate::svg::{DASHED, INK, Svg};
+use super::frame::{self, Area, Axis, Drawn, Key, at};
+use crate::svg::{DASHED, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
 
@@ -140,14 +140,8 @@ fn draw_panel(
         .y_label_area_size(at(52))
         .build_cartesian_2d(first..last, axis.clone())?;
     let decimals = frame::decimals(axis.step);
-    chart
-        .configure_mesh()
+    frame::mesh(&mut chart)
         .disable_x_mesh()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(INK.mix(0.18).stroke_width(frame::fine(1)))
-        .axis_style(INK.mix(0.6).stroke_width(frame::fine(1)))
-        .set_all_tick_mark_size(at(4))
-        .label_style(text(frame::TEXT_PX))
         .x_labels(8)
         .x_desc("epoch")
         .y_label_formatter(&|v| format!("{v:.decimals$}"))

@@ -2,8 +2,9 @@
 
 use crate::VizError;
 use crate::svg::{FINE, INK, Svg};
+use plotters::chart::MeshStyle;
 use plotters::coord::Shift;
-use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint};
+use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, ValueFormatter};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -114,6 +115,23 @@ pub(super) fn head(area: &Area, title: &str, keys: &[Key]) -> Drawn<u32> {
     }
     let lines = if keys.is_empty() { 0 } else { LEGEND_LINE_PX };
     Ok(y + lines + 10)
+}
+
+/// Axes and lines as every chart has them; what is a chart's own is set on top.
+pub(super) fn mesh<'a, 'b, 'c, X, Y>(
+    chart: &'b mut ChartContext<'a, SVGBackend<'c>, Cartesian2d<X, Y>>,
+) -> MeshStyle<'a, 'b, X, Y, SVGBackend<'c>>
+where
+    X: Ranged + ValueFormatter<X::ValueType>,
+    Y: Ranged + ValueFormatter<Y::ValueType>,
+{
+    let mut mesh = chart.configure_mesh();
+    mesh.light_line_style(TRANSPARENT)
+        .bold_line_style(INK.mix(0.18).stroke_width(fine(1)))
+        .axis_style(INK.mix(0.6).stroke_width(fine(1)))
+        .set_all_tick_mark_size(at(4))
+        .label_style(text(TEXT_PX));
+    mesh
 }
 
 /// A value axis with round ends.

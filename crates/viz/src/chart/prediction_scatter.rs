@@ -77,15 +77,9 @@ fn draw_marks(
         .x_label_area_size(at(34))
         .y_label_area_size(at(40))
         .build_cartesian_2d(0.0..k as f64, 0.0..1.0)?;
-    chart
-        .configure_mesh()
+    frame::mesh(&mut chart)
         .disable_x_mesh()
         .disable_x_axis()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(INK.mix(0.18).stroke_width(frame::fine(1)))
-        .axis_style(INK.mix(0.6).stroke_width(frame::fine(1)))
-        .set_all_tick_mark_size(at(4))
-        .label_style(text(frame::TEXT_PX))
         .y_labels(6)
         .y_label_formatter(&|v| format!("{v:.1}"))
         .draw()?;

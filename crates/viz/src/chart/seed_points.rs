@@ -1,7 +1,7 @@
 //! Each seed's score as a point, the mean and its 95 % interval beside them, one row per arm.
 //! With two or three seeds a bar would hide how little is known; points do not.
 
-use super::frame::{self, Area, Axis, Drawn, at, hung, text};
+use super::frame::{self, Area, Axis, Drawn, at, hung};
 use crate::svg::{INK, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
@@ -73,15 +73,9 @@ fn draw_rows(area: &Area, title: &str, name: &str, arms: &[ArmScores], shown: &[
         .x_label_area_size(at(40))
         .build_cartesian_2d(axis.clone(), rows..0.0)?;
     let decimals = frame::decimals(axis.step);
-    chart
-        .configure_mesh()
+    frame::mesh(&mut chart)
         .disable_y_mesh()
         .disable_y_axis()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(INK.mix(0.18).stroke_width(frame::fine(1)))
-        .axis_style(INK.mix(0.6).stroke_width(frame::fine(1)))
-        .set_all_tick_mark_size(at(4))
-        .label_style(text(frame::TEXT_PX))
         .x_label_formatter(&|v| format!("{v:.decimals$}"))
         .x_desc(name)
         .draw()?;

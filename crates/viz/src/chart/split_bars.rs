@@ -1,8 +1,8 @@
 //! How many pictures of each class stand in train, validation and test: one bar each, with its
 //! count, so that an uneven split is seen before any result is read.
 
-use super::frame::{self, Area, Axis, Drawn, Key, at, hung, text};
-use crate::svg::{INK, Svg};
+use super::frame::{self, Area, Axis, Drawn, Key, at, hung};
+use crate::svg::Svg;
 use crate::{VizError, palette};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -54,15 +54,9 @@ fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts])
         .x_label_area_size(at(28))
         .y_label_area_size(at(60))
         .build_cartesian_2d(0.0..parts.len() as f64, axis.clone())?;
-    chart
-        .configure_mesh()
+    frame::mesh(&mut chart)
         .disable_x_mesh()
         .disable_x_axis()
-        .light_line_style(TRANSPARENT)
-        .bold_line_style(INK.mix(0.18).stroke_width(frame::fine(1)))
-        .axis_style(INK.mix(0.6).stroke_width(frame::fine(1)))
-        .set_all_tick_mark_size(at(4))
-        .label_style(text(frame::TEXT_PX))
         .y_label_formatter(&|v| format!("{v:.0}"))
         .draw()?;
     let bar = 0.84 / classes.len() as f64;
