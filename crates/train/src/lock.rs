@@ -51,8 +51,11 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Nothing to be done if this fails: the lock itself goes when the file closes.
+        // Nothing to be done if these fail: the lock itself goes when the file closes.
         let _ = self.name_holder("");
+        // Not left to closing alone: a child that was just forked has the file open until it
+        // becomes its program.
+        let _ = self.file.unlock();
     }
 }
 
