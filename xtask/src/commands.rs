@@ -1,5 +1,6 @@
 //! The commands: one table, one file a command.
 
+mod bench;
 mod catscan;
 mod ci;
 mod help;
@@ -50,6 +51,12 @@ pub static COMMANDS: &[Command] = &[
         usage: "",
         about: "check what reviewers forget: headers, lengths, layers, documents",
         run: tidy::run,
+    },
+    Command {
+        name: "bench",
+        usage: "models | memory [--quick | --help]",
+        about: "speed and memory, ours and PyTorch's side by side on this machine",
+        run: bench::run,
     },
     Command { name: "help", usage: "", about: "this list", run: help::run },
 ];

@@ -4,7 +4,7 @@
 //! Whatever is found, `.libtorch` in the workspace's root becomes a link to it, and
 //! `.cargo/config.toml` tells plain cargo to look there.
 
-mod cache;
+pub mod cache;
 pub mod compiler;
 mod fetch;
 mod find;

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    doctor, evaluate, experiment, explain, list, predict, report, summary, train,
+    bench, doctor, evaluate, experiment, explain, list, predict, report, summary, train,
 };
 use crate::output::say;
 use crate::refusal;
@@ -44,6 +44,9 @@ enum Command {
     Summary(summary::Args),
     /// Tell what this machine offers, and what is missing
     Doctor(doctor::Args),
+    /// Take timed steps on request, for scripts/bench
+    #[command(hide = true)]
+    Bench(bench::Args),
 }
 
 /// Runs the command line and gives the process's exit code. Says what went wrong on standard error.
@@ -60,6 +63,7 @@ pub fn main() -> u8 {
         Command::List(args) => list::run(&args),
         Command::Summary(args) => summary::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Bench(args) => bench::run(&args),
     };
     result.unwrap_or_else(|error| {
         say(format_args!("error: {}", message(&error)));

@@ -1,6 +1,6 @@
 //! `cargo xtask experiment …` and every other command of the program: set up, build, start it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::failure::Failure;
@@ -11,17 +11,22 @@ use crate::workspace;
 /// Starts `catscan` with `words`, in the user's own folder, so that relative paths mean what
 /// they say.
 pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
-    timed("setup", || libtorch::set_up(root, Wanted::default()))?;
-    let program = workspace::target_folder(root)?
-        .join("release")
-        .join(format!("catscan{}", std::env::consts::EXE_SUFFIX));
-    build(root, &program)?;
-    let mut command = Command::new(&program);
+    let mut command = Command::new(built(root)?);
     command.args(words);
     if let Some(commit) = commit(root) {
         command.env("CATSCAN_GIT_COMMIT", commit);
     }
     become_program(command)
+}
+
+/// Sets up and builds; gives the program.
+pub fn built(root: &Path) -> Result<PathBuf, Failure> {
+    timed("setup", || libtorch::set_up(root, Wanted::default()))?;
+    let program = workspace::target_folder(root)?
+        .join("release")
+        .join(format!("catscan{}", std::env::consts::EXE_SUFFIX));
+    build(root, &program)?;
+    Ok(program)
 }
 
 fn build(root: &Path, program: &Path) -> Result<(), Failure> {

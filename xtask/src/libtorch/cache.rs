@@ -10,10 +10,14 @@ use crate::say::say;
 /// Temporary folders begin so; what is left of them belongs to a setup that died.
 const PARTIAL: &str = "partial-";
 
-/// `<cache>/libtorch`. The rule for `<cache>` is that of `catscan_data::default_cache_dir`.
+/// `<cache>/libtorch`.
 pub fn folder() -> Result<PathBuf, Failure> {
+    Ok(root()?.join("libtorch"))
+}
+
+/// `<cache>`, by the rule of `catscan_data::default_cache_dir`.
+pub fn root() -> Result<PathBuf, Failure> {
     cache_folder(|name| std::env::var_os(name).map(PathBuf::from).filter(|p| p != Path::new("")))
-        .map(|cache| cache.join("libtorch"))
         .ok_or_else(|| {
             Failure::usage("no cache folder: neither HOME nor CATSCAN_CACHE is set; set one")
         })

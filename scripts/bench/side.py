@@ -1,0 +1,35 @@
+"""A process that takes timed steps on request: ours (`catscan bench`) or PyTorch's (`peer.py`)."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+OURS, THEIRS = "catscan", "pytorch"
+
+
+class Side:
+    """One of the two processes: a JSON request a line in, a JSON answer a line out."""
+
+    def __init__(self, command: list[str], threads: int):
+        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+
+    def ask(self, **request) -> dict:
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            sys.exit(f"{self.process.args[0]}: ended at {request}; its words stand above")
+        return json.loads(line)
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def start(name: str, catscan: Path, python: Path, threads: int) -> Side:
+    theirs = [str(python), str(Path(__file__).parent / "peer.py")]
+    return Side([str(catscan), "bench"] if name == OURS else theirs, threads)

@@ -1,0 +1,53 @@
+//! `cargo xtask bench models` and `… memory`: our program and PyTorch side by side on this machine.
+//!
+//! The work is done by the script of that name in `scripts/bench`; here the program is built.
+
+use std::path::Path;
+use std::process::Command;
+
+use super::catscan;
+use crate::failure::Failure;
+use crate::libtorch;
+use crate::workspace;
+
+const WHAT: [&str; 2] = ["models", "memory"];
+
+/// Builds, then hands the words after the first to the script.
+pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
+    let (what, rest) = chosen(words)?;
+    let program = catscan::built(root)?;
+    let python = std::env::var("CATSCAN_PYTHON").unwrap_or_else(|_| {
+        let usual = if cfg!(windows) { "python" } else { "python3" };
+        usual.to_owned()
+    });
+    let mut command = Command::new(python);
+    command.arg(root.join("scripts/bench").join(format!("{what}.py")));
+    command.arg("--catscan").arg(program).arg("--cache").arg(libtorch::cache::root()?);
+    workspace::run(command.args(rest), "the benchmark")
+}
+
+fn chosen(words: &[String]) -> Result<(&str, &[String]), Failure> {
+    match words.split_first() {
+        Some((what, rest)) if WHAT.contains(&what.as_str()) => Ok((what, rest)),
+        other => {
+            let got = other.map_or("nothing", |(what, _)| what.as_str());
+            let want = WHAT.join(" or ");
+            Err(Failure::usage(format!("cargo xtask bench: got {got}, want {want}")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_to_bench_is_named_and_the_rest_is_the_scripts() {
+        let words = ["models", "--quick"].map(str::to_owned);
+        assert_eq!(chosen(&words).unwrap(), ("models", &words[1..]));
+        let failure = chosen(&["modles".to_owned()]).unwrap_err();
+        assert_eq!(failure.exit, 2);
+        assert!(failure.message.contains("got modles, want models or memory"));
+        assert!(chosen(&[]).unwrap_err().message.contains("got nothing"));
+    }
+}
