@@ -1,5 +1,5 @@
-//! Compiles the recomputation's C++ half (about six seconds), and does what every crate of ours
-//! that links libtorch does.
+//! Compiles the C++ halves (about fifteen seconds), and does what every crate of ours that links
+//! libtorch does.
 
 #[path = "../rpath.rs"]
 mod rpath;
@@ -7,13 +7,36 @@ mod rpath;
 use std::env;
 use std::path::PathBuf;
 
+/// The kernels are compiled once for each of these; norm_relu/dispatch.cpp chooses.
+const X86: [(&str, &[&str]); 2] = [
+    ("avx2", &["-mavx2", "-mfma"]),
+    (
+        "avx512",
+        &[
+            "-mavx512f",
+            "-mavx512bw",
+            "-mavx512vl",
+            "-mavx512dq",
+            "-mfma",
+            "-mprefer-vector-width=512",
+        ],
+    ),
+];
+
 fn main() {
     rpath::main();
-    println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rerun-if-changed=src/recompute/shim.cpp");
+    for file in ["build.rs", "src/recompute", "src/gradient", "src/norm_relu"] {
+        println!("cargo:rerun-if-changed={file}");
+    }
     for variable in ["LIBTORCH", "LIBTORCH_INCLUDE"] {
         println!("cargo:rerun-if-env-changed={variable}");
     }
+    shims();
+    kernels();
+}
+
+/// Nodes of libtorch's graph: these include its headers.
+fn shims() {
     cc::Build::new()
         .cpp(true)
         .std("c++17")
@@ -24,7 +47,44 @@ fn main() {
         .define("AT_PER_OPERATOR_HEADERS", None)
         .include(headers())
         .file("src/recompute/shim.cpp")
-        .compile("catscan_recompute");
+        .file("src/gradient/shim.cpp")
+        .compile("catscan_shims");
+}
+
+/// Plain C++, whatever the profile at full speed.
+fn kernels() {
+    let x86 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
+    let mut build = cc::Build::new();
+    build.cpp(true).std("c++17").opt_level(3).warnings(false);
+    for flag in ["-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd"] {
+        build.flag_if_supported(flag);
+    }
+    let compiler = build.get_compiler();
+    // libtorch's threads are those of GNU's OpenMP; another one would double them.
+    let threads = compiler.is_like_gnu()
+        && env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux");
+    if threads {
+        build.flag("-fopenmp");
+    }
+    let x86 = x86 && !compiler.is_like_msvc();
+    for (name, flags) in X86.into_iter().filter(|_| x86) {
+        let mut build = build.clone();
+        for flag in flags {
+            build.flag(flag);
+        }
+        let kernels = build.define("CATSCAN_KERNELS", name).file("src/norm_relu/kernels.cpp");
+        kernels.compile(&format!("catscan_kernels_{name}"));
+    }
+    let mut dispatch = build.clone();
+    if x86 {
+        dispatch.define("CATSCAN_X86", None);
+    }
+    dispatch.file("src/norm_relu/dispatch.cpp").compile("catscan_dispatch");
+    build.define("CATSCAN_KERNELS", "baseline").file("src/norm_relu/kernels.cpp");
+    build.compile("catscan_kernels");
+    if threads {
+        println!("cargo:rustc-link-lib=dylib=gomp");
+    }
 }
 
 /// The headers of the libtorch that torch-sys was built with: beside its libraries, which it names

@@ -15,10 +15,10 @@
 //! and three blocks see maps of 32, 16 and 8 px. Dropout, where there is any, follows every conv
 //! but the first (§4.2).
 //!
-//! Names, order and arithmetic are torchvision's; the poolings are values. What we do differently:
-//! a block appends each layer's maps to one growing tensor instead of concatenating the whole list
-//! of pieces at every layer. The values are equal and there are O(n) instead of O(n²) small
-//! operations in backward. That tensor makes memory grow as n²; [`Memory::Recompute`] keeps the
+//! Names, order and arithmetic are torchvision's; poolings are values. `densenet/block.rs` reads as
+//! the paper does. Where no tap looks inside, the CPU runs `densenet/fused.rs` instead: a whole
+//! block as one operation that concatenates nothing. Elsewhere a block appends each layer's maps to
+//! one growing tensor; that tensor makes memory grow as n², and [`Memory::Recompute`] keeps the
 //! pieces instead (`densenet/composite.rs`).
 //!
 //! [`Memory::Recompute`]: crate::Memory::Recompute
@@ -28,6 +28,7 @@ use tch::Tensor;
 mod block;
 mod composite;
 mod config;
+mod fused;
 mod rows;
 mod stem;
 mod transition;

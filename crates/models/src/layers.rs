@@ -3,10 +3,11 @@
 
 mod conv;
 mod dropout;
+pub mod fused;
 mod linear;
 mod norm;
 
 pub use conv::{Conv2d, ConvShape};
 pub use dropout::Dropout;
 pub use linear::Linear;
-pub use norm::BatchNorm2d;
+pub use norm::{BatchNorm2d, Statistics};

@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use catscan_torch_ext::norm_relu;
 use tch::{Device, Tensor};
 
 use crate::builder::{Builder, TapKind};
@@ -72,8 +73,9 @@ impl Model {
         Ok(Model { config: config.clone(), network, weights, taps })
     }
 
-    /// `[N, C, H, W] -> [N, K]`: 32-bit pictures to 32-bit logits. The picture's strides are kept
-    /// throughout, so give channels_last to compute in channels_last. `taps` is emptied first.
+    /// `[N, C, H, W] -> [N, K]`: 32-bit pictures to 32-bit logits. On the CPU it computes in
+    /// channels_last, into which pictures of other strides are copied; elsewhere in the picture's
+    /// strides. `taps` is emptied first.
     ///
     /// # Panics
     /// With [`Model::check_input`]'s message, before the first operation.
@@ -82,7 +84,10 @@ impl Model {
             panic!("{error}");
         }
         taps.clear();
-        self.network.forward(x, mode, taps)
+        match x.device() {
+            Device::Cpu => self.network.forward(&norm_relu::packed(x), mode, taps),
+            _ => self.network.forward(x, mode, taps),
+        }
     }
 
     /// The same for a batch of no pictures, `[0, C, H, W] -> [0, K]`: nothing is computed, and the

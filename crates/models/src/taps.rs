@@ -41,6 +41,12 @@ impl Taps {
         Taps { wanted: Wanted::Only(names), kept: Vec::new() }
     }
 
+    /// Whether no tap is to be kept.
+    #[inline]
+    pub fn are_off(&self) -> bool {
+        matches!(self.wanted, Wanted::Nothing)
+    }
+
     /// Whether the tap of this name is to be kept. A layer must not overwrite a wanted tensor.
     #[inline]
     pub fn wants(&self, name: &str) -> bool {

@@ -7,6 +7,8 @@
 //! - [`device`]: `auto | cpu | cuda[:n]` on a command line, resolved to a device that works;
 //! - [`libtorch`]: which libtorch this process runs on, and from where;
 //! - [`cpu`]: the processor's name, its vector and matrix units, its cores and threads;
+//! - [`gradient`]: a layer whose backward is ours, in libtorch's graph;
+//! - [`norm_relu`]: batch norm and ReLU in one walk through memory, forward and backward;
 //! - [`recompute`]: a segment of a network that is run again in backward instead of remembered.
 
 #![allow(unsafe_code, reason = "this crate is where the workspace keeps it")]
@@ -15,8 +17,11 @@ pub mod allocator;
 pub mod cpu;
 pub mod cuda;
 pub mod device;
+pub mod gradient;
 pub mod libtorch;
+pub mod norm_relu;
 pub mod recompute;
+mod shim;
 
 pub use cuda::CudaStatus;
 pub use device::{DeviceError, DeviceSpec};

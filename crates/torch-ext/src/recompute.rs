@@ -166,11 +166,7 @@ unsafe extern "C" fn run_again(
         pointer
     }));
     result.unwrap_or_else(|payload| {
-        let text = payload.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(payload.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
-        let length = text.len().min(size - 1);
-        // SAFETY: `message` has room for that and for its closing zero.
-        unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), message.cast(), length) };
+        crate::shim::write(&*payload, message, size);
         std::ptr::null_mut()
     })
 }

@@ -2,5 +2,7 @@
 
 mod it {
     mod cuda;
+    mod gradient;
+    mod norm_relu;
     mod recompute;
 }

@@ -3,6 +3,7 @@
 use tch::Tensor;
 
 use super::composite::concatenated;
+use super::fused;
 use super::{DenseNetConfig, NormReluConv, pointwise, three_by_three};
 use crate::builder::{Builder, TapKind};
 use crate::config::Memory;
@@ -13,15 +14,15 @@ use crate::taps::Taps;
 #[derive(Debug)]
 pub(super) struct DenseBlock {
     pub name: String,
-    layers: Vec<DenseLayer>,
-    memory: Memory,
+    pub layers: Vec<DenseLayer>,
+    pub memory: Memory,
 }
 
 /// One composite function, or two with a bottleneck.
 #[derive(Debug)]
-struct DenseLayer {
-    first: NormReluConv,
-    second: Option<NormReluConv>,
+pub(super) struct DenseLayer {
+    pub first: NormReluConv,
+    pub second: Option<NormReluConv>,
 }
 
 impl DenseBlock {
@@ -45,6 +46,9 @@ impl DenseBlock {
     /// `[N, C, H, W] -> [N, C + layers·k, H, W]`, in one tensor or, where they will be
     /// concatenated again in backward, in one a layer.
     pub fn forward(&self, x: Tensor, mode: Mode, taps: &mut Taps) -> Vec<Tensor> {
+        if fused::can(self, &x, mode, taps) {
+            return vec![fused::forward(self, &x, mode)];
+        }
         let apart = self.memory == Memory::Recompute && mode.is_train();
         let mut maps = vec![x];
         for layer in &self.layers {
@@ -77,6 +81,16 @@ impl DenseLayer {
                 }
             }
         }
+    }
+
+    /// Its composite functions, in forward order.
+    pub fn steps(&self) -> impl Iterator<Item = &NormReluConv> {
+        std::iter::once(&self.first).chain(&self.second)
+    }
+
+    /// `k`.
+    pub fn growth(&self) -> i64 {
+        self.second.as_ref().unwrap_or(&self.first).conv.weight.size()[0]
     }
 
     /// `[N, C, H, W] -> [N, k, H, W]`.

@@ -10,9 +10,11 @@
 //! running statistics it was given and leaves them as they are, as a frozen Keras layer does. In
 //! PyTorch they would go on moving, and what the frozen layers compute with them.
 
+use catscan_torch_ext::norm_relu::moments;
 use catscan_torch_ext::recompute::Pass;
-use tch::{Device, Tensor};
+use tch::{Device, Tensor, no_grad};
 
+use super::fused;
 use crate::builder::{Builder, TapKind};
 use crate::init::Values;
 use crate::mode::Mode;
@@ -71,6 +73,19 @@ impl BatchNorm2d {
         let (momentum, eps, trained) = (self.momentum, self.eps, self.is_trained());
         move |x, weight, bias, pass| {
             let touch = pass == Pass::First || !trained;
+            if fused::fits(weight, x) {
+                let statistics = if trained {
+                    let (mean, var) = no_grad(|| moments(x));
+                    if touch {
+                        move_running(&running, &mean, &var, momentum, values(x));
+                    }
+                    Statistics { mean, var, own: true }
+                } else {
+                    let [mean, var] = running.each_ref().map(Tensor::shallow_clone);
+                    Statistics { mean, var, own: false }
+                };
+                return fused::apply(x, weight, bias, statistics, eps, None);
+            }
             let running = |i: usize| touch.then_some(&running[i]);
             let (mean, var) = (running(0), running(1));
             let cudnn = weight.device() != Device::Cpu;
@@ -78,10 +93,95 @@ impl BatchNorm2d {
         }
     }
 
-    /// The norm, then `max(0, ·)`. The ReLU overwrites the norm's output, which backward does not
-    /// need, unless a tap keeps that.
+    /// The norm, then `max(0, ·)`. In one walk through memory where [`fused`] can; else the ReLU
+    /// overwrites the norm's output, which backward does not need, unless a tap keeps that.
     pub fn forward_relu(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        if self.fuses(x, taps) {
+            return fused::norm_relu(self, x, None, mode);
+        }
         let mut y = self.forward(x, mode, taps);
         if taps.wants(&self.name) { y.relu() } else { y.relu_() }
     }
+
+    /// The norm, a sum with what `addend` computes, then the ReLU: what closes a residual unit.
+    pub fn forward_add_relu(
+        &self,
+        x: &Tensor,
+        addend: impl FnOnce(&mut Taps) -> Tensor,
+        mode: Mode,
+        taps: &mut Taps,
+    ) -> Tensor {
+        if self.fuses(x, taps) {
+            let addend = addend(taps);
+            if fused::alike(x, &addend) {
+                return fused::norm_relu(self, x, Some(&addend), mode);
+            }
+            return (self.forward(x, mode, taps) + addend).relu_();
+        }
+        // The sum overwrites the norm's output, which no backward needs, unless a tap keeps that.
+        let mut y = self.forward(x, mode, taps);
+        let keep = taps.wants(&self.name);
+        let addend = addend(taps);
+        let mut y = if keep { y + addend } else { y.g_add_(&addend) };
+        y.relu_()
+    }
+
+    /// Whether [`fused`] can take the place of norm and ReLU.
+    pub fn fuses(&self, x: &Tensor, taps: &Taps) -> bool {
+        !taps.wants(&self.name) && fused::fits(&self.weight, x)
+    }
+
+    /// What it normalises by: in training the batch's moments, which also move the running ones.
+    pub fn statistics(&self, x: &Tensor, mode: Mode) -> Statistics {
+        if !self.is_moved_by(mode) {
+            return self.running();
+        }
+        let (mean, var) = moments(x);
+        self.move_running(&mean, &var, values(x));
+        Statistics { mean, var, own: true }
+    }
+
+    /// Whether it normalises by the batch and not by what it knows.
+    pub fn is_moved_by(&self, mode: Mode) -> bool {
+        mode.is_train() && self.is_trained()
+    }
+
+    /// The running statistics.
+    pub fn running(&self) -> Statistics {
+        let (mean, var) = (self.running_mean.shallow_clone(), self.running_var.shallow_clone());
+        Statistics { mean, var, own: false }
+    }
+
+    /// Moves the running statistics towards those of a batch with `values` values a channel.
+    pub fn move_running(&self, mean: &Tensor, var: &Tensor, values: i64) {
+        let running = [self.running_mean.shallow_clone(), self.running_var.shallow_clone()];
+        move_running(&running, mean, var, self.momentum, values);
+    }
+}
+
+fn move_running(running: &[Tensor; 2], mean: &Tensor, var: &Tensor, momentum: f64, values: i64) {
+    let unbiased = values as f64 / (values - 1) as f64;
+    no_grad(|| {
+        for (running, (batch, factor)) in running.iter().zip([(mean, 1.0), (var, unbiased)]) {
+            let mut running = running.shallow_clone();
+            let _ = running.g_mul_scalar_(1.0 - momentum);
+            let _ = running.g_add_(&(batch * (momentum * factor)));
+        }
+    });
+}
+
+/// How many values of a map share a channel.
+fn values(x: &Tensor) -> i64 {
+    let (n, _, h, w) = x.size4().expect("a map is [N, C, H, W]");
+    n * h * w
+}
+
+/// What a norm normalises by, `[C]` each.
+#[derive(Debug)]
+pub struct Statistics {
+    pub mean: Tensor,
+    /// Biased in training, as the batch has it; what was learned in evaluation.
+    pub var: Tensor,
+    /// Whether they are those of the very map that is normalised.
+    pub own: bool,
 }

@@ -7,7 +7,7 @@
 use tch::Tensor;
 
 use super::Place;
-use super::shortcut::{Path, add};
+use super::shortcut::Path;
 use crate::builder::{Builder, TapKind};
 use crate::layers::{BatchNorm2d, Conv2d};
 use crate::mode::Mode;
@@ -44,9 +44,7 @@ impl PostUnit {
         let y = match &self.shortcut {
             None => last_norm.forward_relu(&y, mode, taps),
             Some(path) => {
-                let y = last_norm.forward(&y, mode, taps);
-                let x = path.forward(x, mode, taps);
-                add(y, &x, taps.wants(&last_norm.name)).relu_()
+                last_norm.forward_add_relu(&y, |taps| path.forward(x, mode, taps), mode, taps)
             }
         };
         taps.show(&self.name, &y);

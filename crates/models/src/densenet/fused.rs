@@ -1,0 +1,200 @@
+//! A whole dense block as one operation of the graph, on the CPU.
+//!
+//! It computes what `block.rs` computes layer by layer, in an order that touches less memory:
+//!
+//! - every layer writes its maps into one tensor that has room for all, and reads those before it
+//!   where they lie: nothing is concatenated;
+//! - the batch's moments of a map are the same for all layers that see it, so they are taken once;
+//! - backward lets every layer add its gradient onto one tensor, from the last layer to the first.
+//!
+//! Backward needs the activated maps again, for the convolutions' weights. [`Memory::Keep`] keeps
+//! them; [`Memory::Recompute`] computes them from what lies in the block (Pleiss et al. 2017,
+//! *Memory-Efficient Implementation of DenseNets*, arXiv:1707.06990). Both give the same bits.
+
+use catscan_torch_ext::gradient::{conv2d_backward, with_gradient};
+use catscan_torch_ext::norm_relu::{To, Was, empty, empty_like, fits, moments, packed};
+use tch::{Tensor, no_grad};
+
+use super::NormReluConv;
+use super::block::DenseBlock;
+use crate::config::Memory;
+use crate::layers::fused::{self, Ran};
+use crate::layers::{Conv2d, Statistics};
+use crate::mode::Mode;
+use crate::taps::Taps;
+
+/// Whether the block can run as one: no tap looks into it, nothing is dropped, and either all of
+/// its norms go by the batch or none.
+pub fn can(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &Taps) -> bool {
+    let steps = || block.layers.iter().flat_map(|layer| layer.steps());
+    let moved = steps().filter(|step| step.norm.is_moved_by(mode)).count();
+    taps.are_off()
+        && fits(x)
+        && steps().all(|step| fused::fits(&step.norm.weight, x) && step.conv.bias.is_none())
+        && (moved == 0 || moved == steps().count())
+        && (!mode.is_train() || steps().all(|step| step.dropout.rate == 0.0))
+}
+
+/// `[N, C, H, W] -> [N, C + layers·k, H, W]`.
+pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
+    let mut inputs = vec![x];
+    for step in block.layers.iter().flat_map(|layer| layer.steps()) {
+        inputs.extend([&step.norm.weight, &step.norm.bias, &step.conv.weight]);
+    }
+    let (maps, kept) = no_grad(|| run(block, x, mode));
+    let (all, version) = (maps.shallow_clone(), maps.internal_version());
+    with_gradient(maps, &inputs, move |grad, wanted| {
+        assert_eq!(all.internal_version(), version, "a dense block's maps were overwritten");
+        backward(&all, &kept, grad, wanted)
+    })
+}
+
+/// What one step of one layer leaves for backward.
+struct Kept {
+    ran: Ran,
+    /// `relu(norm(x))`, unless it is to be computed again.
+    activated: Option<Tensor>,
+    /// In the kind of the maps.
+    weight: Tensor,
+    stride_padding: (i64, i64),
+}
+
+/// The steps of one layer: one or two.
+type Layer = Vec<Kept>;
+
+fn run(block: &DenseBlock, x: &Tensor, mode: Mode) -> (Tensor, Vec<Layer>) {
+    let (n, mut seen, h, w) = x.size4().expect("a map is [N, C, H, W]");
+    let room = seen + block.layers.iter().map(|layer| layer.growth()).sum::<i64>();
+    let maps = empty([n, room, h, w], x.kind());
+    let first = &block.layers[0].first.norm;
+    let own = first.is_moved_by(mode);
+    let mean = first.weight.new_empty([room], (first.weight.kind(), x.device()));
+    let var = mean.empty_like();
+    let append = |at: i64, new: &Tensor| {
+        let count = new.size()[1];
+        maps.narrow(1, at, count).copy_(new);
+        if own {
+            let (new_mean, new_var) = moments(&maps.narrow(1, at, count));
+            mean.narrow(0, at, count).copy_(&new_mean);
+            var.narrow(0, at, count).copy_(&new_var);
+        }
+    };
+    append(0, x);
+    let mut kept = Vec::new();
+    for layer in &block.layers {
+        let norm = &layer.first.norm;
+        let statistics = if own {
+            let (mean, var) = (mean.narrow(0, 0, seen), var.narrow(0, 0, seen));
+            norm.move_running(&mean, &var, n * h * w);
+            Statistics { mean, var, own }
+        } else {
+            norm.running()
+        };
+        let mut steps = Vec::new();
+        let x = maps.narrow(1, 0, seen);
+        let mut y = step(&layer.first, &x, statistics, block.memory, &mut steps);
+        if let Some(second) = &layer.second {
+            let statistics = second.norm.statistics(&y, mode);
+            y = step(second, &y, statistics, block.memory, &mut steps);
+        }
+        append(seen, &y);
+        seen += layer.growth();
+        kept.push(steps);
+    }
+    (maps, kept)
+}
+
+fn step(
+    NormReluConv { norm, conv, .. }: &NormReluConv,
+    x: &Tensor,
+    statistics: Statistics,
+    memory: Memory,
+    steps: &mut Layer,
+) -> Tensor {
+    let Conv2d { stride, padding, .. } = *conv;
+    let ran = Ran::new(norm, x, statistics);
+    let activated = ran.norm().relu(&ran.x, None);
+    let weight = conv.weight.detach().to_kind(x.kind());
+    let y = activated.conv2d(&weight, None::<&Tensor>, [stride; 2], [padding; 2], [1, 1], 1);
+    let activated = (memory == Memory::Keep).then_some(activated);
+    steps.push(Kept { ran, activated, weight, stride_padding: (stride, padding) });
+    packed(&y)
+}
+
+/// The gradients of x and of each step's γ, β and weight.
+fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Vec<Option<Tensor>> {
+    let (n, room, h, w) = maps.size4().expect("a map is [N, C, H, W]");
+    // Not the incoming one: others may hold it.
+    let mut grads = empty([n, room, h, w], maps.kind());
+    grads.copy_(grad);
+    let mut found: Vec<Option<Tensor>> = wanted.iter().map(|_| None).collect();
+    let mut place = found.len();
+    for steps in kept.iter().rev() {
+        let seen = steps[0].ran.x.size()[1];
+        let growth = steps.last().expect("one or two").weight.size()[0];
+        let mut grad = dense(&grads.narrow(1, seen, growth));
+        for (number, kept) in steps.iter().enumerate().rev() {
+            let again;
+            let activated = match &kept.activated {
+                Some(activated) => activated,
+                None => {
+                    again = kept.ran.norm().relu(&kept.ran.x, None);
+                    &again
+                }
+            };
+            place -= 3;
+            let [of_activated, of_weight] = conv2d_backward(
+                &grad,
+                activated,
+                &kept.weight,
+                kept.stride_padding,
+                [true, wanted[place + 2]],
+            );
+            let of_activated = packed(&of_activated.expect("wanted"));
+            let (ran, was) = (&kept.ran, Was { x: &kept.ran.x, y: None });
+            let sums = ran.norm().parameter_gradients(was, &of_activated);
+            let seen = grads.narrow(1, 0, seen);
+            let to = if number == 0 { To::Onto(&seen) } else { To::Over(&of_activated) };
+            ran.norm().input_gradient(was, &of_activated, ran.own(&sums), to, None);
+            found[place] = Some(sums.0);
+            found[place + 1] = Some(sums.1);
+            found[place + 2] = of_weight;
+            grad = of_activated;
+        }
+    }
+    let first = kept.first().map_or(room, |steps| steps[0].ran.x.size()[1]);
+    found[0] = Some(grads.narrow(1, 0, first));
+    found
+}
+
+/// A copy of some maps of a larger tensor: a convolution wants them side by side.
+fn dense(maps: &Tensor) -> Tensor {
+    let mut copy = empty_like(maps);
+    copy.copy_(maps);
+    copy
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::{Device, Kind};
+
+    use super::*;
+    use crate::builder::Builder;
+    use crate::densenet::DENSENET_MINI;
+
+    #[test]
+    fn recompute_keeps_no_activated_map() {
+        let mut builder = Builder::alone("block", Device::Cpu);
+        let mut block = DenseBlock::new(&mut builder, "b".into(), 2, 8, &DENSENET_MINI);
+        let x = packed(&Tensor::rand([2, 8, 4, 4], (Kind::Float, Device::Cpu)));
+        assert!(can(&block, &x, Mode::TRAIN, &Taps::off()));
+        assert!(!can(&block, &x, Mode::TRAIN, &Taps::all()));
+        for (memory, kept) in [(Memory::Keep, true), (Memory::Recompute, false)] {
+            block.memory = memory;
+            let (maps, layers) = no_grad(|| run(&block, &x, Mode::TRAIN));
+            assert_eq!(maps.size()[1], 8 + 2 * DENSENET_MINI.growth);
+            let mut steps = layers.iter().flatten();
+            assert!(steps.all(|step| step.activated.is_some() == kept), "{memory:?}");
+        }
+    }
+}
