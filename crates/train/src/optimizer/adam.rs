@@ -51,16 +51,9 @@ pub enum Decay {
 }
 
 impl Adam {
-    /// What the weights of one group gain, `[G]`; its moments are kept.
+    /// What a stretch of weights gains, `[S]`, a decoupled decay apart; its moments are kept.
     pub(super) fn change(&self, mut stretch: Stretch) -> Tensor {
-        let coupled = match self.decay {
-            Decay::Coupled => stretch.pull(stretch.weight_decay),
-            Decay::Decoupled => None,
-        };
-        let g = match coupled {
-            Some(pull) => pull + &stretch.gradient,
-            None => stretch.gradient.shallow_clone(),
-        };
+        let g = stretch.pulled();
         let [m, v] = stretch.moments.as_mut_slice() else { unreachable!("Adam has two moments") };
         let _ = m.lerp_(&g, 1.0 - self.beta1);
         *v *= self.beta2;
@@ -68,16 +61,10 @@ impl Adam {
 
         let (lr, steps) = (stretch.lr, stretch.steps as f64);
         let (c1, c2) = (1.0 - self.beta1.powf(steps), 1.0 - self.beta2.powf(steps));
-        let mut change = match self.semantics {
+        match self.semantics {
             Semantics::Pytorch => &*m / (v.sqrt() / c2.sqrt() + self.eps) * (-lr / c1),
             Semantics::Keras => &*m * (-lr * c2.sqrt() / c1) / (v.sqrt() + self.eps),
-        };
-        if self.decay == Decay::Decoupled
-            && let Some(pull) = stretch.pull(-lr * stretch.weight_decay)
-        {
-            change += pull;
         }
-        change
     }
 }
 

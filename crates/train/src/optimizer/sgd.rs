@@ -40,7 +40,7 @@ impl Sgd {
         if self.momentum == 0.0 { &[] } else { &["velocity"] }
     }
 
-    /// What the weights of one group gain, `[G]`; its velocity is kept.
+    /// What a stretch of weights gains, `[S]`, a decoupled decay apart; its velocity is kept.
     pub(super) fn change(&self, stretch: Stretch) -> Tensor {
         match self.semantics {
             Semantics::Pytorch => self.pytorch(stretch),
@@ -49,10 +49,7 @@ impl Sgd {
     }
 
     fn pytorch(&self, mut stretch: Stretch) -> Tensor {
-        let g = match stretch.pull(stretch.weight_decay) {
-            Some(pull) => pull + &stretch.gradient,
-            None => stretch.gradient.shallow_clone(),
-        };
+        let g = stretch.pulled();
         let lr = stretch.lr;
         let Some(v) = stretch.moments.first_mut() else {
             return g * -lr;
@@ -63,20 +60,13 @@ impl Sgd {
     }
 
     fn keras(&self, mut stretch: Stretch) -> Tensor {
-        let decay = stretch.pull(-stretch.lr * stretch.weight_decay);
         let descent = &stretch.gradient * -stretch.lr;
-        let mut change = match stretch.moments.first_mut() {
-            None => descent,
-            Some(v) => {
-                *v *= self.momentum;
-                *v += &descent;
-                if self.nesterov { &*v * self.momentum + descent } else { v.copy() }
-            }
+        let Some(v) = stretch.moments.first_mut() else {
+            return descent;
         };
-        if let Some(decay) = decay {
-            change += decay;
-        }
-        change
+        *v *= self.momentum;
+        *v += &descent;
+        if self.nesterov { &*v * self.momentum + descent } else { v.shallow_clone() }
     }
 }
 
