@@ -1,6 +1,7 @@
 //! The builder: hands a network its parameters one by one, and so writes down their order, their
 //! names and the taps the network will show.
 
+use catscan_torch_ext::norm_relu;
 use tch::{Device, Kind, Tensor};
 
 use crate::config::{Memory, ModelConfig};
@@ -130,6 +131,8 @@ impl Builder {
             Some(seed) => initial(seed, &name, dims, values, self.convention),
             None => Tensor::empty(dims, (Kind::Float, Device::Cpu)),
         };
+        // As convolutions of channels_last maps want their weights: else they copy them each time.
+        let tensor = if dims.len() == 4 { norm_relu::packed(&tensor) } else { tensor };
         let tensor = tensor.to_device(self.device).set_requires_grad(role == Role::Parameter);
         // The same tensor, not a copy: what is loaded into the weights is what the layer sees.
         let handle = tensor.shallow_clone();

@@ -191,7 +191,7 @@ impl ParameterGroup {
         let mut start = 0;
         for parameter in &self.parameters {
             let length = parameter.numel() as i64;
-            let mut parameter = parameter.shallow_clone();
+            let mut parameter = as_it_lies(parameter);
             if keep != 1.0 {
                 let _ = parameter.g_mul_scalar_(keep);
             }
@@ -247,8 +247,13 @@ impl Stretch {
 
 /// All tensors end to end; of gradients one tensor, so that one reduction finds a NaN in any.
 pub fn flatten(tensors: &[Tensor]) -> Tensor {
-    let rows: Vec<Tensor> = tensors.iter().map(|tensor| tensor.reshape([-1])).collect();
+    let rows: Vec<Tensor> = tensors.iter().map(|tensor| as_it_lies(tensor).reshape([-1])).collect();
     Tensor::cat(&rows, 0)
+}
+
+/// A convolution's weight `[C', C, H, W]` as `[C', H, W, C]`, which is how it lies in memory.
+fn as_it_lies(tensor: &Tensor) -> Tensor {
+    if tensor.dim() == 4 { tensor.permute([0, 2, 3, 1]) } else { tensor.shallow_clone() }
 }
 
 #[cfg(test)]
