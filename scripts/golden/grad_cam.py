@@ -23,7 +23,8 @@ from pytorch_grad_cam import GradCAM
 from pytorch_grad_cam.utils.model_targets import BinaryClassifierOutputTarget, ClassifierOutputTarget
 from torchvision.models import densenet121
 
-from densenet import closed_form, short, twin, value
+from densenet import twin
+from parity import closed_form, short, value
 
 OUT = Path(__file__).resolve().parents[2] / "crates" / "viz" / "tests" / "golden"
 

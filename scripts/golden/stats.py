@@ -1,6 +1,6 @@
 """Writes crates/catscan/tests/golden/stats.json: what scipy says for the statistics of a study.
 
-Run: python3 scripts/golden/stats.py   (needs scipy and numpy; any recent version)
+Run: python3 scripts/golden/stats.py   (needs scipy, statsmodels and numpy; any recent version)
 """
 
 import itertools
@@ -10,7 +10,10 @@ import platform
 
 import numpy
 import scipy
+import statsmodels
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 
 SEED_VALUES = [
     [0.8725, 0.8875],
@@ -82,13 +85,56 @@ def factorial_case(right):
     return {"right": right, "effects": effects}
 
 
+P_VALUES = [[0.03], [0.01, 0.04, 0.03], [0.5, 0.001, 0.02, 0.02, 0.9], [0.04, 0.6, 0.7]]
+DIFFERENCES = [[0.01, 0.03], [0.02, -0.01, 0.03], [0.01, 0.02, 0.015, -0.005, 0.03],
+               [0.004, -0.012, 0.0075, 0.02, 0.001, 0.0, 0.013, -0.002]]
+EFFECTS = [(0.5, 3), (2.0, 3), (1.2, 5), (0.3, 20), (5.0, 2)]
+
+
+def holm_case(p):
+    return {"p": p, "adjusted": multipletests(p, method="holm")[1].tolist()}
+
+
+def seed_test_case(differences):
+    zeros = numpy.zeros(len(differences))
+    permuted = stats.permutation_test((differences,), numpy.mean, permutation_type="samples",
+                                      n_resamples=numpy.inf)
+    return {"differences": differences,
+            "t_p": float(stats.ttest_rel(differences, zeros).pvalue),
+            "permutation_p": float(permuted.pvalue)}
+
+
+def t_power(effect, n):
+    """Of the two-sided paired t test at 5 %, by scipy's noncentral t."""
+    critical, shift = stats.t.ppf(0.975, n - 1), effect * numpy.sqrt(n)
+    # scipy's far tail is NaN where it is below 1e-20.
+    tail = numpy.nan_to_num(stats.nct.cdf(-critical, n - 1, shift))
+    return stats.nct.sf(critical, n - 1, shift) + tail
+
+
+def power_case(effect, n):
+    detectable = scipy.optimize.brentq(lambda e: t_power(e, n) - 0.8, 0.01, 50, xtol=1e-13)
+    return {"effect": effect, "n": n, "power": float(t_power(effect, n)),
+            "detectable": float(detectable)}
+
+
+def seeds_case(effect):
+    n = TTestPower().solve_power(effect, power=0.8, alpha=0.05)
+    return {"effect": effect, "n": max(2, int(numpy.ceil(n)))}
+
+
 golden = {
     "made_by": {"script": "scripts/golden/stats.py", "python": platform.python_version(),
-                "scipy": scipy.__version__, "numpy": numpy.__version__},
+                "scipy": scipy.__version__, "numpy": numpy.__version__,
+                "statsmodels": statsmodels.__version__},
     "t_interval": [t_case(values) for values in SEED_VALUES],
     "wilson": [wilson_case(*case) for case in SHARES],
     "mcnemar": [mcnemar_case(*case) for case in DISCORDANT],
     "bootstrap": bootstrap_case(),
+    "holm": [holm_case(p) for p in P_VALUES],
+    "seed_tests": [seed_test_case(differences) for differences in DIFFERENCES],
+    "power": [power_case(*case) for case in EFFECTS],
+    "seeds_needed": [seeds_case(effect) for effect in (0.2, 0.5, 0.8, 1.3, 2.5)],
     "factorial": [factorial_case(right) for right in FACTORIAL],
 }
 target = pathlib.Path(__file__).parents[2] / "crates/catscan/tests/golden/stats.json"

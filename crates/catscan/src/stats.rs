@@ -2,22 +2,33 @@
 //!
 //! Two things vary when an experiment is repeated: the **seed** (initial weights, order, draws) and
 //! the **test pictures**. Each has its own interval here, and a difference is claimed only where
-//! both exclude zero ([`compare`]). Arms share seeds and pictures, so everything is paired. Where
-//! arms are the combinations of several factors, [`factorial`] tells the factors apart.
+//! both exclude zero ([`compare`]); with several arms the tests over seeds are corrected for their
+//! number ([`holm`]). Arms share seeds and pictures, so everything is paired. [`power_of`] says what
+//! a design could have shown at all. Where arms are the combinations of several factors,
+//! [`factorial`] tells the factors apart.
 //!
-//! Values are checked against scipy (`scripts/golden/stats.py`).
+//! Values are checked against scipy and statsmodels (`scripts/golden/stats.py`), and the tests in
+//! simulated studies of equal arms (`calibration`).
 
 mod bootstrap;
+#[cfg(test)]
+mod calibration;
 mod compare;
 mod factorial;
+mod holm;
 mod interval;
 mod mcnemar;
+mod power;
+mod seeds;
 
 pub use bootstrap::{RESAMPLES, bootstrap_mean};
-pub use compare::{ArmResult, Claim, Comparison, SeedResult, compare};
+pub use compare::{ArmResult, Claim, Comparison, SeedResult, compare, compare_all};
 pub use factorial::{Design, Effect, EffectClaim, Factor, Factorial, FactorialCell, factorial};
+pub use holm::holm;
 pub use interval::{Estimate, Interval, mean_t, wilson};
 pub use mcnemar::{McNemar, mcnemar};
+pub use power::{POWER, Power, power_of};
+pub use seeds::{SeedTest, test_seeds};
 
 /// The share of intervals that hold the true value when a study is repeated many times.
 pub const LEVEL: f64 = 0.95;

@@ -16,8 +16,8 @@ use crate::commands::write_file;
 use crate::experiment::{EXPERIMENTS, Profile};
 use crate::refusal::{DATA, Refusal};
 use crate::stats::{
-    ArmResult, Comparison, Estimate, Factorial, Interval, SeedResult, compare, factorial, mean_t,
-    wilson,
+    ArmResult, Claim, Comparison, Estimate, Factorial, Interval, SeedResult, compare_all,
+    factorial, mean_t, wilson,
 };
 
 /// The study's name in the experiment's folder.
@@ -123,8 +123,7 @@ impl Study {
         let results: Vec<ArmResult> = request.arms.iter().map(|arm| result(arm, &runs)).collect();
         let results: Vec<ArmResult> =
             results.into_iter().filter(|result| !result.seeds.is_empty()).collect();
-        let comparisons: Vec<Comparison> =
-            results[1..].iter().filter_map(|other| compare(&results[0], other)).collect();
+        let comparisons = compare_all(&results);
         let row = EXPERIMENTS.iter().find(|row| row.name == request.experiment);
         let factorial =
             row.and_then(|row| row.factorial).and_then(|design| factorial(design, &results));
@@ -268,7 +267,10 @@ fn answer(
     }
     let compared = comparisons.iter().map(|comparison| first_upper(&comparison.words));
     let effects = factorial.iter().flat_map(|found| &found.effects);
-    compared.chain(effects.map(|effect| effect.words.clone())).collect()
+    // That nothing was found means little without what could have been.
+    let unshown = |c: &&Comparison| c.claim == Claim::NoDifferenceShown && !c.reach.is_empty();
+    let reach = comparisons.iter().filter(unshown).map(|c| c.reach.clone()).take(1);
+    compared.chain(effects.map(|effect| effect.words.clone())).chain(reach).collect()
 }
 
 fn first_upper(text: &str) -> String {

@@ -68,6 +68,6 @@ pub use model::Model;
 pub use pool::{Extent, POOLS, Pool, PoolLayer, PoolRow, Site};
 pub use summary::{Cost, Stage, Summary};
 pub use table::{MODELS, ModelRow, Natural, Shape};
-pub use taps::Taps;
+pub use taps::{Cut, Taps};
 pub use weights::file::WeightsFile;
 pub use weights::{Head, Role, Weight, Weights};

@@ -103,7 +103,8 @@ fn pool(
 
 /// Convolution, then ReLU; a tap shows the convolution's output.
 fn conv_relu(conv: &Conv2d, x: &Tensor, taps: &mut Taps) -> Tensor {
-    conv.forward(x, taps).relu()
+    let y = conv.forward(x, taps);
+    taps.relu(y, true)
 }
 
 /// Flatten, linear, ReLU, linear.
@@ -133,7 +134,8 @@ impl Head {
     /// `[N, C, H, W] -> [N, K]`.
     fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
         let x = x.flatten(1, -1); // [N, C·H·W], whatever the strides
-        let x = self.hidden.forward(&x, taps).relu();
+        let x = self.hidden.forward(&x, taps);
+        let x = taps.relu(x, true);
         self.classifier.forward(&x, taps)
     }
 }

@@ -1,33 +1,124 @@
 //! Class activation maps: which places of a picture speak for a class, at any depth of a network.
 //!
-//! All wanted taps come from **one** forward and **one** backward pass of the whole batch: the taps
-//! are the very tensors the network computed with, so autograd can hand out the gradient of the
-//! score at each of them. The usual way, hooks on one layer at a time, pays a pass per layer.
+//! [`CAMS`] lists the methods, one file each. Those that need a tap's activation and gradient get
+//! them for all wanted taps from **one** forward and **one** backward pass of the whole batch: the
+//! taps are the very tensors the network computed with, so autograd can hand out the gradient of
+//! the score at each of them. (The usual way, hooks on one layer at a time, pays a pass a layer.)
+//! A network with one logit needs no second backward for its other class. The others run the
+//! network many times (`passes`) and make a map of a tap, or of the picture itself ([`INPUT`]).
 //!
 //! A map is kept signed, at the resolution of its tap; whether and how it is rectified, enlarged
 //! and scaled is decided where it is drawn ([`crate::overlay`]). Maps that are zero everywhere are
 //! not hidden: [`Map::has_positive`] tells, and the drawings say so.
 
+mod ablation_cam;
+mod eigen_cam;
+mod explain;
 mod grad_cam;
+mod grad_cam_plus_plus;
+mod guided_backprop;
+mod hires_cam;
+mod integrated_gradients;
+mod layer_cam;
+mod occlusion;
+mod original;
+mod passes;
+mod score;
+mod score_cam;
+mod smooth_grad;
+mod weights_cam;
+mod xgrad_cam;
+
+pub use explain::{explain, explain_each, grad_cam};
 
 use crate::VizError;
-use catscan_models::{Mode, Model};
-use tch::{Kind, Tensor};
+use passes::Asked;
+use tch::Tensor;
 
-/// A way to make a class activation map from a tap and its gradient.
+/// The name under which methods that look at the picture itself give their map.
+pub const INPUT: &str = "input";
+
+/// A way to make a class activation map.
+#[derive(Debug)]
 pub struct CamRow {
     /// What the command line calls it.
     pub name: &'static str,
     /// One line for help and lists.
     pub about: &'static str,
+    /// The map at a tap with activations A and gradients G of the class's score.
+    pub formula: &'static str,
+    /// What it costs: passes of the network, for a batch or for a picture.
+    pub cost: &'static str,
     /// Where it was published.
     pub paper: &'static str,
-    /// Activation and gradient `[N, C, H, W]` → signed map `[N, H, W]`, all f32.
-    combine: fn(activation: &Tensor, gradient: &Tensor) -> Tensor,
+    how: How,
+}
+
+/// What a method needs to know.
+#[derive(Debug)]
+enum How {
+    /// A tap's activation and gradient; one pass serves all taps.
+    Tap(fn(&Seen) -> Result<Tensor, VizError>),
+    /// A tap's activation `[N, C, h, w]` and many more passes of the network.
+    Passes(fn(&Asked, tap: &str, activation: &Tensor) -> Result<Tensor, VizError>),
+    /// The picture only: one map, whatever the taps.
+    Input(fn(&Asked) -> Result<Tensor, VizError>),
+}
+
+/// What the shared pass saw at one tap, all f32.
+struct Seen<'a> {
+    tap: &'a str,
+    /// Whether no other tap worth a map comes after this one.
+    is_last: bool,
+    /// `[N, C, h, w]`.
+    activation: &'a Tensor,
+    /// Of each picture's score for its class, `[N, C, h, w]`.
+    gradient: &'a Tensor,
+    /// The classifier's weights for each picture's class, `[N, C']`.
+    classifier: &'a Tensor,
+    /// Of each picture's class, `[N]`.
+    probability: &'a Tensor,
 }
 
 /// The methods there are.
-pub static CAMS: &[CamRow] = &[grad_cam::ROW];
+pub static CAMS: &[CamRow] = &[
+    grad_cam::ROW,
+    grad_cam_plus_plus::ROW,
+    hires_cam::ROW,
+    xgrad_cam::ROW,
+    layer_cam::ROW,
+    weights_cam::ROW,
+    eigen_cam::ROW,
+    score_cam::ROW,
+    ablation_cam::ROW,
+    original::ROW,
+    guided_backprop::ROW,
+    integrated_gradients::ROW,
+    smooth_grad::ROW,
+    occlusion::ROW,
+];
+
+impl CamRow {
+    /// The row of this name.
+    pub fn find(name: &str) -> Option<&'static CamRow> {
+        CAMS.iter().find(|row| row.name == name)
+    }
+
+    /// Whether its one map is of the picture itself, whatever tap is asked for.
+    pub fn looks_at_input(&self) -> bool {
+        matches!(self.how, How::Input(_))
+    }
+
+    /// Whether all its maps come from the one pass that all taps share.
+    pub fn is_one_pass(&self) -> bool {
+        matches!(self.how, How::Tap(_))
+    }
+
+    /// Whether it can only be had at the last of a network's blocks.
+    pub fn only_at_last(&self) -> bool {
+        self.name == weights_cam::ROW.name
+    }
+}
 
 /// One signed map, row by row: positive where the tap speaks for the class, negative where it
 /// speaks against it.
@@ -92,130 +183,22 @@ impl Cams {
     }
 }
 
-/// Grad-CAM at all `taps`; see [`explain`].
-pub fn grad_cam(
-    model: &Model,
-    batch: &Tensor,
-    classes: &[i64],
-    taps: &[String],
-) -> Result<Cams, VizError> {
-    explain(&grad_cam::ROW, model, batch, classes, taps)
-}
-
-/// Maps of `batch` `[N, C, H, W]` at all `taps`, each picture's for its own class of `classes`.
-///
-/// A model with one logit tells two classes apart: class 1's score is the logit, class 0's its
-/// negative. The score is the logit, before any sigmoid or softmax, as in the paper.
-///
-/// # Errors
-/// An unknown tap or class, a tap that is not a map, a picture the model refuses, NaN in a map.
-pub fn explain(
-    row: &CamRow,
-    model: &Model,
-    batch: &Tensor,
-    classes: &[i64],
-    taps: &[String],
-) -> Result<Cams, VizError> {
-    let mut kept = model.taps(taps)?;
-    model.check_input(&batch.size(), Mode::Eval)?;
-    if batch.size()[0] != classes.len() as i64 {
-        return Err(VizError::Shape {
-            place: "class activation maps".to_owned(),
-            got: format!("{} classes", classes.len()),
-            want: format!("{}, one for each picture", batch.size()[0]),
-            next: "name a class for each picture of the batch",
-        });
-    }
-    let (logits, activations, gradients) = tch::with_grad(|| {
-        // A leaf that wants a gradient, so that every tap has one even if the weights are frozen.
-        let x = batch.detach().set_requires_grad(true);
-        let logits = model.forward(&x, Mode::Eval, &mut kept);
-        let score = score(&logits, classes)?;
-        let tap = |name: &String| {
-            let tensor = kept.get(name).expect("the model showed the taps it named");
-            tensor.shallow_clone()
-        };
-        let activations: Vec<Tensor> = taps.iter().map(tap).collect();
-        let gradients = match activations.is_empty() {
-            true => Vec::new(),
-            false => Tensor::f_run_backward(&[score], &activations, false, false)
-                .map_err(|source| VizError::Torch { place: "backward pass", source })?,
-        };
-        Ok::<_, VizError>((logits, activations, gradients))
-    })?;
-    let maps = taps.iter().zip(activations.iter().zip(&gradients)).map(|(tap, (a, g))| {
-        let maps = tch::no_grad(|| tap_maps(row, tap, a, g))?;
-        Ok(TapMaps { tap: tap.clone(), maps })
-    });
-    Ok(Cams {
-        method: row.name,
-        taps: maps.collect::<Result<_, VizError>>()?,
-        probabilities: probabilities(&logits.detach()),
-    })
-}
-
-/// The sum over the batch of each picture's score for its class: pictures do not meet in Eval mode,
-/// so the gradient of the sum holds each picture's own.
-fn score(logits: &Tensor, classes: &[i64]) -> Result<Tensor, VizError> {
-    let outputs = logits.size()[1];
-    let known = if outputs == 1 { 2 } else { outputs };
-    if let Some(class) = classes.iter().find(|class| !(0..known).contains(*class)) {
-        return Err(VizError::UnknownClass { class: *class, classes: known });
-    }
-    if outputs == 1 {
-        let signs: Vec<f32> = classes.iter().map(|c| if *c == 1 { 1.0 } else { -1.0 }).collect();
-        let signs = Tensor::from_slice(&signs).to_device(logits.device()).unsqueeze(1);
-        return Ok((logits * signs).sum(Kind::Float));
-    }
-    let classes = Tensor::from_slice(classes).to_device(logits.device()).unsqueeze(1);
-    Ok(logits.gather(1, &classes, false).sum(Kind::Float))
-}
-
-/// Logits `[N, K]` → K probabilities a picture; one logit means two classes.
-fn probabilities(logits: &Tensor) -> Vec<Vec<f32>> {
-    let probabilities = if logits.size()[1] == 1 {
-        let second = logits.sigmoid();
-        Tensor::cat(&[1.0 - &second, second], 1)
-    } else {
-        logits.softmax(1, Kind::Float)
-    };
-    (0..probabilities.size()[0]).map(|n| values(&probabilities.get(n))).collect()
-}
-
-fn tap_maps(
-    row: &CamRow,
-    tap: &str,
-    activation: &Tensor,
-    gradient: &Tensor,
-) -> Result<Vec<Map>, VizError> {
-    let [_, _, height, width] = activation.size()[..] else {
-        return Err(VizError::Shape {
-            place: format!("tap {tap}"),
-            got: format!("{:?}", activation.size()),
-            want: "[N, C, H, W]".to_owned(),
-            next: "choose a tap before the head",
-        });
-    };
-    let map = (row.combine)(&activation.to_kind(Kind::Float), &gradient.to_kind(Kind::Float));
-    (0..map.size()[0])
-        .map(|n| {
-            let signed = values(&map.get(n));
-            let bad = signed.iter().filter(|v| !v.is_finite()).count();
-            if bad > 0 {
-                let place = format!("{} of picture {n} at {tap}", row.name);
-                return Err(VizError::NotFinite { place, count: bad, total: signed.len() });
-            }
-            Ok(Map { height: height as u32, width: width as u32, signed })
-        })
-        .collect()
-}
-
 /// A tensor's values in row-major order, on the CPU.
 pub(crate) fn values(tensor: &Tensor) -> Vec<f32> {
-    let flat = tensor.detach().to_device(tch::Device::Cpu).to_kind(Kind::Float).contiguous();
+    let flat = tensor.detach().to_device(tch::Device::Cpu).to_kind(tch::Kind::Float).contiguous();
     let mut out = vec![0.0; flat.numel()];
     flat.copy_data(&mut out, flat.numel());
     out
+}
+
+/// The sum over the channels of `[N, C, H, W]`, `[N, H, W]`.
+fn over_channels(tensor: &Tensor) -> Tensor {
+    tensor.sum_dim_intlist([1i64].as_slice(), false, tch::Kind::Float)
+}
+
+/// The sum over the places of `[N, C, H, W]`, `[N, C, 1, 1]`.
+fn over_places(tensor: &Tensor) -> Tensor {
+    tensor.sum_dim_intlist([2i64, 3].as_slice(), true, tch::Kind::Float)
 }
 
 #[cfg(test)]
@@ -223,32 +206,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_score_of_one_logit_changes_sign_with_the_class() {
-        let logits = Tensor::from_slice(&[2.0f32, 5.0]).view([2, 1]);
-        let sum = |classes: &[i64]| score(&logits, classes).unwrap().double_value(&[]);
-        assert_eq!(sum(&[1, 1]), 7.0);
-        assert_eq!(sum(&[0, 1]), 3.0);
-        let error = score(&logits, &[0, 2]).unwrap_err();
-        assert!(error.to_string().contains("class 2: the model tells 2 classes"), "{error}");
-    }
-
-    #[test]
-    fn the_score_of_k_logits_is_the_classs_own() {
-        let logits = Tensor::from_slice(&[1.0f32, 2.0, 4.0, 8.0, 16.0, 32.0]).view([2, 3]);
-        assert_eq!(score(&logits, &[2, 0]).unwrap().double_value(&[]), 12.0);
-    }
-
-    #[test]
-    fn probabilities_of_one_logit_are_two() {
-        let p = probabilities(&Tensor::from_slice(&[0.0f32]).view([1, 1]));
-        assert_eq!(p, [[0.5, 0.5]]);
-    }
-
-    #[test]
     fn a_map_without_positive_values_is_flagged() {
         let map = Map { height: 1, width: 2, signed: vec![-1.0, 0.0] };
         assert!(!map.has_positive());
         assert_eq!(map.positive(), [0.0, 0.0]);
         assert!(map.for_other_class().has_positive());
+    }
+
+    #[test]
+    fn every_row_is_found_by_its_own_name_and_says_what_it_costs() {
+        for row in CAMS {
+            assert!(std::ptr::eq(CamRow::find(row.name).unwrap(), row), "{}", row.name);
+            assert!(!row.formula.is_empty() && !row.cost.is_empty(), "{}", row.name);
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use catscan_data::RgbImage;
 use catscan_train::metrics::predicted;
-use catscan_viz::cam::{Cams, grad_cam};
+use catscan_viz::cam::{CAMS, CamRow, Cams, explain};
 use catscan_viz::feature_maps::{GridLayout, grid};
 use catscan_viz::report::Packed;
 use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
@@ -30,6 +30,9 @@ pub struct Args {
     /// What to look for; by default the class that the network predicts
     #[arg(long, value_name = "NAME")]
     pub class: Option<String>,
+    /// How a map is made; see catscan list cams
+    #[arg(long, visible_alias = "cam", value_name = "NAME", default_value = "grad-cam")]
+    pub method: String,
     /// Where the drawings go
     #[arg(long, value_name = "DIR", default_value = "scans")]
     pub out: PathBuf,
@@ -39,8 +42,12 @@ pub struct Args {
 #[derive(Serialize)]
 struct Drawn {
     picture: String,
+    /// What the maps speak for.
     class: String,
     probability: f32,
+    /// What the network says is on it.
+    predicted: String,
+    method: &'static str,
     activation_maps: String,
     feature_maps: String,
     taps: Vec<String>,
@@ -51,7 +58,8 @@ struct Drawn {
 /// Draws both kinds of scans for each picture into `--out`.
 pub fn run(args: &Args) -> Result<u8> {
     let (trained, device) = args.asked.network.open()?;
-    let taps = taps(args.at.as_deref(), &trained)?;
+    let method = method(&args.method)?;
+    let taps = taps(args.at.as_deref(), method, &trained)?;
     let class = args.class.as_deref().map(|name| class(name, &trained.classes)).transpose()?;
     // All pictures are read before anything is drawn, so that a slip leaves nothing half made.
     let mut pictures = Vec::new();
@@ -67,9 +75,11 @@ pub fn run(args: &Args) -> Result<u8> {
         let (shown, x) = (picture.into_shown(), x.to_device(device));
         let shares = probabilities(&trained.model, &x).remove(0);
         let class = class.unwrap_or(predicted(&shares) as usize);
-        let cams = grad_cam(&trained.model, &x, &[class as i64], &taps)?;
-        let seen = Seen { path, shown, x: &x, class, probability: shares[class], cams: &cams };
-        drawn.push(draw(args, &trained, &taps, seen, number)?);
+        let cams = explain(method, &trained.model, &x, &[class as i64], &taps)?;
+        let predicted = predicted(&shares) as usize;
+        let probability = shares[class];
+        let seen = Seen { path, shown, x: &x, class, probability, predicted, cams: &cams };
+        drawn.push(draw(args, &trained, seen, number)?);
     }
     match args.asked.network.json {
         true => print_json(&drawn)?,
@@ -86,11 +96,28 @@ struct Seen<'a> {
     x: &'a Tensor,
     class: usize,
     probability: f32,
+    predicted: usize,
     cams: &'a Cams,
 }
 
-fn taps(at: Option<&str>, trained: &Trained) -> Result<Vec<String>> {
+fn method(name: &str) -> Result<&'static CamRow> {
+    let known: Vec<&str> = CAMS.iter().map(|row| row.name).collect();
+    names::find("method", name, &known)?;
+    Ok(CamRow::find(name).expect("just found"))
+}
+
+fn taps(at: Option<&str>, method: &CamRow, trained: &Trained) -> Result<Vec<String>> {
     let blocks = trained.model.block_names();
+    if method.looks_at_input() {
+        return match at {
+            None | Some("all") => Ok(Vec::new()),
+            Some(tap) => {
+                let name = method.name;
+                let message = format!("{name} looks at the picture, not at {tap}; leave out --at");
+                Err(Refusal::usage(message).into())
+            }
+        };
+    }
     Ok(match at {
         None => blocks[blocks.len() - 1..].to_vec(),
         Some("all") => blocks,
@@ -107,13 +134,9 @@ fn class(name: &str, classes: &[String]) -> Result<usize> {
     Ok(known.iter().position(|class| *class == name).expect("just found"))
 }
 
-fn draw(
-    args: &Args,
-    trained: &Trained,
-    taps: &[String],
-    seen: Seen,
-    number: usize,
-) -> Result<Drawn> {
+fn draw(args: &Args, trained: &Trained, seen: Seen, number: usize) -> Result<Drawn> {
+    let method = seen.cams.method;
+    let taps: Vec<String> = seen.cams.taps.iter().map(|maps| maps.tap.clone()).collect();
     let stem = seen.path.file_stem().unwrap_or_default().to_string_lossy();
     let class = &trained.classes[seen.class];
     let maps = seen.cams.of_picture(0);
@@ -125,20 +148,22 @@ fn draw(
         picture: seen.shown,
         maps,
     };
-    let arm = StripArm { name: format!("Grad-CAM for {class}"), rows: vec![row] };
-    let heat = strip(&[arm], taps, ScaleRule::EachMap)?;
+    let arm = StripArm { name: format!("{method} for {class}"), rows: vec![row] };
+    let heat = strip(&[arm], &taps, ScaleRule::EachMap)?;
     // Numbered, because two folders may each hold a cat.jpg.
     let name = |kind: &str| args.out.join(format!("{:03}-{stem}.{kind}.png", number + 1));
-    let (cam_path, maps_path) = (name("grad-cam"), name("feature-maps"));
+    let (cam_path, maps_path) = (name(method), name("feature-maps"));
     write_file(&cam_path, Packed::png(&heat)?.bytes())?;
     write_file(&maps_path, Packed::png(&features.image)?.bytes())?;
     Ok(Drawn {
         picture: seen.path.display().to_string(),
         class: class.clone(),
         probability: seen.probability,
+        predicted: trained.classes[seen.predicted].clone(),
+        method,
         activation_maps: cam_path.display().to_string(),
         feature_maps: maps_path.display().to_string(),
-        taps: taps.to_vec(),
+        taps,
         empty_taps,
     })
 }

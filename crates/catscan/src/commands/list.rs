@@ -3,7 +3,7 @@
 use anyhow::Result;
 use catscan_data::SOURCES;
 use catscan_models::{Cost, MODELS, ModelRow, POOLS, PoolRow, Summary};
-use catscan_viz::cam::CAMS;
+use catscan_viz::cam::{CAMS, CamRow};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
@@ -71,7 +71,6 @@ impl What {
 
     /// Column titles, then a line a row.
     fn lines(self) -> (Vec<&'static str>, Vec<Vec<String>>) {
-        let paper = vec!["name", "about", "paper"];
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
         match self {
             What::Models => {
@@ -84,7 +83,9 @@ impl What {
                 (vec!["name", "about", "sites", "paper"], POOLS.iter().map(row).collect())
             }
             What::Cams => {
-                (paper, CAMS.iter().map(|row| texts(&[row.name, row.about, row.paper])).collect())
+                let row =
+                    |row: &CamRow| texts(&[row.name, row.about, row.formula, row.cost, row.paper]);
+                (vec!["name", "about", "map", "cost", "paper"], CAMS.iter().map(row).collect())
             }
             What::Sources => {
                 let row = |row: &catscan_data::SourceRow| texts(&[row.name, row.usage, row.about]);
@@ -184,6 +185,15 @@ fn model_json(row: &ModelRow) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_way_to_make_a_map_is_explained_to_readers() {
+        let page = include_str!("../../../../docs/scans.md");
+        for row in CAMS {
+            let start = format!("| `{}` |", row.name);
+            assert!(page.lines().any(|line| line.starts_with(&start)), "no line for {}", row.name);
+        }
+    }
 
     #[test]
     fn no_table_is_empty_and_no_row_lacks_a_cell() {

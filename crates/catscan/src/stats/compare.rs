@@ -1,12 +1,16 @@
 //! Two arms against each other: the paired difference, its two intervals, and the answer in words.
 //!
 //! The rule, fixed before any run: a difference is claimed only where the interval over seeds *and*
-//! the interval over test pictures exclude zero. One seed cannot be judged across seeds, and says
-//! so. Accuracies are shares inside and percentage points in words.
+//! the interval over test pictures exclude zero; of several comparisons the test over seeds must
+//! also hold after Holm's correction. One seed cannot be judged across seeds, and says so.
+//! Accuracies are shares inside and percentage points in words.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Estimate, Interval, McNemar, bootstrap_mean, mcnemar, mean_t};
+use super::{
+    Estimate, Interval, LEVEL, McNemar, POWER, Power, SeedTest, bootstrap_mean, holm, mcnemar,
+    mean_t, power_of, test_seeds,
+};
 
 /// Seed of the resampling: fixed, so that a study's numbers can be had again.
 pub(super) const BOOTSTRAP_SEED: u64 = 1979;
@@ -71,10 +75,45 @@ pub struct Comparison {
     pub loss: Estimate,
     /// One test a seed.
     pub mcnemar: Vec<McNemar>,
+    /// Of the difference over seeds; none with one seed.
+    pub seed_test: Option<SeedTest>,
+    /// Its t test's p after Holm's correction for all comparisons of the study.
+    pub holm_p: Option<f64>,
+    /// What so many seeds could have shown; none with one seed.
+    pub power: Option<Power>,
     /// What the two intervals of the accuracy allow.
     pub claim: Claim,
     /// The claim as a sentence, in percentage points, with intervals and n.
     pub words: String,
+    /// [`Comparison::power`] as a sentence; empty with one seed.
+    pub reach: String,
+}
+
+/// Compares the first arm with each of the others, and corrects for their number.
+///
+/// # Panics
+/// As [`compare`].
+pub fn compare_all(arms: &[ArmResult]) -> Vec<Comparison> {
+    let Some((first, others)) = arms.split_first() else { return Vec::new() };
+    let mut all: Vec<Comparison> =
+        others.iter().filter_map(|other| compare(first, other)).collect();
+    let tested = all.iter().filter_map(|comparison| comparison.seed_test);
+    let mut adjusted = holm(&tested.map(|test| test.t_p).collect::<Vec<_>>()).into_iter();
+    let several = all.len();
+    for comparison in all.iter_mut().filter(|comparison| comparison.seed_test.is_some()) {
+        comparison.holm_p = adjusted.next();
+        let claimed = matches!(comparison.claim, Claim::FirstBetter | Claim::SecondBetter);
+        let p = comparison.holm_p.expect("one for each that was tested");
+        if claimed && p >= 1.0 - LEVEL {
+            comparison.claim = Claim::NoDifferenceShown;
+            comparison.words = words(comparison).trim_end_matches('.').to_owned();
+            comparison.words += &format!(
+                "; by itself it would be one, but of {several} comparisons one in twenty is \
+                 expected to look so (p = {p:.2} after Holm's correction)."
+            );
+        }
+    }
+    all
 }
 
 /// Compares two arms; none where no seed finished in both.
@@ -102,10 +141,15 @@ pub fn compare(first: &ArmResult, second: &ArmResult) -> Option<Comparison> {
         over_pictures,
         loss: mean_t(&losses),
         mcnemar: pairs.iter().map(|(a, b)| mcnemar(a.seed, &a.right, &b.right)).collect(),
+        seed_test: test_seeds(&by_seed),
+        holm_p: test_seeds(&by_seed).map(|test| test.t_p),
+        power: power_of(&by_seed),
         claim,
         words: String::new(),
+        reach: String::new(),
     };
     comparison.words = words(&comparison);
+    comparison.reach = reach(&comparison);
     Some(comparison)
 }
 
@@ -155,6 +199,25 @@ fn words(c: &Comparison) -> String {
              n = 1 seed); run it with --seeds 3 or more."
         ),
     }
+}
+
+/// What the design could have shown, in words.
+fn reach(c: &Comparison) -> String {
+    let Some(power) = c.power else { return String::new() };
+    let times = (POWER * 100.0).round();
+    let point = match power.seeds_for_one_point {
+        Some(n) if n <= c.seeds => "its seeds are enough to find 1 point".to_owned(),
+        Some(n) => format!("to find 1 point it would need about {n} seeds"),
+        None => "no number of seeds that anybody will run would find 1 point".to_owned(),
+    };
+    format!(
+        "{} against {}: a study of {} seeds that differ as these do finds a true difference of \
+         {:.1} points in {times} of 100 cases; {point}.",
+        c.second,
+        c.first,
+        c.seeds,
+        power.detectable * 100.0
+    )
 }
 
 /// An interval in points; `turned` where the sentence names the first arm as the better one.
@@ -230,6 +293,21 @@ mod tests {
         let result = compare(&arm("avg", &[300]), &arm("max", &[390])).unwrap();
         assert_eq!(result.claim, Claim::OneSeed);
         assert!(result.words.contains("cannot be judged across seeds"), "{}", result.words);
+    }
+
+    #[test]
+    fn of_several_arms_a_difference_must_stand_the_correction() {
+        // By itself the gain is shown (p = 0.04); among three comparisons it is not.
+        let first = arm("avg", &[340, 342, 338]);
+        let gain = arm("max", &[352, 360, 360]);
+        let alone = compare_all(&[first.clone(), gain.clone()]);
+        assert_eq!(alone[0].claim, Claim::SecondBetter, "{}", alone[0].words);
+        let noise = [arm("lp", &[341, 339, 343]), arm("gem", &[338, 343, 341])];
+        let all = compare_all(&[first, gain, noise[0].clone(), noise[1].clone()]);
+        assert_eq!(all[0].claim, Claim::NoDifferenceShown, "{}", all[0].words);
+        assert!(all[0].words.contains("after Holm's correction"), "{}", all[0].words);
+        assert!(all[0].holm_p.unwrap() > all[0].seed_test.unwrap().t_p);
+        assert!(all.iter().all(|c| c.reach.contains("points in 80 of 100 cases")));
     }
 
     #[test]

@@ -85,16 +85,16 @@ pub fn comparisons(study: &Study) -> Table {
         "#difference",
         "#over seeds",
         "#over pictures",
+        "#p, t test",
+        "#p, Holm",
+        "#p, permutation",
         "#loss",
         "McNemar, p by seed",
     ]);
     for comparison in &study.comparisons {
-        let p = |test: &crate::stats::McNemar| {
-            let p = match test.p {
-                p if p < 0.001 => "< 0.001".to_owned(),
-                p => format!("{p:.3}"),
-            };
-            format!("{}: {p} ({}:{})", test.seed, test.only_first, test.only_second)
+        let test = comparison.seed_test;
+        let mcnemar = |test: &crate::stats::McNemar| {
+            format!("{}: {} ({}:{})", test.seed, p(test.p), test.only_first, test.only_second)
         };
         table.row([
             format!("{} − {}", comparison.second, comparison.first),
@@ -102,8 +102,41 @@ pub fn comparisons(study: &Study) -> Table {
             points(comparison.accuracy.mean),
             comparison.accuracy.interval.map_or("one seed".into(), |range| signed_range(&range)),
             signed_range(&comparison.over_pictures),
+            test.map_or("–".into(), |test| p(test.t_p)),
+            comparison.holm_p.map_or("–".into(), p),
+            test.and_then(|test| test.permutation_p).map_or("–".into(), p),
             format!("{:+.4}", comparison.loss.mean),
-            comparison.mcnemar.iter().map(p).collect::<Vec<_>>().join(", "),
+            comparison.mcnemar.iter().map(mcnemar).collect::<Vec<_>>().join(", "),
+        ]);
+    }
+    table
+}
+
+/// A p in three digits.
+fn p(p: f64) -> String {
+    match p {
+        p if p < 0.001 => "< 0.001".to_owned(),
+        p => format!("{p:.3}"),
+    }
+}
+
+/// What each comparison's seeds could have shown.
+pub fn power(study: &Study) -> Table {
+    let mut table = Table::new(&[
+        "comparison",
+        "#seeds",
+        "#deviation of differences",
+        "#found in 80 of 100 cases",
+        "#seeds for 1 point",
+    ]);
+    for comparison in &study.comparisons {
+        let Some(power) = comparison.power else { continue };
+        table.row([
+            format!("{} − {}", comparison.second, comparison.first),
+            comparison.seeds.to_string(),
+            format!("{:.2}", power.deviation * 100.0),
+            format!("{:.2}", power.detectable * 100.0),
+            power.seeds_for_one_point.map_or("> 10,000".into(), |n| n.to_string()),
         ]);
     }
     table

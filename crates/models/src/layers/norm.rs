@@ -99,8 +99,9 @@ impl BatchNorm2d {
         if self.fuses(x, taps) {
             return fused::norm_relu(self, x, None, mode);
         }
-        let mut y = self.forward(x, mode, taps);
-        if taps.wants(&self.name) { y.relu() } else { y.relu_() }
+        let y = self.forward(x, mode, taps);
+        let keep = taps.wants(&self.name);
+        taps.relu(y, keep)
     }
 
     /// The norm, a sum with what `addend` computes, then the ReLU: what closes a residual unit.
@@ -122,13 +123,13 @@ impl BatchNorm2d {
         let mut y = self.forward(x, mode, taps);
         let keep = taps.wants(&self.name);
         let addend = addend(taps);
-        let mut y = if keep { y + addend } else { y.g_add_(&addend) };
-        y.relu_()
+        let y = if keep { y + addend } else { y.g_add_(&addend) };
+        taps.relu(y, false)
     }
 
     /// Whether [`fused`] can take the place of norm and ReLU.
     pub fn fuses(&self, x: &Tensor, taps: &Taps) -> bool {
-        !taps.wants(&self.name) && fused::fits(&self.weight, x)
+        !taps.wants(&self.name) && !taps.are_cutting() && fused::fits(&self.weight, x)
     }
 
     /// What it normalises by: in training the batch's moments, which also move the running ones.

@@ -2,7 +2,7 @@
 //! classes and DenseNet-121 with one logit, at every block. Goldens come from
 //! `scripts/golden/grad_cam.py`, which computes in 64-bit.
 
-use super::support::{closed_form, model, pictures};
+use super::support::{fill, model, numbers, pictures};
 use catscan_models::Model;
 use catscan_viz::cam::{Cams, grad_cam};
 use serde_json::Value;
@@ -21,29 +21,6 @@ fn the_twin_equals_pytorch_grad_cam() {
 #[test]
 fn densenet121_equals_pytorch_grad_cam() {
     check("densenet121", 1, include_str!("../golden/grad-cam-121.json"));
-}
-
-/// Gives every tensor of the model the value that scripts/golden/densenet.py gives it.
-fn fill(model: &Model) {
-    for weight in model.weights().iter() {
-        let shape = weight.tensor.size();
-        let v = closed_form(&weight.name, shape.iter().product::<i64>() as usize);
-        let scaled = |v: &f64| match shape.len() {
-            4 => v * (6.0 / (shape[1] * shape[2] * shape[3]) as f64).sqrt(),
-            2 => v * (3.0 / shape[1] as f64).sqrt(),
-            _ if weight.name.ends_with("weight") || weight.name.ends_with("running_var") => {
-                1.0 + 0.25 * v
-            }
-            _ => 0.25 * v,
-        };
-        let v: Vec<f32> = v.iter().map(|v| scaled(v) as f32).collect();
-        let value = Tensor::from_slice(&v).view(shape.as_slice());
-        tch::no_grad(|| weight.tensor.shallow_clone().copy_(&value));
-    }
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
 fn check(name: &str, outputs: i64, golden: &str) {

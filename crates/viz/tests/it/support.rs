@@ -3,6 +3,7 @@
 use catscan_models::{Convention, Memory, Model, ModelConfig, Pool, Pooling, Precision};
 use catscan_viz::report::{Block, Packed, Page, Section, Table};
 use catscan_viz::{Svg, chart, report};
+use serde_json::Value;
 use tch::{Device, Tensor};
 
 pub fn model(name: &str, outputs: i64) -> Model {
@@ -32,6 +33,30 @@ pub fn closed_form(name: &str, count: usize) -> Vec<f64> {
         ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-52) - 1.0
     };
     (0..count as u64).map(number).collect()
+}
+
+/// Gives every tensor of the model the value that scripts/golden/densenet.py gives it.
+pub fn fill(model: &Model) {
+    for weight in model.weights().iter() {
+        let shape = weight.tensor.size();
+        let v = closed_form(&weight.name, shape.iter().product::<i64>() as usize);
+        let scaled = |v: &f64| match shape.len() {
+            4 => v * (6.0 / (shape[1] * shape[2] * shape[3]) as f64).sqrt(),
+            2 => v * (3.0 / shape[1] as f64).sqrt(),
+            _ if weight.name.ends_with("weight") || weight.name.ends_with("running_var") => {
+                1.0 + 0.25 * v
+            }
+            _ => 0.25 * v,
+        };
+        let v: Vec<f32> = v.iter().map(|v| scaled(v) as f32).collect();
+        let value = Tensor::from_slice(&v).view(shape.as_slice());
+        tch::no_grad(|| weight.tensor.shallow_clone().copy_(&value));
+    }
+}
+
+/// A golden's list of numbers.
+pub fn numbers(value: &Value) -> Vec<f64> {
+    value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
 }
 
 /// Pictures of numbers in [0, 1): `[N, C, H, W]`.
