@@ -3,9 +3,11 @@
 //! - [`numbers`]: tables and charts from the runs' records;
 //! - [`pick`]: which test pictures are shown, by a rule and not by taste;
 //! - [`scans`]: feature maps and class activation maps, the same pictures and taps for every arm;
+//! - [`belief`]: whether the maps follow the network at all;
 //! - [`evidence`]: for drawings, how much of a map lies on what tells the classes apart;
 //! - [`origin`]: rejected pictures, command, environment, recipes.
 
+pub mod belief;
 pub mod evidence;
 pub mod numbers;
 pub mod origin;
@@ -67,6 +69,7 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
         scans::activation_maps(study, &shown, dataset)?,
     ]);
     sections.extend(evidence::evidence(study, runs, dataset)?);
+    sections.extend(belief::belief(study, runs, dataset)?);
     sections.push(numbers::split(study, runs)?);
     sections.push(origin::origin(study, &shown)?);
     let page = Page {

@@ -3,8 +3,8 @@
 //! Two things vary when an experiment is repeated: the **seed** (initial weights, order, draws) and
 //! the **test pictures**. Each has its own interval here, and a difference is claimed only where
 //! both exclude zero ([`compare`]); with several arms the tests over seeds are corrected for their
-//! number ([`holm`]). Arms share seeds and pictures, so everything is paired. [`power_of`] says what
-//! a design could have shown at all. Where arms are the combinations of several factors,
+//! number ([`holm`]). Arms share seeds and pictures, so everything is paired. [`power_of`] says
+//! what a design could have shown at all. Where arms are the combinations of several factors,
 //! [`factorial`] tells the factors apart.
 //!
 //! Values are checked against scipy and statsmodels (`scripts/golden/stats.py`), and the tests in

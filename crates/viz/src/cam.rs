@@ -30,6 +30,7 @@ mod weights_cam;
 mod xgrad_cam;
 
 pub use explain::{explain, explain_each, grad_cam};
+pub(crate) use score::class_probabilities;
 
 use crate::VizError;
 use passes::Asked;

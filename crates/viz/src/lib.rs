@@ -5,12 +5,14 @@
 //! 1. [`chart`]: numbers of runs → [`Svg`] (curves, seed points, confusion, split, predictions);
 //! 2. [`feature_maps`]: one forward pass → the grid of every convolution's output;
 //! 3. [`cam`]: one forward and one backward pass → class activation maps at all wanted taps;
-//! 4. [`evidence`]: how much of a map falls on what really tells the classes apart;
+//! 4. [`evidence`]: how much of a map falls on what really tells the classes apart; [`belief`]: is
+//!    a map to be believed at all;
 //! 5. [`overlay`] and [`strip`]: maps laid over their pictures, stem to head, arms on one scale;
 //! 6. [`report`]: a [`report::Page`] of blocks → one HTML file that loads nothing.
 //!
 //! Below them: [`colormap`], [`palette`], [`raster`] (small pictures with text), [`svg`].
 
+pub mod belief;
 pub mod cam;
 pub mod chart;
 pub mod colormap;

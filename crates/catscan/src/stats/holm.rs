@@ -1,5 +1,5 @@
-//! Holm's correction (1979): several comparisons at once, and still at most one study in twenty that
-//! claims a difference where there is none.
+//! Holm's correction (1979): several comparisons at once, and still at most one study in twenty
+//! that claims a difference where there is none.
 
 /// The adjusted p of each, in the order given: the smallest times their number, the next smallest
 /// times one less, and so on, never falling, at most 1. NaN counts as a p of 1 in the ranking.

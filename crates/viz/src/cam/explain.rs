@@ -52,7 +52,7 @@ pub fn explain_each(
 ) -> Result<Vec<Cams>, VizError> {
     let mut kept = model.taps(taps)?;
     model.check_input(&batch.size(), Mode::Eval)?;
-    for classes in choices.iter().filter(|classes| batch.size()[0] != classes.len() as i64) {
+    if let Some(classes) = choices.iter().find(|some| batch.size()[0] != some.len() as i64) {
         return Err(VizError::Shape {
             place: "class activation maps".to_owned(),
             got: format!("{} classes", classes.len()),

@@ -1,14 +1,14 @@
-//! Guided backpropagation: Springenberg et al. 2015, "Striving for Simplicity: The All Convolutional
-//! Net", <https://arxiv.org/abs/1412.6806>, §3.4.
+//! Guided backpropagation: Springenberg et al. 2015, "Striving for Simplicity: The All
+//! Convolutional Net", <https://arxiv.org/abs/1412.6806>, §3.4.
 //!
 //! The score's gradient at the picture, with its negative part cut off at every ReLU on its way
-//! back; signed, the colours added up. Sharp, but Adebayo et al. 2018 (<https://arxiv.org/abs/1810.03292>)
-//! found that it hardly changes when the weights are drawn anew: see the sanity check before
-//! believing it.
+//! back; signed, the colours added up. Sharp, but Adebayo et al. 2018
+//! (<https://arxiv.org/abs/1810.03292>) found that it hardly changes when the weights are drawn
+//! anew: see the sanity check before believing it.
 //!
 //! tch has no hooks, so the graph is cut at each ReLU and walked back piece by piece. Where pieces
-//! share layers (dense blocks) a shared layer's backward runs once for each, about four times in all
-//! for DenseNet-121.
+//! share layers (dense blocks) a shared layer's backward runs once for each, about four times in
+//! all for DenseNet-121.
 
 use super::passes::Asked;
 use super::score::class_scores;

@@ -1,6 +1,6 @@
 //! The published study's own recipe, kept to be compared with: `(p − c) · (A · w)`, where w are the
-//! means over space of the gradient of the *probability* p (Keras' networks end in the sigmoid), and
-//! c is the threshold between the classes, one half.
+//! means over space of the gradient of the *probability* p (Keras' networks end in the sigmoid),
+//! and c is the threshold between the classes, one half.
 //!
 //! No ReLU. Both factors change sign with the class, so both classes get the same map: it says how
 //! far the answer is from undecided, and where. Because the gradient of a sigmoid vanishes where

@@ -37,6 +37,13 @@ pub(crate) fn probabilities(logits: &Tensor) -> Vec<Vec<f32>> {
     (0..probabilities.size()[0]).map(|n| super::values(&probabilities.get(n))).collect()
 }
 
+/// Logits `[N, K]` → the probability of each picture's class.
+pub(crate) fn class_probabilities(logits: &Tensor, classes: &[i64]) -> Result<Vec<f64>, VizError> {
+    let _ = class_scores(logits, classes)?; // refuses an unknown class
+    let all = probabilities(logits);
+    Ok(all.iter().zip(classes).map(|(all, class)| f64::from(all[*class as usize])).collect())
+}
+
 /// The classifier's weights for each picture's class, `[N, C]`; the classes have been checked.
 pub(super) fn classifier_rows(model: &Model, classes: &[i64]) -> Result<Tensor, VizError> {
     let name = format!("{}.weight", model.head_name());

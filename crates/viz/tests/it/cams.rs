@@ -1,5 +1,5 @@
-//! Every method of CAMS against pytorch-grad-cam, captum and formulas written out in PyTorch, on the
-//! small DenseNet twin. Goldens come from `scripts/golden/cams.py`, which computes in 64-bit.
+//! Every method of CAMS against pytorch-grad-cam, captum and formulas written out in PyTorch, on
+//! the small DenseNet twin. Goldens come from `scripts/golden/cams.py`, which computes in 64-bit.
 
 use super::support::{fill, model, numbers, pictures};
 use catscan_models::Model;

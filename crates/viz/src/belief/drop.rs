@@ -1,0 +1,71 @@
+//! Average drop and increase: Chattopadhyay et al. 2018, "Grad-CAM++",
+//! <https://arxiv.org/abs/1710.11063>, §4.1.
+//!
+//! The picture times its map, scaled to 0..=1, is what the map says is enough. The drop is the part
+//! of the class's probability that is lost so, on average (small is good); the increase the share
+//! of pictures that gain (large is good). A map without a positive part leaves nothing.
+
+use super::{Case, mean, probabilities};
+use crate::VizError;
+use crate::overlay::enlarge;
+use tch::Tensor;
+
+/// Both numbers of a batch, 0..=1.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Drop {
+    /// Mean share of the probability that is lost.
+    pub drop: f64,
+    /// Share of pictures whose probability rises.
+    pub increase: f64,
+}
+
+/// Asks it of a batch.
+///
+/// # Errors
+/// Maps that are not one a picture, or an unknown class.
+pub fn drop(case: &Case) -> Result<Drop, VizError> {
+    case.check()?;
+    let (width, height) = case.size();
+    let masks = case.maps.iter().map(|map| {
+        let largest = map.largest().max(f32::MIN_POSITIVE);
+        let heat = enlarge(&map.positive(), (map.width, map.height), (width, height));
+        let heat: Vec<f32> = heat.iter().map(|v| v / largest).collect();
+        Tensor::from_slice(&heat).view([1, i64::from(height), i64::from(width)])
+    });
+    let masks: Vec<Tensor> = masks.collect();
+    let masks = Tensor::stack(&masks, 0).to_device(case.batch.device());
+    let whole = probabilities(case.model, case.batch, case.classes)?;
+    let masked = probabilities(case.model, &(case.batch * masks), case.classes)?;
+    let pairs = || whole.iter().zip(&masked);
+    Ok(Drop {
+        drop: mean(pairs().map(|(y, o)| (y - o).max(0.0) / y.max(f64::MIN_POSITIVE))),
+        increase: mean(pairs().map(|(y, o)| if o > y { 1.0 } else { 0.0 })),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing;
+    use super::*;
+    use crate::cam::Map;
+
+    #[test]
+    fn a_map_that_keeps_everything_loses_nothing() {
+        let (model, batch) = (testing::network(), testing::pictures(2));
+        let all = vec![Map { height: 1, width: 1, signed: vec![3.0] }; 2];
+        let case = Case { model: &model, batch: &batch, classes: &[0, 1], maps: &all };
+        assert_eq!(drop(&case).unwrap(), Drop { drop: 0.0, increase: 0.0 });
+    }
+
+    #[test]
+    fn an_empty_map_leaves_what_an_empty_picture_gets() {
+        let (model, batch) = (testing::network(), testing::pictures(1));
+        let none = [Map { height: 1, width: 1, signed: vec![-1.0] }];
+        let p = |x: &Tensor| probabilities(&model, x, &[1]).unwrap()[0];
+        let (whole, empty) = (p(&batch), p(&batch.zeros_like()));
+        let case = Case { model: &model, batch: &batch, classes: &[1], maps: &none };
+        let got = drop(&case).unwrap();
+        assert!((got.drop - ((whole - empty) / whole).max(0.0)).abs() < 1e-6);
+        assert_eq!(got.increase, f64::from(u8::from(empty > whole)));
+    }
+}
