@@ -6,7 +6,7 @@ pub mod evaluate;
 pub mod experiment;
 pub mod explain;
 pub mod list;
-mod network;
+pub mod network;
 pub mod predict;
 pub mod report;
 pub mod summary;

@@ -3,23 +3,29 @@
 //! - [`numbers`]: tables and charts from the runs' records;
 //! - [`pick`]: which test pictures are shown, by a rule and not by taste;
 //! - [`scans`]: feature maps and class activation maps, the same pictures and taps for every arm;
+//! - [`trust`], [`budget`], [`robustness`]: probabilities, costs, pictures made worse;
+//! - [`gallery`]: the pictures that tell the arms apart;
 //! - [`belief`]: whether the maps follow the network at all;
 //! - [`evidence`]: for drawings, how much of a map lies on what tells the classes apart;
 //! - [`origin`]: rejected pictures, command, environment, recipes.
 
 pub mod belief;
+pub mod budget;
 pub mod evidence;
+pub mod gallery;
 pub mod numbers;
 pub mod origin;
 pub mod pick;
+pub mod robustness;
 pub mod scans;
+pub mod trust;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use catscan_data::Dataset;
-use catscan_viz::report::{Block, Page, Section, Table, render};
+use catscan_viz::report::{Block, Page, Section, Table, markdown, render};
 use tch::Device;
 
 use crate::commands::write_file;
@@ -29,6 +35,9 @@ use crate::weights::Trained;
 
 /// The report's name in the experiment's folder.
 pub const REPORT: &str = "report.html";
+
+/// The same without pictures, to be read where no browser is.
+pub const MARKDOWN: &str = "report.md";
 
 /// True where the report in the folder shows this very study: `study.json` says the same, and the
 /// report was written after it. (A report that was cut, or left out, is older or absent.)
@@ -64,12 +73,16 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
     sections.extend([
         numbers::curves(study, runs)?,
         numbers::confusion(study, runs)?,
+        budget::budget(study, runs)?,
         numbers::predictions(study, &shown)?,
-        scans::feature_maps(&shown, dataset)?,
+        trust::trust(study, runs)?,
+        gallery::gallery(study, runs, dataset)?,
         scans::activation_maps(study, &shown, dataset)?,
+        scans::feature_maps(&shown, dataset)?,
     ]);
     sections.extend(evidence::evidence(study, runs, dataset)?);
     sections.extend(belief::belief(study, runs, dataset)?);
+    sections.extend(robustness::robustness(study, &shown, dataset)?);
     sections.push(numbers::split(study, runs)?);
     sections.push(origin::origin(study, &shown)?);
     let page = Page {
@@ -79,11 +92,13 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
         notices: study.notices.clone(),
         sections,
         footer: format!(
-            "Written by catscan {}. The numbers are in study.json, beside this file.",
+            "Written by catscan {}. The numbers are in study.json and report.md, beside this file.",
             env!("CARGO_PKG_VERSION")
         ),
     };
     let path = folder.join(REPORT);
+    // The report last: it is what tells that all of it was written.
+    write_file(&folder.join(MARKDOWN), markdown(&page).as_bytes())?;
     write_file(&path, render(&page)?.as_bytes())?;
     Ok(path)
 }

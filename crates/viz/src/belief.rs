@@ -3,7 +3,7 @@
 //! - [`deletion`]: does the probability fall fast when the hottest pixels go first, and rise fast
 //!   when they come first?
 //! - [`road`]: the same with pixels filled in from their neighbours, so that holes tell nothing;
-//! - [`drop`]: does the class survive where only the hot part is left?
+//! - [`mod@drop`]: does the class survive where only the hot part is left?
 //! - [`sanity`]: does the map change when all weights are drawn anew?
 //! - [`agreement`]: do maps of two networks of one kind look alike?
 //! - [`random`]: maps that know nothing, which every method must beat.

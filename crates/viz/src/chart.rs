@@ -8,12 +8,14 @@
 mod confusion;
 mod curves;
 mod frame;
+mod lines;
 mod prediction_scatter;
 mod seed_points;
 mod split_bars;
 
 pub use confusion::confusion;
 pub use curves::{ArmCurves, CurvePanels, EpochPoint, curves};
+pub use lines::{Axes, Line, lines};
 pub use prediction_scatter::{Prediction, prediction_scatter};
 pub use seed_points::{ArmScores, seed_points};
 pub use split_bars::{PartCounts, split_bars};

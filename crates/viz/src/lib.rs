@@ -7,7 +7,9 @@
 //! 3. [`cam`]: one forward and one backward pass → class activation maps at all wanted taps;
 //! 4. [`evidence`]: how much of a map falls on what really tells the classes apart; [`belief`]: is
 //!    a map to be believed at all;
-//! 5. [`overlay`] and [`strip`]: maps laid over their pictures, stem to head, arms on one scale;
+//!    [`corrupt`]: pictures made worse, to see what an arm stands;
+//! 5. [`overlay`], [`strip`] and [`layer`]: maps laid over their pictures, stem to head, arms on
+//!    one scale;
 //! 6. [`report`]: a [`report::Page`] of blocks → one HTML file that loads nothing.
 //!
 //! Below them: [`colormap`], [`palette`], [`raster`] (small pictures with text), [`svg`].
@@ -16,9 +18,11 @@ pub mod belief;
 pub mod cam;
 pub mod chart;
 pub mod colormap;
+pub mod corrupt;
 mod error;
 pub mod evidence;
 pub mod feature_maps;
+pub mod layer;
 pub mod overlay;
 pub mod palette;
 pub mod raster;
@@ -27,4 +31,5 @@ pub mod strip;
 pub mod svg;
 
 pub use error::VizError;
+pub use overlay::thumbnail;
 pub use svg::Svg;

@@ -24,6 +24,19 @@ pub fn overlay(picture: &RgbImage, map: &Map, largest: f32) -> RgbImage {
     out
 }
 
+/// `picture` no larger than a gallery shows it: 128 pixels on its longer side.
+pub fn thumbnail(picture: &RgbImage) -> RgbImage {
+    const SIDE: u32 = 128;
+    let (width, height) = picture.dimensions();
+    let longer = width.max(height);
+    if longer <= SIDE {
+        return picture.clone();
+    }
+    let side = |px: u32| (px * SIDE / longer).max(1);
+    let filter = image::imageops::FilterType::Triangle;
+    image::imageops::resize(picture, side(width), side(height), filter)
+}
+
 /// A grey of `luminance` under heat of `value` in 0..=1; the colour bar uses it too.
 pub(crate) fn heated(luminance: u8, value: f32) -> Rgb<u8> {
     let mut pixel = Rgb([luminance; 3]);

@@ -2,12 +2,15 @@
 //!
 //! - Every text is escaped by the template engine; only [`Svg`] and [`Packed`], which nobody but
 //!   this crate can make, are printed as they are.
-//! - A Content-Security-Policy forbids everything but our own style sheet, named by its hash, and
-//!   pictures inside the page. There is no script.
+//! - A Content-Security-Policy forbids everything but our own style sheet and script, each named by
+//!   its hash, and pictures inside the page. The script moves sliders and saves figures and tables;
+//!   without it, everything is still shown.
 //! - Question and answer stand first, then what one must know to believe it, then the rest.
 
+mod markdown;
 mod packed;
 
+pub use markdown::markdown;
 pub use packed::Packed;
 
 use crate::{Svg, VizError};
@@ -19,6 +22,8 @@ use std::collections::HashSet;
 
 /// The page's style sheet; its hash is named in the policy, so it is printed exactly as it is.
 const STYLE: &str = include_str!("report/style.css");
+/// The page's script, likewise.
+const SCRIPT: &str = include_str!("report/script.js");
 
 /// A report.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +79,20 @@ pub enum Block {
         /// What the picture shows, for those who do not see it.
         alt: String,
     },
+    /// Pictures of one kind of which one is looked at at a time, such as a network's layers.
+    Slider {
+        /// What it shows and what to look for.
+        caption: String,
+        /// In their natural order.
+        frames: Vec<Frame>,
+    },
+    /// Small pictures, each with a line of its own.
+    Gallery {
+        /// Why these, and what to look for.
+        caption: String,
+        /// In reading order.
+        pictures: Vec<Thumb>,
+    },
     /// Text kept as it is: a command, a recipe.
     Code {
         /// What the text is.
@@ -88,6 +107,26 @@ pub enum Block {
         /// What is folded away.
         blocks: Vec<Block>,
     },
+}
+
+/// One picture of a slider.
+#[derive(Debug, Clone, Serialize)]
+pub struct Frame {
+    /// What the slider calls it.
+    pub name: String,
+    /// The picture; all of a slider should be of one size.
+    pub picture: Packed,
+    /// What the picture shows, for those who do not see it.
+    pub alt: String,
+}
+
+/// One picture of a gallery.
+#[derive(Debug, Clone, Serialize)]
+pub struct Thumb {
+    /// The picture.
+    pub picture: Packed,
+    /// Under it, one string a line.
+    pub lines: Vec<String>,
 }
 
 /// A table of ready-made text. The first cell of a row is its heading.
@@ -122,6 +161,7 @@ pub fn render(page: &Page) -> Result<String, VizError> {
     let html = environment.get_template("page.html")?.render(context! {
         policy => policy(),
         style => STYLE,
+        script => SCRIPT,
         title => page.title,
         question => page.question,
         answer => page.answer,
@@ -134,10 +174,11 @@ pub fn render(page: &Page) -> Result<String, VizError> {
 
 /// The Content-Security-Policy. `img-src data:` is for the pictures inside the page.
 fn policy() -> String {
-    let hash = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(STYLE));
+    let hash = |text: &str| base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text));
+    let (style, script) = (hash(STYLE), hash(SCRIPT));
     format!(
-        "default-src 'none'; style-src 'sha256-{hash}'; img-src data:; base-uri 'none'; \
-         form-action 'none'"
+        "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; \
+         img-src data:; base-uri 'none'; form-action 'none'"
     )
 }
 
@@ -178,8 +219,11 @@ mod tests {
     }
 
     #[test]
-    fn the_style_sheet_is_printed_as_hashed() {
+    fn the_style_sheet_and_the_script_are_printed_as_hashed() {
         let html = render(&Page::default()).unwrap();
+        let start = html.find("<script>").unwrap() + "<script>".len();
+        let end = html.find("</script>").unwrap();
+        assert_eq!(&html[start..end], SCRIPT);
         let start = html.find("<style>").unwrap() + "<style>".len();
         let end = html.find("</style>").unwrap();
         assert_eq!(&html[start..end], STYLE);

@@ -32,6 +32,15 @@ impl Svg {
         &self.0
     }
 
+    /// What is read aloud of it, as plain text.
+    pub fn said(&self) -> String {
+        let label = self.0.split_once("aria-label=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let label = label.map_or("", |(label, _)| label);
+        let names =
+            [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
+        names.iter().fold(label.to_owned(), |text, (from, to)| text.replace(from, to))
+    }
+
     /// Turns plotters' `raw` markup of `size` (fine pixels) into a picture that scales, speaks
     /// (`label` is read aloud, and is its title) and takes its ink from the page. `extra` is markup
     /// of this crate's own, drawn on top.
@@ -97,6 +106,7 @@ mod tests {
         assert!(text.contains("stroke=\"currentColor\""));
         assert!(text.contains("stroke-dasharray") && !text.contains("\"97\""));
         assert!(text.contains("<title>a &quot;b&quot; &lt;c&gt;</title>"));
+        assert_eq!(svg.said(), "a \"b\" <c>");
         assert_eq!(text.matches("</svg>").count(), 1);
         assert!(text.contains("<path d=\"M0 0\"/></svg>"));
         assert!(!text.contains("style="));

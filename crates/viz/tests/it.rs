@@ -1,6 +1,7 @@
 //! The integration tests of catscan-viz.
 
 mod it {
+    mod browser;
     mod cams;
     mod grad_cam;
     mod hostile;

@@ -6,8 +6,9 @@ use anyhow::Result;
 use catscan_data::RgbImage;
 use catscan_train::metrics::predicted;
 use catscan_viz::cam::{CAMS, CamRow, Cams, explain};
-use catscan_viz::feature_maps::{GridLayout, grid};
-use catscan_viz::report::Packed;
+use catscan_viz::feature_maps::{FeatureGrid, GridLayout, grid};
+use catscan_viz::layer::layer;
+use catscan_viz::report::{Block, Frame, Packed, Page, Section, render};
 use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
 use serde::Serialize;
 use tch::Tensor;
@@ -36,6 +37,9 @@ pub struct Args {
     /// Where the drawings go
     #[arg(long, value_name = "DIR", default_value = "scans")]
     pub out: PathBuf,
+    /// Write one page with all of it instead, with a slider through the layers
+    #[arg(long, value_name = "FILE", conflicts_with = "out")]
+    pub html: Option<PathBuf>,
 }
 
 /// What was drawn for one picture.
@@ -69,7 +73,7 @@ pub fn run(args: &Args) -> Result<u8> {
         })?;
         pictures.push((path, rgb));
     }
-    let mut drawn = Vec::new();
+    let (mut drawn, mut sections) = (Vec::new(), Vec::new());
     for (number, (path, rgb)) in pictures.into_iter().enumerate() {
         let (picture, x) = input(rgb, &trained);
         let (shown, x) = (picture.into_shown(), x.to_device(device));
@@ -79,7 +83,11 @@ pub fn run(args: &Args) -> Result<u8> {
         let predicted = predicted(&shares) as usize;
         let probability = shares[class];
         let seen = Seen { path, shown, x: &x, class, probability, predicted, cams: &cams };
-        drawn.push(draw(args, &trained, seen, number)?);
+        drawn.push(draw(args, &trained, seen, number, &mut sections)?);
+    }
+    if let Some(path) = &args.html {
+        let page = page(&drawn, sections, method);
+        write_file(path, render(&page)?.as_bytes())?;
     }
     match args.asked.network.json {
         true => print_json(&drawn)?,
@@ -134,7 +142,14 @@ fn class(name: &str, classes: &[String]) -> Result<usize> {
     Ok(known.iter().position(|class| *class == name).expect("just found"))
 }
 
-fn draw(args: &Args, trained: &Trained, seen: Seen, number: usize) -> Result<Drawn> {
+/// Draws one picture's scans: into files of their own, or as a section of the page.
+fn draw(
+    args: &Args,
+    trained: &Trained,
+    seen: Seen,
+    number: usize,
+    sections: &mut Vec<Section>,
+) -> Result<Drawn> {
     let method = seen.cams.method;
     let taps: Vec<String> = seen.cams.taps.iter().map(|maps| maps.tap.clone()).collect();
     let stem = seen.path.file_stem().unwrap_or_default().to_string_lossy();
@@ -149,12 +164,23 @@ fn draw(args: &Args, trained: &Trained, seen: Seen, number: usize) -> Result<Dra
         maps,
     };
     let arm = StripArm { name: format!("{method} for {class}"), rows: vec![row] };
-    let heat = strip(&[arm], &taps, ScaleRule::EachMap)?;
     // Numbered, because two folders may each hold a cat.jpg.
     let name = |kind: &str| args.out.join(format!("{:03}-{stem}.{kind}.png", number + 1));
-    let (cam_path, maps_path) = (name(method), name("feature-maps"));
-    write_file(&cam_path, Packed::png(&heat)?.bytes())?;
-    write_file(&maps_path, Packed::png(&features.image)?.bytes())?;
+    let (cam_path, maps_path) = match &args.html {
+        Some(page) => {
+            let says =
+                format!("{method} for {class}, whose probability is {:.4}.", seen.probability);
+            sections.push(section(number, &stem, says, &arm, &taps, &features)?);
+            (page.clone(), page.clone())
+        }
+        None => {
+            let paths = (name(method), name("feature-maps"));
+            let heat = strip(std::slice::from_ref(&arm), &taps, ScaleRule::EachMap)?;
+            write_file(&paths.0, Packed::png(&heat)?.bytes())?;
+            write_file(&paths.1, Packed::png(&features.image)?.bytes())?;
+            paths
+        }
+    };
     Ok(Drawn {
         picture: seen.path.display().to_string(),
         class: class.clone(),
@@ -166,6 +192,59 @@ fn draw(args: &Args, trained: &Trained, seen: Seen, number: usize) -> Result<Dra
         taps,
         empty_taps,
     })
+}
+
+/// One picture's part of the page: its maps layer by layer, then all convolutions' outputs.
+fn section(
+    number: usize,
+    name: &str,
+    says: String,
+    arm: &StripArm,
+    taps: &[String],
+    features: &FeatureGrid,
+) -> Result<Section> {
+    let frame = |(at, tap): (usize, &String)| {
+        let picture = Packed::jpeg(&layer(std::slice::from_ref(arm), at, ScaleRule::EachMap))?;
+        Ok(Frame { name: tap.clone(), picture, alt: format!("{} at {tap}", arm.name) })
+    };
+    let frames = taps.iter().enumerate().map(frame).collect::<Result<_>>()?;
+    let scale = ScaleRule::EachMap.in_words();
+    let picture = Block::Picture {
+        caption: features.caption.clone(),
+        picture: Packed::png(&features.image)?,
+        alt: format!("Grid of {} feature maps", features.tiles.len()),
+    };
+    Ok(Section {
+        id: format!("picture-{}", number + 1),
+        title: name.to_owned(),
+        blocks: vec![
+            Block::Paragraph(says),
+            Block::Slider {
+                caption: format!("Above the picture, below the map, {scale}."),
+                frames,
+            },
+            Block::Details { summary: "Feature maps".to_owned(), blocks: vec![picture] },
+        ],
+    })
+}
+
+fn page(drawn: &[Drawn], sections: Vec<Section>, method: &CamRow) -> Page {
+    let answer = |drawn: &Drawn| format!("{}: {}", drawn.picture, drawn.predicted);
+    let empty = drawn.iter().filter(|drawn| !drawn.empty_taps.is_empty());
+    Page {
+        title: "What the network looks at".to_owned(),
+        question: format!("{}: {}", method.name, method.about),
+        answer: drawn.iter().map(answer).collect(),
+        notices: empty.map(nothing_there).collect(),
+        sections,
+        footer: format!("Written by catscan {}.", env!("CARGO_PKG_VERSION")),
+    }
+}
+
+/// The taps of a picture at which there is nothing to see, in words.
+fn nothing_there(drawn: &Drawn) -> String {
+    let (class, taps) = (&drawn.class, drawn.empty_taps.join(", "));
+    format!("{}: nothing speaks for {class} at {taps}", drawn.picture)
 }
 
 /// Where the drawings lie, and the taps at which there is nothing to see.
@@ -183,8 +262,7 @@ fn in_a_table(drawn: &[Drawn]) -> String {
     }
     let mut text = table.to_string();
     for drawn in drawn.iter().filter(|drawn| !drawn.empty_taps.is_empty()) {
-        let (class, taps) = (&drawn.class, drawn.empty_taps.join(", "));
-        text += &format!("{}: nothing speaks for {class} at {taps}\n", drawn.picture);
+        text += &(nothing_there(drawn) + "\n");
     }
     text
 }

@@ -23,7 +23,9 @@ const PASSES: usize = 2 * (STEPS + 1) + 2 * road::SHARES.len() + 2;
 const MULTIPLY_ADDS: f64 = 1.2e12;
 /// Pictures: as many as that buys, within these.
 const FEWEST: usize = 4;
-const MOST: usize = 24;
+const MOST: usize = 16;
+/// Pictures wider than this are not asked for ROAD: filling their holes takes longer than all else.
+const WIDEST_ROAD_PX: u32 = 128;
 /// Places along a map's side below which a map is too coarse to be tested.
 const COARSE: u32 = 4;
 
@@ -83,7 +85,8 @@ fn words(known: bool) -> Vec<String> {
         "deletion, insertion (Petsiuk et al. 2018): the mean probability of the class while pixels \
          are removed, or brought into a blurred picture, the hottest first.",
         "ROAD (Rong et al. 2022): the same with holes filled in from around them; how much more \
-         the hottest pixels matter than the coldest. A random map gets about 0.",
+         the hottest pixels matter than the coldest. A random map gets about 0. (Not asked of \
+         pictures wider than 128 pixels.)",
         "drop, increase (Chattopadhyay et al. 2018): what the class loses, and how often it gains, \
          when only the hot part is shown.",
         "new weights (Adebayo et al. 2018): rank correlation with maps of the same network with \
@@ -100,13 +103,13 @@ fn words(known: bool) -> Vec<String> {
     words.into_iter().map(String::from).collect()
 }
 
-/// Test pictures evenly from the test part: as many as the multiply-adds buy.
+/// Test pictures evenly from the test part: as many as the multiply-adds buy, a quarter at most.
 fn look<'a>(study: &Study, dataset: &'a Dataset) -> Seen<'a> {
     let methods = methods().count() + 1;
     let all: f64 = study.arms.iter().map(|arm| arm.multiply_adds as f64).sum();
     let bought = MULTIPLY_ADDS / (all * (methods * PASSES) as f64);
-    let pictures = (bought as usize).clamp(FEWEST, MOST);
     let test = &dataset.split.test;
+    let pictures = (bought as usize).min(test.len() / 4).clamp(FEWEST, MOST);
     let every = test.len().div_ceil(pictures).max(1);
     let indices: Vec<u32> = test.iter().copied().step_by(every).collect();
     let x = match indices.is_empty() {
@@ -174,16 +177,25 @@ fn tested(
     let curves = deletion::curves(&case, STEPS)?;
     let kept = drop::drop(&case)?;
     let share_of = |value: f64| format!("{:.0}", value * 100.0);
-    let number = |value: f64| format!("{value:.3}").replace('-', "−");
+    // Adding zero turns a negative one, which rounding leaves, into zero.
+    let rounded = |value: f64, digits: i32| {
+        let ten = 10f64.powi(digits);
+        (value * ten).round() / ten + 0.0
+    };
+    let number = |value: f64| format!("{:.3}", rounded(value, 3)).replace('-', "−");
     let mut line = vec![
         number(curves.deletion_area()),
         number(curves.insertion_area()),
-        number(road::road(&case)?),
+        match seen.dataset.size_px <= WIDEST_ROAD_PX {
+            true => number(road::road(&case)?),
+            false => "–".to_owned(),
+        },
         share_of(kept.drop),
         share_of(kept.increase),
     ];
     line.extend(correlations.map(|value| {
-        value.map_or("–".to_owned(), |value| format!("{value:.2}").replace('-', "−"))
+        value
+            .map_or("–".to_owned(), |value| format!("{:.2}", rounded(value, 2)).replace('-', "−"))
     }));
     if known {
         let (mut mass, mut hits, mut full) = (0.0, 0.0, 0.0);

@@ -56,6 +56,12 @@ pub fn result(study: &Study) -> Result<Section> {
             ),
             table(print::comparisons(study), "Differences in points, with 95 % intervals."),
             table(
+                print::tests(study),
+                "How often chance alone would give as much: over seeds by Student's t test, before \
+                 and after Holm's correction, and by the permutation test; over pictures by \
+                 McNemar's.",
+            ),
+            table(
                 print::power(study),
                 "What this design could have shown, in points: the true difference that seeds \
                  which differ as these do would find in 80 of 100 studies (t test at 5 %), and how \

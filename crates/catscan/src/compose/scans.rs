@@ -8,7 +8,8 @@ use catscan_data::{Dataset, RgbImage};
 use catscan_train::metrics::predicted;
 use catscan_viz::cam::{Cams, grad_cam};
 use catscan_viz::feature_maps::{GridLayout, grid};
-use catscan_viz::report::{Block, Packed, Section};
+use catscan_viz::layer::layer;
+use catscan_viz::report::{Block, Frame, Packed, Section};
 use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
 use tch::Device;
 
@@ -79,6 +80,19 @@ pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Res
     ];
     for (taps, group) in by_taps(&blocks, arms) {
         let names = group.iter().map(|arm| &*arm.name).collect::<Vec<_>>().join(", ");
+        let frames = taps.iter().enumerate().map(|(at, tap)| {
+            let picture = Packed::jpeg(&layer(&group, at, SCALE))?;
+            let alt = format!("Grad-CAM at {tap} of {names}");
+            Ok(Frame { name: tap.clone(), picture, alt })
+        });
+        content.push(Block::Slider {
+            caption: format!(
+                "One layer at a time, {scale}: {names}. The pictures are above, each arm's maps \
+                 below; move the slider from the stem to the last block and look where the heat \
+                 settles, and whether it settles alike."
+            ),
+            frames: frames.collect::<Result<_>>()?,
+        });
         content.push(Block::Picture {
             caption: format!(
                 "From the stem to the last block, {scale}: {names}. Arms whose networks have the \

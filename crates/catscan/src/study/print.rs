@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::progress::duration;
-use crate::stats::{EffectClaim, Estimate, Factorial, Interval};
+use crate::stats::{Comparison, EffectClaim, Estimate, Factorial, Interval};
 use crate::study::Study;
 use crate::table::Table;
 
@@ -77,18 +77,30 @@ pub fn cells(study: &Study) -> Table {
     table
 }
 
-/// One line a comparison: the difference, both intervals, and McNemar's test for each seed.
+/// One line a comparison: the difference with both intervals.
 pub fn comparisons(study: &Study) -> Table {
+    let head = ["comparison", "#seeds", "#difference", "#over seeds", "#over pictures", "#loss"];
+    let mut table = Table::new(&head);
+    for comparison in &study.comparisons {
+        table.row([
+            named(comparison),
+            comparison.seeds.to_string(),
+            points(comparison.accuracy.mean),
+            comparison.accuracy.interval.map_or("one seed".into(), |range| signed_range(&range)),
+            signed_range(&comparison.over_pictures),
+            format!("{:+.4}", comparison.loss.mean),
+        ]);
+    }
+    table
+}
+
+/// One line a comparison: the tests over seeds, and McNemar's for each seed.
+pub fn tests(study: &Study) -> Table {
     let mut table = Table::new(&[
         "comparison",
-        "#seeds",
-        "#difference",
-        "#over seeds",
-        "#over pictures",
         "#p, t test",
-        "#p, Holm",
-        "#p, permutation",
-        "#loss",
+        "#p after Holm",
+        "#p by permutation",
         "McNemar, p by seed",
     ]);
     for comparison in &study.comparisons {
@@ -97,19 +109,18 @@ pub fn comparisons(study: &Study) -> Table {
             format!("{}: {} ({}:{})", test.seed, p(test.p), test.only_first, test.only_second)
         };
         table.row([
-            format!("{} − {}", comparison.second, comparison.first),
-            comparison.seeds.to_string(),
-            points(comparison.accuracy.mean),
-            comparison.accuracy.interval.map_or("one seed".into(), |range| signed_range(&range)),
-            signed_range(&comparison.over_pictures),
+            named(comparison),
             test.map_or("–".into(), |test| p(test.t_p)),
             comparison.holm_p.map_or("–".into(), p),
             test.and_then(|test| test.permutation_p).map_or("–".into(), p),
-            format!("{:+.4}", comparison.loss.mean),
             comparison.mcnemar.iter().map(mcnemar).collect::<Vec<_>>().join(", "),
         ]);
     }
     table
+}
+
+fn named(comparison: &Comparison) -> String {
+    format!("{} − {}", comparison.second, comparison.first)
 }
 
 /// A p in three digits.
@@ -132,7 +143,7 @@ pub fn power(study: &Study) -> Table {
     for comparison in &study.comparisons {
         let Some(power) = comparison.power else { continue };
         table.row([
-            format!("{} − {}", comparison.second, comparison.first),
+            named(comparison),
             comparison.seeds.to_string(),
             format!("{:.2}", power.deviation * 100.0),
             format!("{:.2}", power.detectable * 100.0),

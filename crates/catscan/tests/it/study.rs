@@ -46,7 +46,12 @@ fn check_report(html: &str) {
         "predictions",
         "feature-maps",
         "cams",
+        "trust",
+        "budget",
+        "gallery",
         "evidence",
+        "belief",
+        "robustness",
         "split",
         "origin",
     ] {
@@ -55,7 +60,8 @@ fn check_report(html: &str) {
     for words in ["drawings", "McNemar", "experiment smoke", "model.pooling.head"] {
         assert!(html.contains(words), "no {words:?}");
     }
-    assert_eq!(html.matches("<script").count(), 0);
+    assert_eq!(html.matches("<script").count(), 1);
+    assert!(html.len() < 8 << 20, "{} bytes", html.len());
 }
 
 /// `evaluate`, `predict` and `explain` on the runs and on a picture of our own.
@@ -82,6 +88,15 @@ fn look_into(here: &Path, study: &Value) {
     succeed(&explain, here);
     assert!(here.join("scans/001-mine.grad-cam.png").exists());
     assert!(here.join("scans/001-mine.feature-maps.png").exists());
+    let page = ["--method", "layer-cam", "--at", "all", "--html", "mine.html"];
+    succeed(&[&["explain", "mine.png", "--weights", run][..], &page].concat(), here);
+    let page = fs::read_to_string(here.join("mine.html")).unwrap();
+    assert!(page.contains("class=\"slider\"") && page.contains("layer-cam"), "no slider");
+    let slip = super::support::run(
+        &["explain", "mine.png", "--weights", run, "--method", "gradcam"],
+        here,
+    );
+    assert!(slip.code == 2 && slip.stderr.contains("nearest is grad-cam"), "{}", slip.stderr);
 }
 
 #[test]

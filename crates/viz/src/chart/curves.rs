@@ -8,6 +8,9 @@ use crate::svg::{DASHED, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
 
+/// Epochs of a line that say their value when pointed at.
+const SPOTS: usize = 60;
+
 /// One epoch of one run. Accuracies are fractions of 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EpochPoint {
@@ -111,10 +114,7 @@ fn panel(
         let (val, train) = (last(val), last(train));
         label += &format!(" {name}: validation {val:.3}{unit}, training {train:.3}{unit}.");
     }
-    frame::draw(&title, &label, (470, 350), |area| {
-        draw_panel(area, &title, &names, &lines, &all)?;
-        Ok(String::new())
-    })
+    frame::draw(&title, &label, (470, 350), |area| draw_panel(area, &title, &names, &lines, &all))
 }
 
 fn draw_panel(
@@ -123,7 +123,7 @@ fn draw_panel(
     names: &[&str],
     lines: &[[Vec<Spread>; 2]],
     all: &[Spread],
-) -> Drawn<()> {
+) -> Drawn<String> {
     let mut keys = Key::fills(names.iter().copied(), palette::arm);
     keys.push(Key::line("validation", frame::fine(2)));
     keys.push(Key::line("training", DASHED));
@@ -146,8 +146,16 @@ fn draw_panel(
         .x_desc("epoch")
         .y_label_formatter(&|v| format!("{v:.decimals$}"))
         .draw()?;
+    let mut says = String::new();
     for (i, [train, val]) in lines.iter().enumerate() {
         let colour = palette::arm(i);
+        for (part, line) in [("training", train), ("validation", val)] {
+            // No more than a pointer can tell apart.
+            for s in line.iter().step_by(line.len().div_ceil(SPOTS).max(1)) {
+                let text = format!("{} {part}, epoch {}: {:.3}", names[i], s.epoch, s.mean);
+                says += &frame::spot(chart.backend_coord(&(s.epoch, s.mean)), 5, None, &text);
+            }
+        }
         for (line, shade, width) in [(train, 0.14, DASHED), (val, 0.3, frame::fine(2))] {
             let up = line.iter().map(|s| (s.epoch, s.high));
             let down = line.iter().rev().map(|s| (s.epoch, s.low));
@@ -162,7 +170,7 @@ fn draw_panel(
             chart.draw_series([PathElement::new(mean, colour.stroke_width(width))])?;
         }
     }
-    Ok(())
+    Ok(says)
 }
 
 #[cfg(test)]

@@ -117,6 +117,18 @@ pub(super) fn head(area: &Area, title: &str, keys: &[Key]) -> Drawn<u32> {
     Ok(y + lines + 10)
 }
 
+/// A dot of the chart's own, in page pixels, that says something when it is pointed at. An unseen
+/// one only says it, over a line that is drawn anyway.
+pub(super) fn spot(at_px: (i32, i32), radius: u32, colour: Option<RGBColor>, says: &str) -> String {
+    let fill = match colour {
+        Some(RGBColor(r, g, b)) => format!("fill=\"#{r:02X}{g:02X}{b:02X}\""),
+        None => "fill=\"none\" pointer-events=\"all\"".to_owned(),
+    };
+    let (x, y, radius) = (at_px.0, at_px.1, at(radius));
+    let says = crate::svg::escape(says);
+    format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" {fill}><title>{says}</title></circle>\n")
+}
+
 /// Axes and lines as every chart has them; what is a chart's own is set on top.
 pub(super) fn mesh<'a, 'b, 'c, X, Y>(
     chart: &'b mut ChartContext<'a, SVGBackend<'c>, Cartesian2d<X, Y>>,

@@ -40,10 +40,7 @@ pub fn seed_points(title: &str, axis: &str, arms: &[ArmScores]) -> Result<Svg, V
         label += &format!(" {}: {}.", arm.name, said(arm));
     }
     let height = 84 + 46 * arms.len() as u32;
-    frame::draw(title, &label, (470, height), |area| {
-        draw_rows(area, title, axis, arms, &shown)?;
-        Ok(String::new())
-    })
+    frame::draw(title, &label, (470, height), |area| draw_rows(area, title, axis, arms, &shown))
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -59,7 +56,13 @@ fn said(arm: &ArmScores) -> String {
     format!("mean {:.2}{interval}, n = {}", mean(&arm.values), arm.values.len())
 }
 
-fn draw_rows(area: &Area, title: &str, name: &str, arms: &[ArmScores], shown: &[f64]) -> Drawn<()> {
+fn draw_rows(
+    area: &Area,
+    title: &str,
+    name: &str,
+    arms: &[ArmScores],
+    shown: &[f64],
+) -> Drawn<String> {
     let head = frame::head(area, title, &[])?;
     let low = shown.iter().copied().fold(f64::INFINITY, f64::min);
     let high = shown.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -79,6 +82,7 @@ fn draw_rows(area: &Area, title: &str, name: &str, arms: &[ArmScores], shown: &[
         .x_label_formatter(&|v| format!("{v:.decimals$}"))
         .x_desc(name)
         .draw()?;
+    let mut points = String::new();
     for (i, arm) in arms.iter().enumerate() {
         let (row, colour) = (i as f64 + 0.5, palette::arm(i));
         let (left, y) = chart.backend_coord(&(axis.low, row));
@@ -95,10 +99,11 @@ fn draw_rows(area: &Area, title: &str, name: &str, arms: &[ArmScores], shown: &[
         let tick = vec![(x, y - at(12)), (x, y + at(12))];
         area.draw(&PathElement::new(tick, INK.stroke_width(frame::fine(2))))?;
         for value in arm.values.iter().filter(|v| v.is_finite()) {
-            chart.draw_series([Circle::new((*value, row), at(5), colour.filled())])?;
+            let says = format!("{}: {value:.2}", arm.name);
+            points += &frame::spot(chart.backend_coord(&(*value, row)), 5, Some(colour), &says);
         }
     }
-    Ok(())
+    Ok(points)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ fn the_policy_comes_first_and_forbids_all_but_our_style_and_pictures() {
     let meta = Selector::parse("meta[http-equiv='Content-Security-Policy']").unwrap();
     let policy = document.select(&meta).next().unwrap().value().attr("content").unwrap();
     assert!(policy.starts_with("default-src 'none'; style-src 'sha256-"), "{policy}");
+    assert!(policy.contains("'; script-src 'sha256-"), "{policy}");
     assert!(policy.contains("img-src data:") && !policy.contains("unsafe"));
     assert!(html.find("Content-Security-Policy") < html.find("<style>"));
     // Nothing is fetched: every address but SVG's name space is inside the page.

@@ -1,7 +1,7 @@
 //! What several of the tests need: a model, pictures, a filled page, a parser's view of it.
 
 use catscan_models::{Convention, Memory, Model, ModelConfig, Pool, Pooling, Precision};
-use catscan_viz::report::{Block, Packed, Page, Section, Table};
+use catscan_viz::report::{Block, Frame, Packed, Page, Section, Table, Thumb};
 use catscan_viz::{Svg, chart, report};
 use serde_json::Value;
 use tch::{Device, Tensor};
@@ -81,8 +81,11 @@ fn panels_of(text: &str) -> Vec<Svg> {
     let scores = chart::ArmScores { name: s(), values: vec![1.0, 2.0], interval: None };
     let part = chart::PartCounts { part: s(), counts: vec![1, 2] };
     let seen = chart::Prediction { label: 0, probabilities: vec![0.3, 0.7] };
+    let line = chart::Line { name: s(), points: vec![(0.0, 1.0), (1.0, 2.0)] };
+    let axes = chart::Axes { x: text, diagonal: true };
     let curves = chart::curves(&[arm]).unwrap();
     vec![
+        chart::lines(text, axes, &[line]).unwrap(),
         curves.loss,
         curves.accuracy,
         chart::seed_points(text, text, &[scores]).unwrap(),
@@ -100,12 +103,16 @@ pub fn page_of(text: &str) -> Page {
         Table { caption: s(), head: vec![s(), s()], rows: vec![vec![s(), s()]], numeric: vec![1] };
     let (caption, alt) = (s(), s());
     let picture = Packed::png(&image).unwrap();
+    let frame = || Frame { name: s(), picture: picture.clone(), alt: s() };
+    let thumb = Thumb { picture: picture.clone(), lines: vec![s(), s()] };
     let blocks = vec![
         Block::Paragraph(s()),
         Block::List(vec![s()]),
         Block::Table(table),
         Block::Chart { caption: s(), panels: panels_of(text) },
-        Block::Picture { caption, picture, alt },
+        Block::Picture { caption, picture: picture.clone(), alt },
+        Block::Slider { caption: s(), frames: vec![frame(), frame(), frame()] },
+        Block::Gallery { caption: s(), pictures: vec![thumb] },
         Block::Code { title: s(), text: s() },
     ];
     let folded = Block::Details { summary: s(), blocks: blocks.clone() };

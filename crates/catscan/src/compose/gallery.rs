@@ -1,0 +1,189 @@
+//! The pictures that tell most: which one arm gets right and another wrong, the most confident
+//! errors, and those that every run takes for another class (perhaps a wrong label). By rule: the
+//! largest gap of probability first.
+
+use anyhow::Result;
+use catscan_data::Dataset;
+use catscan_train::metrics::predicted;
+use catscan_viz::report::{Block, Packed, Section, Thumb};
+use catscan_viz::thumbnail;
+
+use super::pick::by_name;
+use super::section;
+use crate::study::{Run, Study};
+
+/// Pictures in one gallery.
+const PICTURES: usize = 8;
+/// Arms that are set against the first one.
+const OTHERS: usize = 3;
+/// Mean probability of its label below which a picture's label is doubted.
+const DOUBTED: f64 = 0.15;
+
+/// What one arm's runs said of one picture.
+#[derive(Clone, Copy)]
+struct Verdict {
+    /// Runs that were right, and all of them.
+    right: usize,
+    runs: usize,
+    /// Mean probability of the true class.
+    probability: f64,
+}
+
+/// The galleries; a kind without pictures says so.
+pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section> {
+    let verdicts: Vec<Vec<Verdict>> = study
+        .arms
+        .iter()
+        .map(|arm| verdicts(&runs.iter().filter(|run| run.arm == arm.arm).collect::<Vec<_>>()))
+        .collect();
+    let name = |arm: usize| study.arms[arm].arm.as_str();
+    let draw = Draw { study, pictures: &runs[0].test.pictures, dataset };
+    let mut blocks = Vec::new();
+    for other in 1..study.arms.len().min(1 + OTHERS) {
+        for (a, b) in [(0, other), (other, 0)] {
+            let (all, picked) = only(&verdicts[a], &verdicts[b]);
+            let caption = format!(
+                "Right in every run of {}, wrong in every run of {}: {all} of {} test pictures{}.",
+                name(a),
+                name(b),
+                verdicts[a].len(),
+                first_of(all),
+            );
+            let says = |place: usize| {
+                let p = |arm: usize| 100.0 * verdicts[arm][place].probability;
+                vec![format!("{} {:.0} %, {} {:.0} %", name(a), p(a), name(b), p(b))]
+            };
+            blocks.extend(draw.gallery(caption, &picked, says)?);
+        }
+    }
+    for (arm, of_arm) in verdicts.iter().enumerate() {
+        let (all, picked) = surest_errors(of_arm);
+        let caption = format!(
+            "The most confident errors of {}: of {all} pictures that most of its runs get wrong, \
+             those whose true class has the least probability.",
+            name(arm)
+        );
+        let says =
+            |place: usize| vec![format!("true class {:.1} %", 100.0 * of_arm[place].probability)];
+        blocks.extend(draw.gallery(caption, &picked, says)?);
+    }
+    let (all, picked) = doubted(&verdicts);
+    let caption = format!(
+        "Perhaps labelled wrongly, or very hard: {all} pictures that every run of every arm takes \
+         for another class, sure of it{}. Look at them before trusting the last points of accuracy.",
+        first_of(all)
+    );
+    let says = |place: usize| {
+        let mean = verdicts.iter().map(|of_arm| of_arm[place].probability).sum::<f64>();
+        vec![format!("its label {:.1} %", 100.0 * mean / verdicts.len() as f64)]
+    };
+    blocks.extend(draw.gallery(caption, &picked, says)?);
+    Ok(section("gallery", "Pictures that tell the arms apart", blocks))
+}
+
+fn first_of(all: usize) -> String {
+    if all > PICTURES { format!("; here the {PICTURES} clearest") } else { String::new() }
+}
+
+fn verdicts(runs: &[&Run]) -> Vec<Verdict> {
+    let of_picture = |place: usize| {
+        let mut verdict = Verdict { right: 0, runs: runs.len(), probability: 0.0 };
+        for picture in runs.iter().map(|run| &run.test.pictures[place]) {
+            verdict.right += usize::from(predicted(&picture.probabilities) == picture.label);
+            let p = f64::from(picture.probabilities[picture.label as usize]);
+            verdict.probability += p / runs.len() as f64;
+        }
+        verdict
+    };
+    (0..runs[0].test.pictures.len()).map(of_picture).collect()
+}
+
+/// Those that all runs of the one arm get right and all of the other wrong: how many, and the ones
+/// with the widest gap.
+fn only(right: &[Verdict], wrong: &[Verdict]) -> (usize, Vec<usize>) {
+    let fitting =
+        |place: &usize| right[*place].right == right[*place].runs && wrong[*place].right == 0;
+    let gap = |place: usize| wrong[place].probability - right[place].probability;
+    first((0..right.len()).filter(fitting).collect(), gap)
+}
+
+fn surest_errors(verdicts: &[Verdict]) -> (usize, Vec<usize>) {
+    let fitting = |place: &usize| 2 * verdicts[*place].right < verdicts[*place].runs;
+    first((0..verdicts.len()).filter(fitting).collect(), |place| verdicts[place].probability)
+}
+
+fn doubted(arms: &[Vec<Verdict>]) -> (usize, Vec<usize>) {
+    let mean = |place: usize| {
+        arms.iter().map(|of_arm| of_arm[place].probability).sum::<f64>() / arms.len() as f64
+    };
+    let fitting = |place: &usize| {
+        arms.iter().all(|of_arm| of_arm[*place].right == 0) && mean(*place) < DOUBTED
+    };
+    first((0..arms[0].len()).filter(fitting).collect(), mean)
+}
+
+/// How many there are, and the first ones by `key`, ties in the split's order.
+fn first(mut places: Vec<usize>, key: impl Fn(usize) -> f64) -> (usize, Vec<usize>) {
+    places.sort_by(|&a, &b| key(a).total_cmp(&key(b)));
+    let all = places.len();
+    places.truncate(PICTURES);
+    (all, places)
+}
+
+/// What galleries are drawn from.
+struct Draw<'a> {
+    study: &'a Study,
+    pictures: &'a [catscan_train::TestPicture],
+    dataset: &'a Dataset,
+}
+
+impl Draw<'_> {
+    fn gallery(
+        &self,
+        caption: String,
+        places: &[usize],
+        says: impl Fn(usize) -> Vec<String>,
+    ) -> Result<Option<Block>> {
+        if places.is_empty() {
+            return Ok(Some(Block::Paragraph(caption)));
+        }
+        let names = by_name(self.dataset);
+        let mut pictures = Vec::new();
+        for &place in places {
+            let picture = &self.pictures[place];
+            let Some(index) = names.get(&*picture.name) else { continue };
+            let shown = self.dataset.picture(*index).into_shown();
+            let mut lines =
+                vec![format!("is {}", self.study.split.classes[picture.label as usize])];
+            lines.extend(says(place));
+            lines.push(picture.name.clone());
+            pictures.push(Thumb { picture: Packed::jpeg(&thumbnail(&shown))?, lines });
+        }
+        Ok(Some(Block::Gallery { caption, pictures }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(right: usize, probability: f64) -> Verdict {
+        Verdict { right, runs: 2, probability }
+    }
+
+    #[test]
+    fn the_widest_gap_comes_first_and_only_whole_agreement_counts() {
+        let a = [verdict(2, 0.6), verdict(2, 0.9), verdict(1, 0.9), verdict(2, 0.8)];
+        let b = [verdict(0, 0.4), verdict(0, 0.1), verdict(0, 0.1), verdict(1, 0.1)];
+        assert_eq!(only(&a, &b), (2, vec![1, 0]));
+        assert_eq!(only(&b, &a).0, 0);
+    }
+
+    #[test]
+    fn a_label_is_doubted_where_every_run_is_sure_of_another_class() {
+        let a = vec![verdict(0, 0.02), verdict(0, 0.4), verdict(1, 0.05)];
+        let b = vec![verdict(0, 0.04), verdict(0, 0.1), verdict(0, 0.01)];
+        assert_eq!(doubted(&[a.clone(), b]), (1, vec![0]));
+        assert_eq!(surest_errors(&a), (2, vec![0, 1]));
+    }
+}

@@ -1,0 +1,159 @@
+//! How far an arm's probabilities can be trusted: whether they are as often right as they say
+//! (calibration), and what is gained by leaving the doubtful pictures to a person (selective
+//! accuracy). All seeds of an arm together.
+
+use anyhow::Result;
+use catscan_train::metrics::predicted;
+use catscan_viz::chart::{Axes, Line, lines};
+use catscan_viz::report::{Block, Section};
+
+use super::{section, table};
+use crate::study::{Run, Study};
+use crate::table::Table;
+
+/// Bins of equal width for the expected calibration error (Guo et al. 2017).
+const BINS: usize = 15;
+/// Parts of the pictures for the curve of selective accuracy.
+const PARTS: usize = 20;
+
+/// One answer: the probability of the class that was said, and whether it was right.
+#[derive(Clone, Copy)]
+struct Answer {
+    sureness: f64,
+    right: bool,
+}
+
+/// The section, with a line an arm in each of two charts.
+pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
+    let mut rows = Table::new(&[
+        "arm",
+        "#said, %",
+        "#right, %",
+        "#calibration error, %",
+        "#Brier score",
+        "#surest 90 %",
+        "#surest 80 %",
+        "#surest 50 %",
+    ]);
+    let (mut reliability, mut selective) = (Vec::new(), Vec::new());
+    for arm in &study.arms {
+        let of_arm: Vec<&Run> = runs.iter().filter(|run| run.arm == arm.arm).collect();
+        let answers = answers(&of_arm);
+        let kept = |share: f64| format!("{:.2}", 100.0 * surest(&answers, share));
+        rows.row([
+            arm.arm.clone(),
+            format!("{:.1}", 100.0 * mean(answers.iter().map(|answer| answer.sureness))),
+            format!("{:.1}", 100.0 * surest(&answers, 1.0)),
+            format!("{:.1}", 100.0 * calibration_error(&answers)),
+            format!("{:.4}", brier(&of_arm)),
+            kept(0.9),
+            kept(0.8),
+            kept(0.5),
+        ]);
+        let points =
+            bins(&answers).into_iter().map(|(sure, right, _)| (100.0 * sure, 100.0 * right));
+        reliability.push(Line { name: arm.arm.clone(), points: points.collect() });
+        let part = |i: usize| i as f64 / PARTS as f64;
+        let points = (1..=PARTS).map(|i| (100.0 * part(i), 100.0 * surest(&answers, part(i))));
+        selective.push(Line { name: arm.arm.clone(), points: points.collect() });
+    }
+    let sure = Axes { x: "probability said, %", diagonal: true };
+    let kept = Axes { x: "surest share of the pictures, %", diagonal: false };
+    let chart = Block::Chart {
+        caption:
+            "Left: of the answers given with a probability, how many are right; on the dashed \
+                  line the probability means what it says, below it the arm is too sure of itself. \
+                  Right: accuracy on the pictures an arm is surest of; a line that rises to the \
+                  left says that its doubt is worth something."
+                .into(),
+        panels: vec![
+            lines("Right by probability, %", sure, &reliability)?,
+            lines("Accuracy on the surest, %", kept, &selective)?,
+        ],
+    };
+    let caption = "All seeds of an arm together: the mean probability said, the share right, and \
+                   the share right of the surest pictures. Calibration error: the mean gap between \
+                   probability and accuracy over 15 bins (Guo et al. 2017); Brier score: the mean \
+                   squared error of the probabilities, small is good.";
+    Ok(section(
+        "trust",
+        "How far their probabilities can be trusted",
+        vec![chart, table(rows, caption)],
+    ))
+}
+
+fn answers(runs: &[&Run]) -> Vec<Answer> {
+    let pictures = runs.iter().flat_map(|run| &run.test.pictures);
+    let answer = |picture: &catscan_train::TestPicture| {
+        let said = predicted(&picture.probabilities);
+        let sureness = f64::from(picture.probabilities[said as usize]);
+        Answer { sureness, right: said == picture.label }
+    };
+    pictures.map(answer).collect()
+}
+
+/// Mean over pictures of the squared distance between the probabilities and the truth, halved for
+/// two classes so that it is the usual one.
+fn brier(runs: &[&Run]) -> f64 {
+    let pictures = runs.iter().flat_map(|run| &run.test.pictures);
+    mean(pictures.map(|picture| {
+        let error = |(class, p): (usize, &f32)| {
+            let truth = if class as u32 == picture.label { 1.0 } else { 0.0 };
+            (f64::from(*p) - truth).powi(2)
+        };
+        picture.probabilities.iter().enumerate().map(error).sum::<f64>() / 2.0
+    }))
+}
+
+/// Of each bin that holds answers: mean probability, share right, and how many.
+fn bins(answers: &[Answer]) -> Vec<(f64, f64, usize)> {
+    let bin = |answer: &Answer| ((answer.sureness * BINS as f64) as usize).min(BINS - 1);
+    let of_bin = |b: usize| {
+        let inside: Vec<&Answer> = answers.iter().filter(|answer| bin(answer) == b).collect();
+        let right = mean(inside.iter().map(|answer| f64::from(u8::from(answer.right))));
+        (mean(inside.iter().map(|answer| answer.sureness)), right, inside.len())
+    };
+    (0..BINS).map(of_bin).filter(|(_, _, count)| *count > 0).collect()
+}
+
+fn calibration_error(answers: &[Answer]) -> f64 {
+    let gap = |(sure, right, count): (f64, f64, usize)| (sure - right).abs() * count as f64;
+    bins(answers).into_iter().map(gap).sum::<f64>() / answers.len() as f64
+}
+
+/// Accuracy on the surest `share` of the answers, at least one.
+fn surest(answers: &[Answer], share: f64) -> f64 {
+    let mut sorted = answers.to_vec();
+    sorted.sort_by(|a, b| b.sureness.total_cmp(&a.sureness));
+    let count = ((share * sorted.len() as f64).round() as usize).max(1);
+    mean(sorted.iter().take(count).map(|answer| f64::from(u8::from(answer.right))))
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0), |(sum, n), value| (sum + value, n + 1));
+    sum / f64::from(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(sureness: f64, right: bool) -> Answer {
+        Answer { sureness, right }
+    }
+
+    #[test]
+    fn an_arm_that_is_as_often_right_as_it_says_has_no_calibration_error() {
+        let honest: Vec<Answer> = (0..100).map(|i| answer(0.75, i < 75)).collect();
+        assert!(calibration_error(&honest) < 1e-12);
+        let boastful: Vec<Answer> = (0..100).map(|i| answer(0.99, i < 75)).collect();
+        assert!((calibration_error(&boastful) - 0.24).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_surest_come_first() {
+        let answers =
+            [answer(0.6, false), answer(0.9, true), answer(0.8, true), answer(0.55, false)];
+        assert_eq!([surest(&answers, 0.5), surest(&answers, 1.0)], [1.0, 0.5]);
+    }
+}

@@ -1,0 +1,106 @@
+"use strict";
+// Without this script every figure is still there: frames stand under one another, nothing is
+// missing but the slider and the buttons.
+(() => {
+  const make = (tag, attributes, text) => {
+    const element = document.createElement(tag);
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    if (text) element.textContent = text;
+    return element;
+  };
+  const save = (href, name) => {
+    const link = make("a", { href, download: name });
+    document.body.append(link);
+    link.click();
+    link.remove();
+  };
+  const saveText = (text, kind, name) => {
+    const href = URL.createObjectURL(new Blob([text], { type: kind }));
+    save(href, name);
+    setTimeout(() => URL.revokeObjectURL(href), 1000);
+  };
+
+  // A spreadsheet must not take text for a formula, nor our minus for text.
+  const cell = (element) => {
+    let text = element.textContent.trim().replaceAll("\u2212", "-");
+    if (/^[=+\-@]/.test(text) && !/^[+-]?[\d.,]+( %)?$/.test(text)) text = "'" + text;
+    return '"' + text.replaceAll('"', '""') + '"';
+  };
+  const csv = (table) =>
+    [...table.rows].map((row) => [...row.cells].map(cell).join(",") + "\r\n").join("");
+
+  // A file of its own has no page to take its colours from.
+  const alone = (svg) => {
+    const copy = svg.cloneNode(true);
+    copy.setAttribute("color", "#1b1e23");
+    const ground = document.createElementNS(svg.namespaceURI, "rect");
+    for (const [key, value] of [["width", "100%"], ["height", "100%"], ["fill", "#ffffff"]]) {
+      ground.setAttribute(key, value);
+    }
+    copy.insertBefore(ground, copy.firstChild);
+    return new XMLSerializer().serializeToString(copy);
+  };
+  const savePng = (svg, name) => {
+    const picture = new Image();
+    picture.onload = () => {
+      const canvas = make("canvas", {});
+      canvas.width = 2 * svg.width.baseVal.value;
+      canvas.height = 2 * svg.height.baseVal.value;
+      canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+      save(canvas.toDataURL("image/png"), name);
+    };
+    picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(alone(svg));
+  };
+
+  const count = {};
+  for (const figure of document.querySelectorAll("main figure:not(.thumb)")) {
+    const part = figure.closest("section").id || "figure";
+    count[part] = (count[part] || 0) + 1;
+    const name = part + "-" + count[part];
+    const row = make("p", { class: "downloads" });
+    const add = (text, action) => {
+      const button = make("button", { type: "button", "aria-label": `Save ${name} as ${text}` }, text);
+      button.addEventListener("click", action);
+      row.append(button);
+    };
+    const table = figure.querySelector("table");
+    if (table) add("CSV", () => saveText(csv(table), "text/csv;charset=utf-8", name + ".csv"));
+    figure.querySelectorAll(".panel > svg").forEach((svg, i, all) => {
+      const own = all.length > 1 ? `${name}-${i + 1}` : name;
+      const number = all.length > 1 ? ` ${i + 1}` : "";
+      add("SVG" + number, () => saveText(alone(svg), "image/svg+xml", own + ".svg"));
+      add("PNG" + number, () => savePng(svg, own + ".png"));
+    });
+    const pictures = [...figure.querySelectorAll("img")];
+    const shown = () => pictures.find((picture) => !picture.closest("[hidden]")) || pictures[0];
+    if (pictures.length) {
+      const kind = pictures[0].src.startsWith("data:image/png") ? "PNG" : "JPG";
+      add(kind, () => save(shown().src, `${name}.${kind.toLowerCase()}`));
+    }
+    if (row.children.length) figure.append(row);
+  }
+
+  // #slide=3 opens every slider at its third frame, so that a link can point at what it means.
+  const wanted = () => Number(/[#&]slide=(\d+)/.exec(location.hash)?.[1]);
+  document.querySelectorAll(".slider").forEach((slider, n) => {
+    const frames = [...slider.querySelectorAll(".frame")];
+    const id = `slide-${n + 1}`;
+    const range = make("input", { id, type: "range", min: 1, max: frames.length, step: 1 });
+    const name = make("output", { for: id });
+    const bar = make("p", { class: "slide" });
+    bar.append(make("label", { for: id }, "Layer"), range, name);
+    slider.prepend(bar);
+    const show = (number) => {
+      const at = Math.min(Math.max(number || frames.length, 1), frames.length);
+      range.value = at;
+      frames.forEach((frame, i) => { frame.hidden = i !== at - 1; });
+      const says = frames[at - 1].querySelector(".frame-name").textContent;
+      name.textContent = `${says} (${at} of ${frames.length})`;
+      range.setAttribute("aria-valuetext", name.textContent);
+    };
+    range.addEventListener("input", () => show(Number(range.value)));
+    addEventListener("hashchange", () => { if (wanted()) show(wanted()); });
+    show(wanted());
+  });
+  document.documentElement.classList.add("scripted");
+})();
