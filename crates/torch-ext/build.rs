@@ -25,7 +25,7 @@ const X86: [(&str, &[&str]); 2] = [
 
 fn main() {
     rpath::main();
-    for file in ["build.rs", "src/recompute", "src/gradient", "src/norm_relu"] {
+    for file in ["build.rs", "src/recompute", "src/gradient", "src/determinism", "src/norm_relu"] {
         println!("cargo:rerun-if-changed={file}");
     }
     for variable in ["LIBTORCH", "LIBTORCH_INCLUDE"] {
@@ -48,6 +48,7 @@ fn shims() {
         .include(headers())
         .file("src/recompute/shim.cpp")
         .file("src/gradient/shim.cpp")
+        .file("src/determinism/shim.cpp")
         .compile("catscan_shims");
 }
 

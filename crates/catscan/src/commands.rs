@@ -9,6 +9,7 @@ pub mod list;
 pub mod network;
 pub mod predict;
 pub mod report;
+pub mod saving;
 pub mod summary;
 pub mod train;
 

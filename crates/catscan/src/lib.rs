@@ -11,7 +11,7 @@
 //! 5. `compose`: the study, its charts and its scans as one page, `report.html`.
 //!
 //! Beside the flow: `transfer` lets a training begin with learnt weights; `weights` opens a trained
-//! network for `evaluate`, `predict` and `explain`; `differences` tells recipes apart; `names`
+//! network for `evaluate`, `predict` and `explain`; `names`
 //! suggests the nearest name; `refusal` has the exit codes; `table` lines up columns and `output`
 //! prints.
 //!
@@ -24,7 +24,6 @@
 pub mod cli;
 mod commands;
 mod compose;
-mod differences;
 pub mod experiment;
 mod names;
 mod output;

@@ -32,6 +32,7 @@ pub struct Settings {
     pub device: String,
     pub max_steps: Option<u64>,
     pub allow_inexact_resume: bool,
+    pub deterministic: bool,
 }
 
 /// How often the queue looks whether it was asked to stop.

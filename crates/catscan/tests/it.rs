@@ -3,7 +3,9 @@
 
 mod it {
     mod factorial;
+    mod faults;
     mod grey;
+    mod kills;
     mod refusals;
     mod stops;
     mod study;

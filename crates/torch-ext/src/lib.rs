@@ -7,6 +7,7 @@
 //! - [`device`]: `auto | cpu | cuda[:n]` on a command line, resolved to a device that works;
 //! - [`libtorch`]: which libtorch this process runs on, and from where;
 //! - [`cpu`]: the processor's name, its vector and matrix units, its cores and threads;
+//! - [`determinism`]: the same bits from the same numbers, or a refusal;
 //! - [`gradient`]: a layer whose backward is ours, in libtorch's graph;
 //! - [`norm_relu`]: batch norm and ReLU in one walk through memory, forward and backward;
 //! - [`recompute`]: a segment of a network that is run again in backward instead of remembered.
@@ -16,6 +17,7 @@
 pub mod allocator;
 pub mod cpu;
 pub mod cuda;
+pub mod determinism;
 pub mod device;
 pub mod gradient;
 pub mod libtorch;

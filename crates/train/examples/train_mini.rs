@@ -2,7 +2,7 @@
 //! what the run recorded: `cargo run --release -p catscan-train --example train_mini`.
 
 use catscan_data::{DataConfig, Dataset};
-use catscan_train::{Event, Job, Recipe, RunRecord, Schedule, Watch, train};
+use catscan_train::{Event, Job, Recipe, RunRecord, Saving, Schedule, Watch, train};
 use tch::Device;
 
 #[path = "../src/testing.rs"]
@@ -48,7 +48,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         device: Device::Cpu,
         folder: &folder.path().join("run"),
         max_steps: None,
-        save_every_steps: None,
+        saving: Saving::USUAL,
+        resume: None,
         allow_inexact_resume: false,
         experiment: "example".into(),
         arm: "avg".into(),

@@ -5,6 +5,10 @@
 //! synced in a temporary folder beside their place, which is then renamed. So whatever the moment
 //! a process dies, every `step-N` that exists was complete; what the disk does to it later, the
 //! hashes find.
+//!
+//! The newest few are kept, and beside them `checkpoints/best/`: the same four files, of the epoch
+//! with the lowest validation loss. It is written before the `step-N` of its epoch, so that a run
+//! which goes on from `step-N` has it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,16 +27,18 @@ use crate::storage::{TEMPORARY, sync_folder, write_synced};
 
 mod find;
 
-pub use find::{newest, newest_intact, read_moments, read_state, verify};
+pub use find::{newest, newest_intact, read_moments, read_state, set_aside_after, verify};
 
 pub(crate) const WEIGHTS_FILE: &str = "weights.safetensors";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const STATE_FILE: &str = "state.json";
 const MANIFEST_FILE: &str = "manifest.json";
+/// A checkpoint that is being replaced is this and its name, between two renames.
+const OLD: &str = ".tmp-old-";
 /// The number of steps, beside the moments.
 const STEPS: &str = "steps";
-/// How many of the newest are kept: the second is there for when the first is damaged.
-pub const KEEP: usize = 2;
+/// What the best checkpoint's folder is called.
+const BEST: &str = "best";
 
 /// Where a run stands, besides its weights and moments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +58,31 @@ pub struct State {
     pub threads: u32,
     /// `cpu` or `cuda:N`; with `threads`, what must be the same to go on bit for bit.
     pub device: String,
+    /// Processes that train together.
+    #[serde(default = "one")]
+    pub world_size: u32,
+    /// Whether only deterministic operations were allowed.
+    #[serde(default)]
+    pub deterministic: bool,
+    /// Of the recipe and the data then: where in its epoch `step` is. 0 in the first checkpoints,
+    /// which had none of these three.
+    #[serde(default)]
+    pub steps_per_epoch: u64,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// What a checkpoint is made of.
+#[derive(Clone, Copy)]
+pub struct Contents<'a> {
+    /// Where the run stands.
+    pub state: &'a State,
+    /// All tensors of the model.
+    pub weights: &'a Weights,
+    /// The optimiser's.
+    pub moments: &'a Moments,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -84,72 +115,85 @@ pub fn folder(run: &Path) -> PathBuf {
     run.join("checkpoints")
 }
 
+/// The checkpoint of the epoch with the lowest validation loss, if there is one.
+pub fn best(run: &Path) -> Option<PathBuf> {
+    Some(folder(run).join(BEST)).filter(|path| path.is_dir())
+}
+
 /// Bytes one checkpoint needs, without the few of its JSON files.
 pub fn size(weights: &Weights, moments: &Moments) -> u64 {
     4 * (weights.count_all() as u64 + moments.numbers())
 }
 
-/// Saves one checkpoint and prunes to the newest [`KEEP`]. On failure nothing is left of the new
-/// one and the old ones are untouched.
-pub fn save(
-    run: &Path,
-    state: &State,
-    weights: &Weights,
-    moments: &Moments,
-) -> Result<Saved, TrainError> {
-    let all = folder(run);
-    let path = all.join(format!("step-{}", state.step));
-    let temporary = all.join(format!("{TEMPORARY}step-{}", state.step));
-    let failed = |error| TrainError::storage(&path, size(weights, moments), error);
-    let written = fs::create_dir_all(&temporary)
-        .map_err(failed)
-        .and_then(|()| write_files(&temporary, &path, state, weights, moments))
-        .and_then(|bytes| replace(&temporary, &path).map_err(failed).map(|()| bytes));
-    match written {
-        Ok(bytes) => {
-            prune(&all).map_err(failed)?;
-            Ok(Saved { path, step: state.step, bytes })
+/// Bytes that all checkpoints of a run need: those kept, the best, and one being written.
+pub fn room(one: u64, keep: usize) -> u64 {
+    one * (keep as u64 + 2)
+}
+
+/// Saves one checkpoint as `step-N` and prunes to the newest `keep`, at least one. On failure
+/// nothing is left of the new one and the old ones are untouched.
+pub fn save(run: &Path, contents: Contents, keep: usize) -> Result<Saved, TrainError> {
+    let saved = contents.save_as(run, &format!("step-{}", contents.state.step))?;
+    prune(&folder(run), keep).map_err(|error| TrainError::storage(&saved.path, 0, error))?;
+    Ok(saved)
+}
+
+/// Saves one as the best, in the place of the last best.
+pub fn save_best(run: &Path, contents: Contents) -> Result<Saved, TrainError> {
+    contents.save_as(run, BEST)
+}
+
+impl Contents<'_> {
+    fn save_as(self, run: &Path, name: &str) -> Result<Saved, TrainError> {
+        let all = folder(run);
+        let (path, temporary) = (all.join(name), all.join(format!("{TEMPORARY}{name}")));
+        let failed = |error| TrainError::storage(&path, self.size(), error);
+        let written = fs::create_dir_all(&temporary)
+            .map_err(failed)
+            .and_then(|()| self.write_files(&temporary, &path))
+            .and_then(|bytes| replace(&temporary, &path).map_err(failed).map(|()| bytes));
+        match written {
+            Ok(bytes) => Ok(Saved { path, step: self.state.step, bytes }),
+            Err(error) => {
+                let _ = fs::remove_dir_all(&temporary);
+                Err(error)
+            }
         }
-        Err(error) => {
-            let _ = fs::remove_dir_all(&temporary);
-            Err(error)
+    }
+
+    fn size(self) -> u64 {
+        size(self.weights, self.moments)
+    }
+
+    fn write_files(self, temporary: &Path, path: &Path) -> Result<u64, TrainError> {
+        let failed = |error| TrainError::storage(path, self.size(), error);
+        self.weights.save(&temporary.join(WEIGHTS_FILE)).map_err(|error| match error {
+            ModelError::Save { source, .. } => failed(source),
+            other => other.into(),
+        })?;
+        let state_text = serde_json::to_vec_pretty(self.state).expect("a state is plain data");
+        write_synced(&temporary.join(OPTIMIZER_FILE), &encode(self.moments)).map_err(failed)?;
+        write_synced(&temporary.join(STATE_FILE), &state_text).map_err(failed)?;
+        let mut manifest = Manifest { step: self.state.step, files: BTreeMap::new() };
+        for name in [WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE] {
+            let entry = FileEntry::of(&temporary.join(name)).map_err(failed)?;
+            manifest.files.insert(name.to_string(), entry);
         }
+        let bytes = manifest.files.values().map(|entry| entry.bytes).sum();
+        let text = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
+        write_synced(&temporary.join(MANIFEST_FILE), &text).map_err(failed)?;
+        sync_folder(temporary).map_err(failed)?;
+        Ok(bytes)
     }
 }
 
-fn write_files(
-    temporary: &Path,
-    path: &Path,
-    state: &State,
-    weights: &Weights,
-    moments: &Moments,
-) -> Result<u64, TrainError> {
-    let failed = |error| TrainError::storage(path, size(weights, moments), error);
-    weights.save(&temporary.join(WEIGHTS_FILE)).map_err(|error| match error {
-        ModelError::Save { source, .. } => failed(source),
-        other => other.into(),
-    })?;
-    let state_text = serde_json::to_vec_pretty(state).expect("a state is plain data");
-    write_synced(&temporary.join(OPTIMIZER_FILE), &encode(moments)).map_err(failed)?;
-    write_synced(&temporary.join(STATE_FILE), &state_text).map_err(failed)?;
-    let mut manifest = Manifest { step: state.step, files: BTreeMap::new() };
-    for name in [WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE] {
-        let entry = FileEntry::of(&temporary.join(name)).map_err(failed)?;
-        manifest.files.insert(name.to_string(), entry);
-    }
-    let bytes = manifest.files.values().map(|entry| entry.bytes).sum();
-    let text = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
-    write_synced(&temporary.join(MANIFEST_FILE), &text).map_err(failed)?;
-    sync_folder(temporary).map_err(failed)?;
-    Ok(bytes)
-}
-
-/// Puts `temporary` in the place of `path`. A checkpoint of the same step may be there: from a run
-/// that was stopped before its first new step.
+/// Puts `temporary` in the place of `path`, where one may be: the last best, or a checkpoint of the
+/// same step, from a run that was stopped before its first new step.
 fn replace(temporary: &Path, path: &Path) -> std::io::Result<()> {
     let parent = path.parent().expect("a checkpoint lies in a folder");
     if path.exists() {
-        let old = parent.join(format!("{TEMPORARY}old"));
+        let name = path.file_name().expect("a folder's path").to_string_lossy();
+        let old = parent.join(format!("{OLD}{name}"));
         fs::rename(path, &old)?;
         fs::rename(temporary, path)?;
         sync_folder(parent)?;
@@ -159,8 +203,8 @@ fn replace(temporary: &Path, path: &Path) -> std::io::Result<()> {
     sync_folder(parent)
 }
 
-fn prune(all: &Path) -> std::io::Result<()> {
-    for (_, path) in find::steps(all)?.into_iter().rev().skip(KEEP) {
+fn prune(all: &Path, keep: usize) -> std::io::Result<()> {
+    for (_, path) in find::steps(all)?.into_iter().rev().skip(keep.max(1)) {
         // Renamed first: a folder half removed must not look like a checkpoint.
         let doomed = all.join(format!("{TEMPORARY}pruned"));
         fs::rename(&path, &doomed)?;

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use catscan_torch_ext::{cpu, libtorch};
+use catscan_torch_ext::{cpu, determinism, libtorch};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -11,6 +11,9 @@ use crate::train::Job;
 
 /// The file's name in a run's folder.
 pub const ENVIRONMENT_FILE: &str = "environment.json";
+
+/// Processes that train together.
+pub(crate) const WORLD_SIZE: u32 = 1;
 
 /// The machine, the versions and the command of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -40,6 +43,9 @@ pub struct Environment {
     pub device: String,
     /// Processes that train together; always 1.
     pub world_size: u32,
+    /// Whether only deterministic operations were allowed; absent in the first runs' files.
+    #[serde(default)]
+    pub deterministic: bool,
     /// RFC 3339, UTC.
     pub started: String,
     /// Program and arguments, as [`Job::command`] gave them.
@@ -82,7 +88,8 @@ impl Environment {
             cpu_cores: cpu.cores as u32,
             threads: cpu::threads() as u32,
             device: device_name(job.device),
-            world_size: 1,
+            world_size: WORLD_SIZE,
+            deterministic: determinism::is_required(),
             started: rfc3339(unix_s() as u64),
             command: job.command.clone(),
             resumed: Vec::new(),

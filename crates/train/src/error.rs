@@ -52,7 +52,7 @@ pub enum TrainError {
         /// Its process id; empty in the moment before it has written that.
         holder: String,
     },
-    /// The folder belongs to a run of another recipe or of other data.
+    /// The folder belongs to a run whose checkpoints mean nothing to this recipe.
     #[error(
         "{}: {field} is {there} in this folder's recipe and {here} in yours; \
          name another folder, or start this one afresh (--fresh removes what it holds)",
@@ -84,16 +84,16 @@ pub enum TrainError {
     },
     /// Going on would not give the bits the uninterrupted run would have given.
     #[error(
-        "{}: {field} was {there} when the checkpoint was written and is {here} now, \
-         so the run cannot go on bit for bit; set it back to {there}, or go on \
+        "{}: {field} was {there} when this run was written and is {here} now, \
+         so it cannot go on bit for bit; set it back to {there}, name another folder, or go on \
          all the same with --allow-inexact-resume, which is noted in environment.json",
         folder.display()
     )]
     Inexact {
         /// The run's.
         folder: PathBuf,
-        /// `threads` or `device`.
-        field: &'static str,
+        /// Such as `threads`, `batch` or `the data's digest`.
+        field: String,
         /// When the checkpoint was written.
         there: String,
         /// In this process.
@@ -109,7 +109,7 @@ pub enum TrainError {
     },
     /// NaN or infinity, found before it reached the weights.
     #[error(
-        "{place}: {what} is {value}; the weights were left as they were; \
+        "{place}: {what} is {value}, and {first}; the weights were left as they were; \
          the batch was {}; lower the learning rate, or look at these pictures",
         shortened(pictures)
     )]
@@ -120,6 +120,8 @@ pub enum TrainError {
         what: &'static str,
         /// NaN or ±infinity.
         value: f64,
+        /// Where it came up first, such as `features.norm0 was the first to give such numbers`.
+        first: String,
         /// Names of the whole batch; the message shows eight.
         pictures: Vec<String>,
     },
@@ -202,10 +204,11 @@ mod tests {
             place: "step 7".into(),
             what: "the loss",
             value: f64::NAN,
+            first: "features.conv0 was the first to give such numbers".into(),
             pictures: names,
         };
         let text = error.to_string();
-        assert!(text.starts_with("step 7: the loss is NaN"), "{text}");
+        assert!(text.starts_with("step 7: the loss is NaN, and features.conv0 was"), "{text}");
         assert!(text.contains("7.jpg and 2 more"), "{text}");
         assert_eq!(error.exit_code(), 5);
     }

@@ -10,7 +10,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 use crate::batches::{Batch, Loader, Planned};
 use crate::error::TrainError;
 use crate::event::Signal;
-use crate::{loss, metrics};
+use crate::{first_bad, loss, metrics};
 
 /// Scores of `N` pictures, in the order they were asked for.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,7 +55,7 @@ pub fn evaluate(
         while let Some(batch) = batches.next_batch()? {
             let (loss, rows) = score(model, &batch);
             if !loss.is_finite() {
-                return Err(not_finite(dataset, &batch, loss));
+                return Err(not_finite(model, dataset, &batch, loss));
             }
             loss_sum += loss;
             probabilities.extend(rows);
@@ -94,11 +94,13 @@ fn rows(probabilities: &Tensor) -> Vec<Vec<f32>> {
     flat.chunks(classes).map(<[f32]>::to_vec).collect()
 }
 
-fn not_finite(dataset: &Dataset, batch: &Batch, value: f64) -> TrainError {
+fn not_finite(model: &Model, dataset: &Dataset, batch: &Batch, value: f64) -> TrainError {
     TrainError::NotFinite {
         place: "evaluation".into(),
         what: "the loss",
         value,
+        first: first_bad::of_forward(model, &batch.images, Mode::Eval)
+            .unwrap_or_else(first_bad::none_before_the_loss),
         pictures: names(dataset, &batch.indices),
     }
 }

@@ -5,7 +5,8 @@
 //! 3. [`schedule`] and [`optimizer`]: the learning rate of a step, and the step.
 //! 4. [`batches`]: which pictures a step sees, gathered ahead of the trainer on a thread.
 //! 5. [`mod@train`]: **the loop**, batches → forward → loss → backward → step → metrics → events;
-//!    `open` finds the place to go on from, `run` holds the state, `pace` the speed.
+//!    `open` refuses what cannot be trained, `resume` finds the place to go on from, `run` holds
+//!    the state, `pace` the speed; `first_bad` looks where a NaN came from.
 //! 6. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
 //! 7. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
 //! 8. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
@@ -20,6 +21,7 @@ pub mod environment;
 pub mod error;
 pub mod evaluate;
 pub mod event;
+mod first_bad;
 pub mod groups;
 pub mod init;
 pub mod lock;
@@ -30,6 +32,7 @@ pub mod optimizer;
 mod pace;
 pub mod recipe;
 pub mod record;
+mod resume;
 mod run;
 pub mod schedule;
 pub mod storage;
@@ -47,7 +50,7 @@ pub use event::{Event, Signal, Watch};
 pub use groups::Group;
 pub use init::{Init, InitFile};
 pub use optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
-pub use recipe::{Recipe, RecipeError};
+pub use recipe::{Difference, Recipe, RecipeError};
 pub use record::{EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord};
 pub use schedule::{Anneal, Schedule};
-pub use train::{Job, Outcome, train};
+pub use train::{Job, OnSaveError, Outcome, Saving, train};

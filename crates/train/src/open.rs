@@ -2,15 +2,17 @@
 //! anything is written; then the folder is taken and the place to go on from is found.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use catscan_data::order;
 use catscan_models::{Mode, Model};
-use catscan_torch_ext::cpu;
+use catscan_torch_ext::{cpu, determinism};
 
 use crate::batches::Plan;
-use crate::checkpoint::{self, KEEP, State};
-use crate::environment::{ENVIRONMENT_FILE, Environment, Resumption, device_name, rfc3339, unix_s};
+use crate::checkpoint::{self, State};
+use crate::environment::{
+    ENVIRONMENT_FILE, Environment, Resumption, WORLD_SIZE, device_name, rfc3339, unix_s,
+};
 use crate::error::TrainError;
 use crate::event::{Event, Watch};
 use crate::groups;
@@ -19,22 +21,15 @@ use crate::lock::Lock;
 use crate::metrics::Tally;
 use crate::optimizer::{Moments, ParameterGroup};
 use crate::pace::Pace;
-use crate::recipe::{Recipe, RecipeError};
+use crate::recipe::RecipeError;
 use crate::record::{self, RECIPE_FILE, TEST_FILE};
+use crate::resume::{Place, find_place, refuse_other_run};
 use crate::run::{Ledger, Opened, Run};
-use crate::storage::{read_json, read_text, record_error, remove_leftovers, write_atomic};
-use crate::train::Job;
+use crate::storage::{read_json, remove_leftovers, write_atomic};
+use crate::train::{Job, OnSaveError};
 
 /// Room for the JSON files and the event file, besides the checkpoints.
 const SMALL_FILES_BYTES: u64 = 1 << 20;
-
-/// A checkpoint that may be gone on with.
-struct Place {
-    path: PathBuf,
-    state: State,
-    /// What makes going on inexact, when that was allowed.
-    inexact: Vec<String>,
-}
 
 impl Run {
     pub fn open(job: &Job, watch: &mut dyn Watch) -> Result<Opened, TrainError> {
@@ -44,7 +39,7 @@ impl Run {
         let steps_per_epoch = recipe.steps_per_epoch.map_or(plan.steps_per_pass(), u64::from);
         let steps_total = steps_per_epoch * u64::from(recipe.epochs);
         let steps_target = job.max_steps.map_or(steps_total, |most| most.min(steps_total));
-        if already_done(job, steps_target)? {
+        if job.resume.is_none() && already_done(job, steps_target)? {
             return Ok(Opened::AlreadyDone);
         }
         let model = Model::build(&recipe.model, recipe.seed, job.device)?;
@@ -59,12 +54,12 @@ impl Run {
 
         watch.on_event(&data_event(job));
         let lock = take_folder(job.folder)?;
-        refuse_other_recipe(job)?;
+        refuse_other_run(job)?;
         remove_leftovers(job.folder).map_err(|error| TrainError::storage(job.folder, 0, error))?;
-        let place = find_place(job, watch)?;
+        let place = find_place(job, steps_per_epoch, watch)?;
         let numbers = groups.iter().map(ParameterGroup::numbers).sum();
         let mut moments = Moments::zeros(&recipe.optimizer, numbers, job.device);
-        refuse_full_disk(job.folder, checkpoint::size(model.weights(), &moments))?;
+        check_room(job, checkpoint::size(model.weights(), &moments), watch)?;
 
         let state = match &place {
             Some(place) => {
@@ -75,11 +70,10 @@ impl Run {
             }
             None => {
                 loaded.iter().for_each(|event| watch.on_event(event));
-                beginning(job)
+                beginning()
             }
         };
-        let state =
-            State { threads: cpu::threads() as u32, device: device_name(job.device), ..state };
+        let state = State { steps_per_epoch, ..as_of_now(job, state) };
         write_records(job, place.as_ref())?;
         let ledger = Ledger::restart(job.folder, &state.epochs)?;
         watch.on_event(&Event::Started {
@@ -104,6 +98,7 @@ impl Run {
             test_pictures: job.dataset.split.test.len() as u64,
             batch: recipe.batch,
             folder: job.folder.to_path_buf(),
+            saving: job.saving,
             ledger,
             pace: Pace::default(),
             cut: false,
@@ -164,60 +159,21 @@ fn take_folder(folder: &Path) -> Result<Lock, TrainError> {
     Lock::take(folder)
 }
 
-fn refuse_other_recipe(job: &Job) -> Result<(), TrainError> {
-    let path = job.folder.join(RECIPE_FILE);
-    if !path.exists() {
-        return Ok(());
-    }
-    let theirs =
-        Recipe::from_json(&read_text(&path)?).map_err(|error| record_error(&path, error))?;
-    match job.recipe.first_difference(&theirs) {
-        None => Ok(()),
-        Some((field, here, there)) => {
-            Err(TrainError::OtherRun { folder: job.folder.to_path_buf(), field, there, here })
+/// Too little room for the checkpoints, while it can still be made.
+fn check_room(job: &Job, one: u64, watch: &mut dyn Watch) -> Result<(), TrainError> {
+    let needed = checkpoint::room(one, job.saving.keep) + SMALL_FILES_BYTES;
+    let free = fs4::available_space(job.folder).unwrap_or(u64::MAX);
+    let Err(error) = fits(job.folder, needed, free) else { return Ok(()) };
+    match job.saving.on_error {
+        OnSaveError::Stop => Err(error),
+        OnSaveError::Warn => {
+            watch.on_event(&Event::Warning { text: error.to_string() });
+            Ok(())
         }
     }
 }
 
-fn find_place(job: &Job, watch: &mut dyn Watch) -> Result<Option<Place>, TrainError> {
-    let mut warn = |text| watch.on_event(&Event::Warning { text });
-    let Some(path) = checkpoint::newest(job.folder, &mut warn)? else {
-        return Ok(None);
-    };
-    let state = checkpoint::read_state(&path)?;
-    let folder = job.folder.to_path_buf();
-    let digest = &job.dataset.digest;
-    if &state.data_digest != digest {
-        let (there, here) = (state.data_digest, digest.clone());
-        return Err(TrainError::OtherRun {
-            folder,
-            field: "the data's digest".into(),
-            there,
-            here,
-        });
-    }
-    let threads = (state.threads.to_string(), cpu::threads().to_string());
-    let device = (state.device.clone(), device_name(job.device));
-    let mut inexact = Vec::new();
-    for (field, (there, here)) in [("threads", threads), ("device", device)] {
-        if there == here {
-            continue;
-        }
-        if !job.allow_inexact_resume {
-            return Err(TrainError::Inexact { folder, field, there, here });
-        }
-        inexact.push(format!("{field} was {there} until step {}, then {here}", state.step));
-    }
-    for text in &inexact {
-        watch.on_event(&Event::Warning { text: text.clone() });
-    }
-    Ok(Some(Place { path, state, inexact }))
-}
-
-/// The checkpoints that will lie side by side, one of them still being written.
-fn refuse_full_disk(folder: &Path, checkpoint_bytes: u64) -> Result<(), TrainError> {
-    let needed = checkpoint_bytes * (KEEP as u64 + 1) + SMALL_FILES_BYTES;
-    let free = fs4::available_space(folder).unwrap_or(u64::MAX);
+fn fits(folder: &Path, needed: u64, free: u64) -> Result<(), TrainError> {
     if free >= needed {
         return Ok(());
     }
@@ -225,15 +181,31 @@ fn refuse_full_disk(folder: &Path, checkpoint_bytes: u64) -> Result<(), TrainErr
     Err(TrainError::Storage { path: folder.to_path_buf(), needed, free, source })
 }
 
-fn beginning(job: &Job) -> State {
+fn beginning() -> State {
     State {
         step: 0,
         epochs: Vec::new(),
         tally: Tally::default(),
-        recipe_hash: job.recipe.hash(),
-        data_digest: job.dataset.digest.clone(),
+        recipe_hash: String::new(),
+        data_digest: String::new(),
         threads: 0,
         device: String::new(),
+        world_size: 0,
+        deterministic: false,
+        steps_per_epoch: 0,
+    }
+}
+
+/// The state with what this process computes by, on what and with.
+fn as_of_now(job: &Job, state: State) -> State {
+    State {
+        recipe_hash: job.recipe.hash(),
+        data_digest: job.dataset.digest.clone(),
+        threads: cpu::threads() as u32,
+        device: device_name(job.device),
+        world_size: WORLD_SIZE,
+        deterministic: determinism::is_required(),
+        ..state
     }
 }
 
@@ -291,5 +263,20 @@ fn data_event(job: &Job) -> Event {
         test: dataset.split.test.len() as u64,
         rejected: dataset.rejected.len() as u64,
         drawings: dataset.drawings,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_little_room_is_told_in_both_numbers() {
+        let folder = Path::new("runs/one");
+        fits(folder, 100, 100).unwrap();
+        let error = fits(folder, 100, 99).unwrap_err();
+        assert_eq!(error.exit_code(), 7);
+        let text = error.to_string();
+        assert!(text.contains("runs/one: ") && text.contains("100 bytes needed, 99"), "{text}");
     }
 }

@@ -46,6 +46,17 @@ pub struct Recipe {
     pub seed: u64,
 }
 
+/// A field, and what it is in the first and in the second recipe, as JSON.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Difference {
+    /// With dots, such as `optimizer.sgd.lr`.
+    pub field: String,
+    /// `null` where it has none.
+    pub first: String,
+    /// The same.
+    pub second: String,
+}
+
 /// A recipe that cannot be trained.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RecipeError {
@@ -93,26 +104,29 @@ impl Recipe {
         serde_json::to_string_pretty(self).expect("a recipe is plain data") + "\n"
     }
 
-    /// The first key in which two recipes differ, with its two values.
-    pub fn first_difference(&self, other: &Recipe) -> Option<(String, String, String)> {
+    /// All fields in which `other` differs from this one, in the order of the recipe.
+    pub fn differences(&self, other: &Recipe) -> Vec<Difference> {
         let value = |recipe| serde_json::to_value(recipe).expect("a recipe is plain data");
-        difference("", &value(self), &value(other))
+        let mut found = Vec::new();
+        compare("", &value(self), &value(other), &mut found);
+        found
     }
 }
 
-fn difference(key: &str, ours: &Value, theirs: &Value) -> Option<(String, String, String)> {
-    if ours == theirs {
-        return None;
+fn compare(field: &str, first: &Value, second: &Value, found: &mut Vec<Difference>) {
+    if let (Some(a), Some(b)) = (first.as_object(), second.as_object()) {
+        let only_second = b.keys().filter(|key| !a.contains_key(*key));
+        for key in a.keys().chain(only_second) {
+            let field = if field.is_empty() { key.clone() } else { format!("{field}.{key}") };
+            let side = |object: &serde_json::Map<String, Value>| {
+                object.get(key).cloned().unwrap_or(Value::Null)
+            };
+            compare(&field, &side(a), &side(b), found);
+        }
+    } else if first != second {
+        let (first, second) = (first.to_string(), second.to_string());
+        found.push(Difference { field: field.to_owned(), first, second });
     }
-    if let (Value::Object(ours), Value::Object(theirs)) = (ours, theirs) {
-        let both = ours.keys().chain(theirs.keys().filter(|name| !ours.contains_key(*name)));
-        return both.into_iter().find_map(|name| {
-            let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
-            let of = |object: &serde_json::Map<_, _>| object.get(name).cloned().unwrap_or_default();
-            difference(&key, &of(ours), &of(theirs))
-        });
-    }
-    Some((key.to_string(), ours.to_string(), theirs.to_string()))
 }
 
 #[cfg(test)]
@@ -151,12 +165,14 @@ mod tests {
     }
 
     #[test]
-    fn the_first_difference_is_found_at_its_depth() {
+    fn every_differing_field_is_named_at_its_depth() {
         let optimizer = recipe().optimizer.with_lr(0.5);
-        let other = Recipe { optimizer, epochs: 9, ..recipe() };
-        let (key, here, there) = recipe().first_difference(&other).unwrap();
-        let found = (key.as_str(), here.as_str(), there.as_str());
-        assert_eq!(found, ("optimizer.sgd.lr", "0.05", "0.5"));
-        assert_eq!(recipe().first_difference(&recipe()), None);
+        let other = Recipe { optimizer, epochs: 9, augment: None, ..recipe() };
+        let found = recipe().differences(&other);
+        let fields: Vec<&str> = found.iter().map(|found| &*found.field).collect();
+        assert_eq!(fields, ["augment", "optimizer.sgd.lr", "epochs"]);
+        assert_eq!((&*found[1].first, &*found[1].second), ("0.05", "0.5"));
+        assert_eq!(found[0].second, "null", "a part that one lacks is a difference");
+        assert_eq!(recipe().differences(&recipe()), []);
     }
 }

@@ -7,12 +7,13 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use catscan_models::Model;
 use tch::Tensor;
 
 use crate::batches::Plan;
-use crate::checkpoint::{self, State};
+use crate::checkpoint::{self, Contents, State};
 use crate::environment::unix_s;
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
@@ -23,7 +24,7 @@ use crate::optimizer::{Moments, ParameterGroup};
 use crate::pace::{Ahead, Pace};
 use crate::record::{self, EpochRecord, METRICS_FILE, TEST_FILE, TestPicture, TestRecord};
 use crate::tensorboard::EventFile;
-use crate::train::{Job, StepTime};
+use crate::train::{Job, OnSaveError, Saving, StepTime};
 
 /// What [`Run::open`] found.
 pub(crate) enum Opened {
@@ -49,7 +50,8 @@ pub(crate) struct Run {
     pub(crate) validation: Vec<u32>,
     pub(crate) test_pictures: u64,
     pub(crate) batch: u32,
-    pub(crate) folder: std::path::PathBuf,
+    pub(crate) folder: PathBuf,
+    pub(crate) saving: Saving,
     pub(crate) ledger: Ledger,
     pub(crate) pace: Pace,
     /// The bound fell inside an epoch, whose line has been written.
@@ -127,8 +129,8 @@ impl Run {
         let scores = self.score(job, &pictures, "validation", watch)?;
         self.pace.scored(scores.images_per_s);
         let record = self.epoch_record(&scores);
-        let path = self.folder.join(METRICS_FILE);
-        self.ledger.append(&record).map_err(|error| TrainError::storage(&path, 1024, error))?;
+        let written = self.ledger.append(&self.folder, &self.state.epochs, &record);
+        self.forgive(written, watch)?;
         if self.state.step < self.epoch_end() {
             self.cut = true;
         } else {
@@ -136,7 +138,7 @@ impl Run {
             self.state.tally = Tally::default();
         }
         watch.on_event(&Event::Epoch(record));
-        self.save(watch)
+        self.save_or_warn(watch)
     }
 
     fn epoch_record(&self, scores: &Evaluation) -> EpochRecord {
@@ -156,12 +158,43 @@ impl Run {
         }
     }
 
+    /// Writes the step's checkpoint; after the best epoch so far, that of the best before it.
     pub fn save(&self, watch: &mut dyn Watch) -> Result<(), TrainError> {
-        let weights = self.model.weights();
-        let saved = checkpoint::save(&self.folder, &self.state, weights, &self.moments)?;
+        let (state, weights, moments) = (&self.state, self.model.weights(), &self.moments);
+        let contents = Contents { state, weights, moments };
+        if self.just_closed_the_best() {
+            checkpoint::save_best(&self.folder, contents)?;
+        }
+        let saved = checkpoint::save(&self.folder, contents, self.saving.keep)?;
         let path = saved.path.display().to_string();
         watch.on_event(&Event::Saved { step: saved.step, path, bytes: saved.bytes });
         Ok(())
+    }
+
+    /// The same, where a checkpoint that cannot be written need not end the run.
+    pub fn save_or_warn(&self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        let saved = self.save(watch);
+        self.forgive(saved, watch)
+    }
+
+    fn forgive(
+        &self,
+        written: Result<(), TrainError>,
+        watch: &mut dyn Watch,
+    ) -> Result<(), TrainError> {
+        match (written, self.saving.on_error) {
+            (Err(error @ TrainError::Storage { .. }), OnSaveError::Warn) => {
+                watch.on_event(&Event::Warning { text: format!("{error}; goes on without it") });
+                Ok(())
+            }
+            (written, _) => written,
+        }
+    }
+
+    /// Whether the last step closed an epoch, and none before had as low a validation loss.
+    fn just_closed_the_best(&self) -> bool {
+        let Some((last, before)) = self.state.epochs.split_last() else { return false };
+        last.step == self.state.step && before.iter().all(|epoch| epoch.val_loss > last.val_loss)
     }
 
     /// Scores the test part and writes `test.json`: the only place that opens it.
@@ -228,21 +261,38 @@ fn scoring_batch(batch: u32) -> u32 {
 pub(crate) struct Ledger {
     metrics: File,
     events: EventFile,
+    /// The last line did not get through, or only in part.
+    behind: bool,
 }
 
 impl Ledger {
     /// Begins both files anew with the epochs that are closed.
-    pub fn restart(folder: &std::path::Path, epochs: &[EpochRecord]) -> Result<Ledger, TrainError> {
+    pub fn restart(folder: &Path, epochs: &[EpochRecord]) -> Result<Ledger, TrainError> {
         let path = folder.join(METRICS_FILE);
         let text: String = epochs.iter().map(record::metrics_line).collect();
         crate::storage::write_atomic(&path, text.as_bytes())?;
         let failed = |error| TrainError::storage(&path, text.len() as u64, error);
         let metrics = OpenOptions::new().append(true).open(&path).map_err(failed)?;
         let events = EventFile::restart(folder, unix_s() as u64, epochs).map_err(failed)?;
-        Ok(Ledger { metrics, events })
+        Ok(Ledger { metrics, events, behind: false })
     }
 
-    fn append(&mut self, record: &EpochRecord) -> io::Result<()> {
+    /// Adds an epoch to those that are `closed`; writes all anew if the last did not get through.
+    fn append(
+        &mut self,
+        folder: &Path,
+        closed: &[EpochRecord],
+        record: &EpochRecord,
+    ) -> Result<(), TrainError> {
+        if self.behind {
+            *self = Ledger::restart(folder, closed)?;
+        }
+        let written = self.write(record);
+        self.behind = written.is_err();
+        written.map_err(|error| TrainError::storage(&folder.join(METRICS_FILE), 1024, error))
+    }
+
+    fn write(&mut self, record: &EpochRecord) -> io::Result<()> {
         self.metrics.write_all(record::metrics_line(record).as_bytes())?;
         self.metrics.sync_data()?;
         self.events.append(record)

@@ -17,7 +17,7 @@ use crate::evaluate::names;
 use crate::event::{Event, Signal, Watch};
 use crate::recipe::Recipe;
 use crate::run::{Opened, Run};
-use crate::{loss, optimizer};
+use crate::{first_bad, loss, optimizer};
 
 /// One training to be made, and where.
 pub struct Job<'a> {
@@ -31,10 +31,12 @@ pub struct Job<'a> {
     pub folder: &'a Path,
     /// Stop after this many steps in all, evaluate, and mark the run as bounded.
     pub max_steps: Option<u64>,
-    /// Also save in the middle of an epoch, every so many steps.
-    pub save_every_steps: Option<u64>,
-    /// Go on from a checkpoint made with another number of threads or on another device, and note
-    /// it. Never covers another recipe or other data.
+    /// When checkpoints are made, how many stay, and what becomes of one that cannot be written.
+    pub saving: Saving,
+    /// Go on from this very checkpoint, not from the newest; later ones of `folder` are set aside.
+    pub resume: Option<&'a Path>,
+    /// Go on from a checkpoint although threads, device, batch, pictures or the like have changed,
+    /// and note it. Never covers another network or another optimiser.
     pub allow_inexact_resume: bool,
     /// What the run is part of; written to environment.json.
     pub experiment: String,
@@ -42,6 +44,36 @@ pub struct Job<'a> {
     pub arm: String,
     /// Program and arguments as typed; written to environment.json.
     pub command: Vec<String>,
+}
+
+/// How a run is kept safe; no result depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Saving {
+    /// Also save in the middle of an epoch, every so many steps.
+    pub every_steps: Option<u64>,
+    /// How many of the newest checkpoints stay, at least one; the best stays beside them.
+    pub keep: usize,
+    /// A checkpoint cannot be written.
+    pub on_error: OnSaveError,
+}
+
+impl Saving {
+    /// At the end of each epoch; two stay, the second for when the first is damaged.
+    pub const USUAL: Saving = Saving { every_steps: None, keep: 2, on_error: OnSaveError::Stop };
+
+    /// Whether a checkpoint is due in the middle of an epoch.
+    fn is_due(self, step: u64) -> bool {
+        self.every_steps.is_some_and(|every| step.is_multiple_of(every.max(1)))
+    }
+}
+
+/// What becomes of a run whose checkpoint cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnSaveError {
+    /// It ends, with exit code 7. What was saved before is still there.
+    Stop,
+    /// It goes on with a warning, and tries again when the next checkpoint is due.
+    Warn,
 }
 
 /// How a call of [`train`] ended.
@@ -75,6 +107,7 @@ pub fn train(job: &Job, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
             Ok(Outcome::Finished)
         }
         Err(TrainError::Stopped(signal)) => {
+            // Not with a warning: who stops a run must know whether it can go on.
             run.save(watch)?;
             watch.on_event(&Event::Interrupted { signal, step: run.state.step });
             Ok(Outcome::Interrupted(signal))
@@ -96,7 +129,7 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
                 let loss = loss::mean(&logits, &batch.labels);
                 let gradient = Tensor::run_backward(&[&loss], &parameters, false, false);
                 let gradient = optimizer::flatten(&gradient);
-                let loss = finite(job.dataset, run.state.step, &loss, &gradient, &batch)?;
+                let loss = finite(job.dataset, run, &loss, &gradient, &batch, draws)?;
 
                 let lr = recipe.schedule.lr(recipe.optimizer.lr(), run.state.step, run.steps_total);
                 recipe.optimizer.step(&run.groups, &gradient, &mut run.moments, lr);
@@ -108,11 +141,8 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
                 if let Some(signal) = watch.should_stop() {
                     return Err(TrainError::Stopped(signal));
                 }
-                if job
-                    .save_every_steps
-                    .is_some_and(|every| run.state.step.is_multiple_of(every.max(1)))
-                {
-                    run.save(watch)?;
+                if job.saving.is_due(run.state.step) {
+                    run.save_or_warn(watch)?;
                     clock = Instant::now();
                 }
             }
@@ -125,17 +155,20 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
 /// The loss as a number, if it and every gradient are finite: a NaN must not reach the weights.
 fn finite(
     dataset: &Dataset,
-    step: u64,
+    run: &Run,
     loss: &Tensor,
     gradient: &Tensor,
     batch: &Batch,
+    draws: Draws,
 ) -> Result<f64, TrainError> {
     let value = loss.double_value(&[]);
     let largest = largest(gradient);
     for (what, value) in [("the loss", value), ("the largest gradient", largest)] {
         if !value.is_finite() {
-            let (place, pictures) = (format!("step {}", step + 1), names(dataset, &batch.indices));
-            return Err(TrainError::NotFinite { place, what, value, pictures });
+            let place = format!("step {}", run.state.step + 1);
+            let first = first_bad::of_step(run, batch, draws, gradient);
+            let pictures = names(dataset, &batch.indices);
+            return Err(TrainError::NotFinite { place, what, value, first, pictures });
         }
     }
     Ok(value)

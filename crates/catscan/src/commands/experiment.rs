@@ -64,6 +64,9 @@ pub struct Args {
     /// Let cut runs go on with another number of threads or device; noted in their records
     #[arg(long)]
     pub allow_inexact_resume: bool,
+    /// Take only operations that give the same bits each time, and refuse others
+    #[arg(long)]
+    pub deterministic: bool,
     /// Print the study as JSON
     #[arg(long)]
     pub json: bool,
@@ -131,6 +134,7 @@ pub fn run(args: &Args) -> Result<u8> {
         device: args.device.to_string(),
         max_steps: args.max_steps,
         allow_inexact_resume: args.allow_inexact_resume,
+        deterministic: args.deterministic,
     };
     say(format_args!("{} cells, {jobs} at once, threads of each: {threads}", cells.len()));
     let stop = Stop::on_signals().context("handling signals")?;

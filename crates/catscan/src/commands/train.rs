@@ -6,9 +6,10 @@ use std::thread;
 
 use anyhow::{Context, Result};
 use catscan_data::{Dataset, default_cache_dir};
-use catscan_torch_ext::{DeviceSpec, cpu};
+use catscan_torch_ext::{DeviceSpec, cpu, determinism};
 use catscan_train::{Event, Job, Outcome, Recipe, Signal, Watch, train};
 
+use super::saving::SavingArgs;
 use super::{command_line, device, open_dataset};
 use crate::experiment::{self, Overrides, Profile};
 use crate::progress::{Board, Line};
@@ -51,9 +52,14 @@ pub struct Args {
     /// Print what happens as JSON lines
     #[arg(long)]
     pub events: bool,
-    /// Go on with another number of threads or device than before; noted in the record
+    #[command(flatten)]
+    pub saving: SavingArgs,
+    /// Go on although threads, device, batch, pictures or the like have changed; it is noted
     #[arg(long)]
     pub allow_inexact_resume: bool,
+    /// Take only operations that give the same bits each time, and refuse others
+    #[arg(long)]
+    pub deterministic: bool,
     /// A queue started this: the recipe is the first line of standard input
     #[arg(long, hide = true, conflicts_with = "recipe")]
     pub queued: bool,
@@ -61,6 +67,9 @@ pub struct Args {
 
 /// Trains into `--out`, going on where a cut run left off; 130 or 143 where a signal stopped it.
 pub fn run(args: &Args) -> Result<u8> {
+    if args.deterministic {
+        determinism::require();
+    }
     let (experiment, arm) = names(args);
     let recipe = match args.queued {
         true => protocol::read_recipe(&mut io::stdin().lock())?,
@@ -91,7 +100,8 @@ pub fn run(args: &Args) -> Result<u8> {
         device,
         folder: &args.out,
         max_steps: args.max_steps,
-        save_every_steps: None,
+        saving: args.saving.saving(),
+        resume: args.saving.resume.as_deref(),
         allow_inexact_resume: args.allow_inexact_resume,
         experiment,
         arm: arm.clone(),

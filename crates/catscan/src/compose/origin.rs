@@ -5,7 +5,6 @@ use catscan_data::Rejected;
 use catscan_viz::report::{Block, Section};
 
 use super::{Shown, section, table};
-use crate::differences::differences;
 use crate::study::Study;
 use crate::table::Table;
 
@@ -65,7 +64,7 @@ fn varied(shown: &[Shown]) -> Table {
     let first = recipe(&shown[0]);
     let mut fields: Vec<String> = Vec::new();
     for other in &shown[1..] {
-        for difference in differences(&first, &recipe(other)) {
+        for difference in first.differences(&recipe(other)) {
             if !fields.contains(&difference.field) {
                 fields.push(difference.field);
             }

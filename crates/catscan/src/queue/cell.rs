@@ -3,9 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use catscan_train::{Recipe, RunRecord, Signal, TrainError};
-
-use crate::differences::{Difference, differences};
+use catscan_train::{Difference, Recipe, RunRecord, Signal, TrainError};
 
 /// One training of an experiment.
 #[derive(Clone, Debug)]
@@ -113,7 +111,7 @@ impl Cell {
 /// Names the first field in which the folder's recipe and ours differ.
 fn other_recipe(cell: &Cell, run: &RunRecord) -> TrainError {
     let Difference { field, first, second } =
-        differences(&run.recipe, &cell.recipe).into_iter().next().unwrap_or_default();
+        run.recipe.differences(&cell.recipe).into_iter().next().unwrap_or_default();
     TrainError::OtherRun { folder: cell.folder.clone(), field, there: first, here: second }
 }
 

@@ -93,6 +93,9 @@ fn command(cell: &Cell, settings: &Settings) -> Result<Command> {
     if settings.allow_inexact_resume {
         command.arg("--allow-inexact-resume");
     }
+    if settings.deterministic {
+        command.arg("--deterministic");
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Ctrl-C reaches every process of the terminal's group; cells hear of it from the queue, once.
     #[cfg(unix)]

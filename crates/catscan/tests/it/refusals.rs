@@ -43,6 +43,13 @@ const CASES: &[Case] = &[
     ("summary densenet121 --size 20", 2, &["20×20 px, want at least 29×29"]),
     ("summary mnist-resnet --size 32", 2, &["28×28"]),
     ("train", 2, &["--recipe FILE"]),
+    ("train --recipe no-pictures.json", 2, &["batch is 0, want a whole number from 2"]),
+    ("train --recipe wild.json", 2, &["wild.json", "expected value"]),
+    ("train --experiment smoke --arm avg --out file", 2, &["file: cannot be made"]),
+    ("train --experiment smoke --arm avg --keep 0", 2, &["--keep"]),
+    ("train --experiment smoke --arm avg --on-save-error ignore", 2, &["stop, warn"]),
+    ("train --experiment smoke --arm avg --resume no/step-1", 4, &["no/step-1: ", "manifest"]),
+    ("train --experiment smoke --arm avg --weights pickle.safetensors", 2, &["torch.load"]),
     ("train --experiment mnist-compare --arm mnist-resnet", 2, &["--data mnist:PATH"]),
     ("train --experiment smoke --arm mux", 2, &["arm mux", "nearest is max"]),
     ("train --experiment smoke --arm avg --replace-head", 2, &["--weights"]),
@@ -88,7 +95,9 @@ fn every_refusal_has_its_message_and_its_code() {
         for word in *words {
             assert!(said.stderr.contains(word), "{line}: no {word:?} in\n{}", said.stderr);
         }
-        assert!(!folder.path().join("runs/smoke/avg").exists(), "{line} began a run");
+        for run in ["runs/smoke/avg", "runs/train/checkpoints"] {
+            assert!(!folder.path().join(run).exists(), "{line} began a run");
+        }
     }
 }
 
@@ -114,11 +123,15 @@ fn make_bad_input(folder: &Path) {
         fs::write(folder.join(name), recipe.replace(from, to)).unwrap();
     };
     bad("unknown-key.json", "\"batch\":", "\"batches\": 3, \"batch\":");
+    bad("no-pictures.json", "\"batch\": 20", "\"batch\": 0");
+    bad("wild.json", "\"lr\": ", "\"lr\": NaN ");
     bad("bad-lr.json", "\"lr\": 0.", "\"lr\": -1.");
     bad("grey.json", "\"colour\": \"rgb\"", "\"colour\": \"grey\"");
     bad("bad-model.json", "densenet-mini", "densenet-12");
     // What torch.save begins with: a zip archive that holds a pickle.
-    fs::write(folder.join("pickle.pth"), b"PK\x03\x04archive/data.pkl and more bytes").unwrap();
+    for name in ["pickle.pth", "pickle.safetensors"] {
+        fs::write(folder.join(name), b"PK\x03\x04archive/data.pkl and more bytes").unwrap();
+    }
     let model = ModelConfig { outputs: 3, ..catscan::recipes::smoke().model };
     let model = Model::build(&model, 1, tch::Device::Cpu).unwrap();
     model.weights().save(&folder.join("three.safetensors")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::support::{run, start, succeed};
+use super::support::{run, start, start_events, succeed};
 
 /// Long enough never to finish within a test.
 const LONG: &str = "2000";
@@ -38,6 +38,52 @@ fn a_training_that_was_terminated_says_so_by_its_code() {
     let (code, text) = running.stop("-TERM");
     assert_eq!(code, 143, "{text}");
     assert!(newest_step(&folder.path().join("r/checkpoints")) >= 5);
+}
+
+/// Stopped at this event and gone on with, bounded; then the same steps in one go.
+#[track_caller]
+fn check_stopped_at(event: &str, signal: &str, code: i32) {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let train = ["train", "--experiment", "smoke", "--arm", "avg", "--threads", "1"];
+    let long = [&train[..], &["--epochs", LONG, "--save-every-steps", "1"]].concat();
+    let stopped = [&long[..], &["--out", "stopped"]].concat();
+    let mut running = start_events(&[&stopped[..], &["--events"]].concat(), here);
+    running.wait_for(&format!("\"event\":\"{event}\""));
+    let (got, text) = running.stop(signal);
+    assert_eq!(got, code, "{text}");
+    let last = text.lines().last().unwrap();
+    assert!(last.contains("\"event\":\"interrupted\""), "{last}");
+
+    let steps = (newest_step(&here.join("stopped/checkpoints")) + 2).to_string();
+    succeed(&[&stopped[..], &["--max-steps", &steps]].concat(), here);
+    succeed(&[&long[..], &["--out", "straight", "--max-steps", &steps]].concat(), here);
+    let weights = |run: &str| {
+        let checkpoint = here.join(run).join(format!("checkpoints/step-{steps}"));
+        std::fs::read(checkpoint.join("weights.safetensors")).unwrap()
+    };
+    assert!(weights("stopped") == weights("straight"), "stopped at {event}");
+}
+
+#[test]
+fn a_signal_in_a_step_in_a_save_or_in_evaluation_loses_nothing() {
+    check_stopped_at("started", "-TERM", 143);
+    check_stopped_at("step", "-INT", 130);
+    check_stopped_at("evaluating", "-TERM", 143);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_second_signal_ends_it_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = ["train", "--experiment", "smoke", "--arm", "avg", "--epochs", LONG, "--out", "r"];
+    let mut running = start(&train, folder.path());
+    running.wait_for("epoch 1:");
+    // Both are delivered before the next step can end.
+    ["-STOP", "-TERM", "-INT"].into_iter().for_each(|signal| running.signal(signal));
+    let (code, text) = running.stop("-CONT");
+    assert!([130, 143].contains(&code), "{code}: {text}");
+    assert!(!text.contains("checkpoint saved"), "{text}");
 }
 
 #[test]

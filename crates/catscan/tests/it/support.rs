@@ -53,13 +53,29 @@ pub struct Running {
 
 /// Starts a command whose standard error is to be followed.
 pub fn start<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Running {
+    let mut child = piped(args, folder).stdout(Stdio::null()).spawn().unwrap();
+    let stderr = child.stderr.take().unwrap();
+    follow(child, stderr)
+}
+
+/// Starts a command that prints events, which are to be followed.
+pub fn start_events<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Running {
+    let mut child = piped(args, folder).stdout(Stdio::piped()).spawn().unwrap();
+    let stdout = child.stdout.take().unwrap();
+    follow(child, stdout)
+}
+
+fn piped<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Command {
     let mut command = catscan(args, folder);
-    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
-    let mut stderr = child.stderr.take().unwrap();
+    command.stderr(Stdio::piped());
+    command
+}
+
+fn follow(child: Child, mut stream: impl Read + Send + 'static) -> Running {
     let (sender, lines) = std::sync::mpsc::channel();
     thread::spawn(move || {
         let mut buffer = [0; 4096];
-        while let Ok(n @ 1..) = stderr.read(&mut buffer) {
+        while let Ok(n @ 1..) = stream.read(&mut buffer) {
             let _ = sender.send(String::from_utf8_lossy(&buffer[..n]).into_owned());
         }
     });
@@ -78,10 +94,20 @@ impl Running {
         }
     }
 
-    /// Sends a signal to this process alone, and waits for its end: code and all it said.
-    pub fn stop(mut self, signal: &str) -> (i32, String) {
+    /// Sends a signal to this process alone.
+    pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
+    }
+
+    /// Sends a signal, and waits for the end: code and all it said.
+    pub fn stop(self, signal: &str) -> (i32, String) {
+        self.signal(signal);
+        self.finish()
+    }
+
+    /// Waits for the end: code and all it said.
+    pub fn finish(mut self) -> (i32, String) {
         let code = self.child.wait().unwrap().code().unwrap_or(-1);
         while let Ok(more) = self.lines.recv_timeout(Duration::from_secs(5)) {
             self.text.push_str(&more);

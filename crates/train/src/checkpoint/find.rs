@@ -7,16 +7,18 @@ use safetensors::tensor::{Dtype, SafeTensors};
 use tch::{Device, Tensor};
 
 use super::{
-    FileEntry, MANIFEST_FILE, Manifest, OPTIMIZER_FILE, STATE_FILE, STEPS, State, WEIGHTS_FILE,
-    folder,
+    FileEntry, MANIFEST_FILE, Manifest, OLD, OPTIMIZER_FILE, STATE_FILE, STEPS, State,
+    WEIGHTS_FILE, best, folder,
 };
 use crate::error::TrainError;
 use crate::optimizer::{Moments, Optimizer};
-use crate::storage::{TEMPORARY, read_json, remove_leftovers};
+use crate::storage::{read_json, remove_leftovers};
 
 /// A checkpoint that does not verify is renamed to this and its step, so that it neither counts
 /// nor is lost.
 const DAMAGED: &str = "damaged-";
+/// The same for one that a run went back behind.
+const LEFT: &str = "left-";
 
 /// The `step-N` folders, oldest first.
 pub(super) fn steps(all: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
@@ -33,8 +35,8 @@ pub(super) fn steps(all: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
     Ok(found)
 }
 
-/// The newest checkpoint that verifies. Newer ones that do not are set aside and `warn` hears of
-/// each. For the holder of the run's lock only.
+/// The newest checkpoint that verifies, or else the best. Newer ones that do not verify are set
+/// aside and `warn` hears of each. For the holder of the run's lock only.
 pub fn newest(run: &Path, warn: &mut dyn FnMut(String)) -> Result<Option<PathBuf>, TrainError> {
     let all = folder(run);
     if !all.is_dir() {
@@ -42,29 +44,61 @@ pub fn newest(run: &Path, warn: &mut dyn FnMut(String)) -> Result<Option<PathBuf
     }
     let failed = |error| TrainError::storage(&all, 0, error);
     restore_old(&all).and_then(|()| remove_leftovers(&all)).map_err(failed)?;
-    for (step, path) in steps(&all).map_err(failed)?.into_iter().rev() {
+    for (_, path) in steps(&all).map_err(failed)?.into_iter().rev() {
         let Err(error) = verify(&path) else {
             return Ok(Some(path));
         };
-        let aside = all.join(format!("{DAMAGED}step-{step}"));
-        let _ = fs::remove_dir_all(&aside);
-        fs::rename(&path, &aside).map_err(failed)?;
+        let aside = set_aside(&path, DAMAGED).map_err(failed)?;
         warn(format!("{error}; set aside as {}, trying the one before", aside.display()));
     }
-    Ok(None)
+    Ok(best(run).filter(|path| verify(path).is_ok()))
 }
 
-/// A process may have died in [`replace`], between the two renames: then the old one is whole.
+/// Takes the checkpoints after `step` out of the way of a run that goes back to it; `warn` hears of
+/// each. For the holder of the run's lock only.
+pub fn set_aside_after(
+    run: &Path,
+    step: u64,
+    warn: &mut dyn FnMut(String),
+) -> Result<(), TrainError> {
+    let all = folder(run);
+    if !all.is_dir() {
+        return Ok(());
+    }
+    let failed = |error| TrainError::storage(&all, 0, error);
+    restore_old(&all).and_then(|()| remove_leftovers(&all)).map_err(failed)?;
+    for (_, path) in steps(&all).map_err(failed)?.into_iter().filter(|(at, _)| *at > step) {
+        let aside = set_aside(&path, LEFT).map_err(failed)?;
+        warn(format!("{}: set aside as {}", path.display(), aside.display()));
+    }
+    Ok(())
+}
+
+/// Renames a checkpoint so that it neither counts nor is lost.
+fn set_aside(path: &Path, why: &str) -> std::io::Result<PathBuf> {
+    let name = path.file_name().expect("a checkpoint's path").to_string_lossy();
+    let mut names = (1..).map(|time| match time {
+        1 => format!("{why}{name}"),
+        _ => format!("{why}{name}-{time}"),
+    });
+    let free = names.find(|name| !path.with_file_name(name).exists()).expect("names do not end");
+    let aside = path.with_file_name(free);
+    fs::rename(path, &aside)?;
+    Ok(aside)
+}
+
+/// A process may have died in [`replace`](super::replace), between the two renames: then the old
+/// one is whole.
 fn restore_old(all: &Path) -> std::io::Result<()> {
-    let old = all.join(format!("{TEMPORARY}old"));
-    let Ok(text) = fs::read_to_string(old.join(MANIFEST_FILE)) else {
-        return Ok(());
-    };
-    let Ok(manifest) = serde_json::from_str::<Manifest>(&text) else {
-        return Ok(());
-    };
-    let path = all.join(format!("step-{}", manifest.step));
-    if path.exists() { Ok(()) } else { fs::rename(old, path) }
+    for entry in fs::read_dir(all)? {
+        let old = entry?.path();
+        let name = old.file_name().and_then(|name| name.to_str()?.strip_prefix(OLD));
+        let Some(path) = name.map(|name| all.join(name)) else { continue };
+        if old.join(MANIFEST_FILE).is_file() && !path.exists() {
+            fs::rename(old, path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The newest checkpoint of a run that somebody else may be writing: it must verify, nothing is

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use catscan_data::Dataset;
-use catscan_train::{EpochRecord, Event, Job, Outcome, Recipe, Signal, TrainError, Watch, train};
+use catscan_train::{
+    EpochRecord, Event, Job, Outcome, Recipe, Saving, Signal, TrainError, Watch, train,
+};
 use tch::Device;
 
 pub use crate::testing::recipe;
@@ -30,12 +32,18 @@ pub fn job<'a>(recipe: &'a Recipe, folder: &'a Path) -> Job<'a> {
         device: Device::Cpu,
         folder,
         max_steps: None,
-        save_every_steps: None,
+        saving: Saving::USUAL,
+        resume: None,
         allow_inexact_resume: false,
         experiment: "test".into(),
         arm: "only".into(),
         command: vec!["cargo".into(), "test".into()],
     }
+}
+
+/// A checkpoint every so many steps.
+pub fn every(steps: u64) -> Saving {
+    Saving { every_steps: Some(steps), ..Saving::USUAL }
 }
 
 /// Keeps every event; stops when told to.

@@ -4,7 +4,7 @@ use catscan_models::Shape;
 use catscan_models::densenet::{DENSENET_MINI, DenseNetConfig};
 use catscan_train::{Event, Job, Outcome, Recipe, Signal};
 
-use crate::common::{STEPS_PER_EPOCH, Watcher, job, metrics, newest, recipe, run, tensors};
+use crate::common::{STEPS_PER_EPOCH, Watcher, every, job, metrics, newest, recipe, run, tensors};
 use crate::testing::adam;
 
 /// Runs `recipe` straight, and once more stopped where `stop_at` says; both must end alike.
@@ -121,17 +121,17 @@ fn the_same_seed_gives_the_same_bits_and_another_seed_others() {
 }
 
 #[test]
-fn two_checkpoints_are_kept() {
+fn two_checkpoints_are_kept_and_the_best() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = Recipe { epochs: 1, ..recipe() };
     let mut every_step = job(&recipe, folder.path());
-    every_step.save_every_steps = Some(1);
+    every_step.saving = every(1);
     run(&every_step, &mut ()).unwrap();
     let mut names: Vec<String> = std::fs::read_dir(folder.path().join("checkpoints"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    assert_eq!(names, ["step-8", "step-9"]);
+    assert_eq!(names, ["best", "step-8", "step-9"]);
     assert!(newest(folder.path()).ends_with("step-9"));
 }

@@ -1,0 +1,165 @@
+//! The real program on full disks, damaged checkpoints, changed recipes and bad numbers.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use catscan_train::{Recipe, Schedule};
+
+use super::support::{Said, catscan, run, succeed};
+
+/// `catscan train` of the smoke recipe into `r`, and what comes behind.
+fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let usual = ["train", "--experiment", "smoke", "--arm", "avg", "--epochs", "3"];
+    [&usual[..], &["--threads", "1", "--out", "r"], more].concat()
+}
+
+/// The smoke recipe with a change, as a file.
+fn write_recipe(folder: &Path, name: &str, change: impl FnOnce(&mut Recipe)) {
+    let mut recipe = catscan::recipes::smoke();
+    change(&mut recipe);
+    fs::write(folder.join(name), recipe.to_json_pretty()).unwrap();
+}
+
+fn with_recipe<'a>(name: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    [&["train", "--recipe", name, "--threads", "1", "--out", "r"], more].concat()
+}
+
+fn environment(folder: &Path) -> String {
+    fs::read_to_string(folder.join("r/environment.json")).unwrap()
+}
+
+/// Through a shell that may not write files above 32 KiB (or 64, where a block is 1024 bytes), of
+/// which weights are larger and everything else is smaller.
+fn with_small_files(args: &[&str], folder: &Path) -> Said {
+    let program = catscan(args, folder);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]);
+    command.arg(program.get_program()).args(program.get_args()).current_dir(folder);
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.output().unwrap().into()
+}
+
+#[test]
+#[cfg(unix)]
+fn a_full_disk_ends_the_run_with_7_or_only_warns() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    succeed(&train(&["--max-steps", "2"]), here);
+    let said = with_small_files(&train(&["--max-steps", "4"]), here);
+    assert_eq!(said.code, 7, "{}", said.stderr);
+    for words in ["bytes needed", "bytes free", "goes on from the last checkpoint"] {
+        assert!(said.stderr.contains(words), "{}", said.stderr);
+    }
+    let names = || fs::read_dir(here.join("r/checkpoints")).unwrap().flatten();
+    assert!(names().all(|entry| entry.file_name() == "step-2"), "only the old one is there");
+
+    let warn = train(&["--max-steps", "4", "--on-save-error", "warn"]);
+    let said = with_small_files(&warn, here);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stderr.contains("goes on from step 2"), "{}", said.stderr);
+    assert!(said.stderr.contains("goes on without it"), "{}", said.stderr);
+    assert!(here.join("r/test.json").exists());
+    assert!(names().all(|entry| entry.file_name() == "step-2"));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn too_little_room_is_told_before_the_first_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    succeed(&train(&["--max-steps", "1"]), here); // draws the pictures
+    fs::create_dir(here.join("small")).unwrap();
+    let in_small = |more: &[&str]| {
+        let args = train(more);
+        let program = catscan(&args, here);
+        let script = "mount -t tmpfs -o size=512k none small && cd small && exec \"$0\" \"$@\"";
+        let mut command = Command::new("unshare");
+        command.args(["-rm", "sh", "-c", script]).arg(program.get_program()).args(&args);
+        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        Said::from(command.current_dir(here).output().unwrap())
+    };
+    let may =
+        Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
+    if !may.is_ok_and(|output| output.status.success()) {
+        println!("skipped: this user may not mount a small disk");
+        return;
+    }
+    let said = in_small(&["--max-steps", "1"]);
+    assert_eq!(said.code, 7, "{}", said.stderr);
+    assert!(said.stderr.contains("bytes needed"), "{}", said.stderr);
+    assert!(!said.stderr.contains("steps in"), "it began: {}", said.stderr);
+    let said = in_small(&["--max-steps", "1", "--on-save-error", "warn", "--keep", "1"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stderr.contains("warning: r: "), "{}", said.stderr);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_unless_it_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let six = train(&["--max-steps", "6", "--save-every-steps", "1", "--keep", "3"]);
+    succeed(&six, here);
+    let weights = here.join("r/checkpoints/step-6/weights.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() - 10]).unwrap();
+
+    let said = run(&train(&["--max-steps", "7", "--resume", "r/checkpoints/step-6"]), here);
+    assert_eq!(said.code, 4, "{}", said.stderr);
+    assert!(said.stderr.contains("step-6: weights.safetensors has"), "{}", said.stderr);
+    let said = succeed(&train(&["--max-steps", "7", "--keep", "3"]), here);
+    assert!(said.stderr.contains("warning: r/checkpoints/step-6"), "{}", said.stderr);
+    assert!(said.stderr.contains("goes on from step 5"), "{}", said.stderr);
+    let said = succeed(&train(&["--max-steps", "8", "--resume", "r/checkpoints/step-4"]), here);
+    assert!(said.stderr.contains("goes on from step 4"), "{}", said.stderr);
+    assert!(here.join("r/checkpoints/left-step-7").is_dir());
+}
+
+#[test]
+fn a_changed_recipe_is_named_and_goes_on_only_when_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write_recipe(here, "a.json", |_| {});
+    write_recipe(here, "b.json", |recipe| recipe.batch /= 2);
+    succeed(&with_recipe("a.json", &["--max-steps", "2"]), here);
+    let said = run(&with_recipe("b.json", &["--max-steps", "5"]), here);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("batch was "), "{}", said.stderr);
+    let allowed = ["--max-steps", "5", "--allow-inexact-resume"];
+    let said = succeed(&with_recipe("b.json", &allowed), here);
+    assert!(said.stderr.contains("warning: batch was "), "{}", said.stderr);
+    assert!(environment(here).contains("batch was "));
+}
+
+#[test]
+fn numbers_that_go_bad_are_traced_to_a_layer_and_the_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    write_recipe(here, "wild.json", |recipe| {
+        recipe.optimizer = recipe.optimizer.clone().with_lr(1e30);
+        recipe.schedule = Schedule::Constant;
+    });
+    let said = run(&with_recipe("wild.json", &["--save-every-steps", "1"]), here);
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    for words in ["step 2: the l", " was the first to ", "the batch was ", "left as they were"] {
+        assert!(said.stderr.contains(words), "no {words:?} in {}", said.stderr);
+    }
+    let newest = here.join("r/checkpoints/step-1");
+    catscan_train::checkpoint::verify(&newest).unwrap();
+}
+
+#[test]
+fn two_deterministic_runs_are_the_same_to_the_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let weights = || fs::read(here.join("r/checkpoints/step-3/weights.safetensors")).unwrap();
+    succeed(&train(&["--max-steps", "3", "--deterministic"]), here);
+    let first = weights();
+    assert!(environment(here).contains("\"deterministic\": true"));
+    fs::remove_dir_all(here.join("r")).unwrap();
+    succeed(&train(&["--max-steps", "3", "--deterministic"]), here);
+    assert!(first == weights());
+    let said = run(&train(&["--max-steps", "4"]), here);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("deterministic was true"), "{}", said.stderr);
+}
