@@ -71,6 +71,7 @@ pub static PROGRAM: &[(&str, &str)] = &[
     ("report", "write an experiment's report again"),
     ("summary", "a model's layers, shapes and parameters"),
     ("list", "experiments, models, pools, sources"),
+    ("data", "look into a set of pictures, or fetch a public one"),
     ("doctor", "what was found on this machine, and how fast it is"),
 ];
 

@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, doctor, evaluate, experiment, explain, list, predict, report, summary, train,
+    bench, data, doctor, evaluate, experiment, explain, list, predict, report, summary, train,
 };
 use crate::output::say;
 use crate::refusal;
@@ -42,6 +42,8 @@ enum Command {
     List(list::Args),
     /// Show what a network is made of and what it costs
     Summary(summary::Args),
+    /// Look into a set of pictures, or fetch a public one
+    Data(data::Args),
     /// Tell what this machine offers, and what is missing
     Doctor(doctor::Args),
     /// Take timed steps on request, for scripts/bench
@@ -62,6 +64,7 @@ pub fn main() -> u8 {
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args),
         Command::Summary(args) => summary::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Bench(args) => bench::run(&args),
     };

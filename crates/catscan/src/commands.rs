@@ -1,6 +1,7 @@
 //! One file a command, each with its arguments and a `run` that gives the exit code.
 
 pub mod bench;
+pub mod data;
 pub mod doctor;
 pub mod evaluate;
 pub mod experiment;

@@ -25,7 +25,7 @@ mod preactivation;
 mod residual_vs_dense;
 mod smoke;
 
-pub(crate) use overrides::{BadImagesPolicy, Overrides};
+pub(crate) use overrides::{BadImagesPolicy, Overrides, bad_images, share};
 
 /// How much a run costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]

@@ -20,6 +20,7 @@ fn main() -> Result<(), DataError> {
         source: std::env::args().nth(1).unwrap_or_else(|| "critters:1000".into()),
         size_px: 32,
         filter: Filter::Bilinear,
+        centre_crop_of_px: None,
         colour: Colour::Rgb,
         split: SplitRule { ratio: [17, 4, 4], seed: 0 },
         train_fraction: 1.0,
@@ -36,6 +37,7 @@ fn main() -> Result<(), DataError> {
         horizontal_flip: true,
         shift_px: 0,
         fill: Fill::Edge,
+        ..Augment::none()
     };
 
     let vars = nn::VarStore::new(Device::Cpu);

@@ -1,11 +1,18 @@
-//! Keras' augmentation (`ImageDataGenerator`), exactly: rotation, shear, zoom and horizontal flip
-//! composed into one affine a picture, edges replicated. And that of the CIFAR papers: a shift by
-//! whole pixels, zeros coming in.
+//! What happens to training pictures: one affine a picture, then steps in an order ([`step`]), then
+//! mixing with a neighbour ([`mix`]).
+//!
+//! The affine is Keras' (`ImageDataGenerator`), exactly: rotation, shift, shear, zoom and flips
+//! composed into one matrix. And that of the CIFAR papers: a shift by whole pixels, zeros coming
+//! in.
 //!
 //! With (x, y) = (column, row) measured from the picture's centre, input = M · output and
 //! `M = [[cos θ, −sin θ], [sin θ, cos θ]] · [[1, −sin φ], [0, cos φ]] · diag(zx, zy)`,
-//! θ ~ U(−r, r), φ ~ U(−s, s), zx, zy ~ U(1 − z, 1 + z) independently; a flip (p = 0.5) comes after
-//! the affine, so it is the rightmost factor diag(−1, 1). Read in Keras' `apply_affine_transform`;
+//! θ ~ U(−r, r), φ ~ U(−s, s), zx, zy ~ U(1 − z, 1 + z) independently; flips (p = 0.5 each) come
+//! after the affine, so they are the rightmost factor diag(±1, ±1). A shift is composed between
+//! rotation and shear, so input = M · output + R · (tx, ty), tx ~ U(−width, width) along x, ty
+//! along y. (Keras from 2.9 on crosses its own names: `height_shift_range` moves along x. Ours do
+//! what they are called; for equal ranges there is no difference.) Read in Keras'
+//! `apply_affine_transform`;
 //! a golden made by it stands in `tests/golden/keras_augment.json`. The older package
 //! keras-preprocessing 1.1.2 writes the same matrices in (row, column) coordinates and turns about
 //! a point one pixel down and right of the centre: the same rotations and zooms in distribution,
@@ -29,7 +36,21 @@ use serde::{Deserialize, Serialize};
 use crate::draw;
 use crate::error::DataError;
 
-/// Ranges of the draws. Zero switches one off.
+#[cfg(feature = "tch")]
+mod colour;
+pub mod mix;
+pub mod op;
+mod policy;
+pub mod step;
+#[cfg(feature = "tch")]
+mod warp;
+
+pub use mix::{Mix, Mixed};
+pub use op::Op;
+pub use step::{Rectangle, Step};
+
+/// Ranges of the draws. Zero switches one off. Recipes without the fields that may be absent keep
+/// the hash they had before these fields existed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augment {
@@ -45,6 +66,30 @@ pub struct Augment {
     pub shift_px: u32,
     /// What comes in from outside the picture.
     pub fill: Fill,
+    /// Turned upside down with probability one half.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub vertical_flip: bool,
+    /// Moved along x by up to ± this many pixels, not only whole ones (Keras' shift ranges of 1 and
+    /// more; a range below 1 is a share of the side).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub width_shift_px: f64,
+    /// The same along y.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub height_shift_px: f64,
+    /// What follows the affine, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub then: Vec<Step>,
+    /// Whether pictures of a batch are mixed with each other in the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Mix>,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn is_zero(range: &f64) -> bool {
+    *range == 0.0
 }
 
 /// What is seen where a moved picture has nothing.
@@ -53,8 +98,17 @@ pub struct Augment {
 pub enum Fill {
     /// The nearest pixel of its edge (Keras' `fill_mode='nearest'`).
     Edge,
-    /// Zero as the network sees it: the mean colour of normalised pictures, else black.
+    /// Zero as the network sees it: the mean colour of normalised pictures, else black. Pixels that
+    /// lie partly outside are blended with it (torch's `zeros`).
     Zero,
+    /// This value, 0 to 255, wherever a place outside is asked for; nothing is blended with it
+    /// (Keras' `constant` with its `cval`).
+    Constant(u8),
+    /// The picture mirrored at its edges, the edge pixel twice (Keras' `reflect`).
+    Reflect,
+    /// The picture repeated, its first and last pixel in one place (Keras' `wrap`, which is
+    /// scipy's: the period is a pixel less than the side).
+    Wrap,
 }
 
 /// The unit of `shear_range`. Today's Keras reads degrees, so the famous 0.2 is next to nothing;
@@ -100,26 +154,83 @@ pub struct Draw {
     pub shift_x_px: i32,
     /// ty
     pub shift_y_px: i32,
+    /// Turned upside down, after the affine.
+    pub flip_vertical: bool,
+    /// Before shear and zoom, turned with the rotation.
+    pub move_x_px: f64,
+    /// The same along y.
+    pub move_y_px: f64,
+}
+
+/// All that was drawn for one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drawn {
+    /// Comes first.
+    pub affine: Affine,
+    /// Then these, in their order.
+    pub ops: Vec<Op>,
+    /// In the end, how it is mixed with the picture before it in its batch.
+    pub mixed: Option<Mixed>,
 }
 
 impl Draw {
-    /// Rotation · shear · zoom · flip, and the shift.
+    /// Nothing is moved.
+    pub const STILL: Draw = Draw {
+        rotation_rad: 0.0,
+        shear_rad: 0.0,
+        zoom_x: 1.0,
+        zoom_y: 1.0,
+        flip: false,
+        shift_x_px: 0,
+        shift_y_px: 0,
+        flip_vertical: false,
+        move_x_px: 0.0,
+        move_y_px: 0.0,
+    };
+
+    /// Rotation · shear · zoom · flip, and the shifts.
     pub fn affine(&self) -> Affine {
         let (sin, cos) = self.rotation_rad.sin_cos();
         let (shear_sin, shear_cos) = self.shear_rad.sin_cos();
         let zoom_x = if self.flip { -self.zoom_x } else { self.zoom_x };
-        let m = [
+        let zoom_y = if self.flip_vertical { -self.zoom_y } else { self.zoom_y };
+        let (move_x, move_y) = (self.move_x_px, self.move_y_px);
+        let rows = [
             cos * zoom_x,
-            (-cos * shear_sin - sin * shear_cos) * self.zoom_y,
+            (-cos * shear_sin - sin * shear_cos) * zoom_y,
+            cos * move_x - sin * move_y + f64::from(self.shift_x_px),
             sin * zoom_x,
-            (-sin * shear_sin + cos * shear_cos) * self.zoom_y,
+            (-sin * shear_sin + cos * shear_cos) * zoom_y,
+            sin * move_x + cos * move_y + f64::from(self.shift_y_px),
         ];
-        let m = m.map(|entry| entry as f32);
-        Affine([m[0], m[1], self.shift_x_px as f32, m[2], m[3], self.shift_y_px as f32])
+        Affine(rows.map(|entry| entry as f32))
     }
 }
 
+impl Affine {
+    /// Nothing moves.
+    pub const IDENTITY: Affine = Affine([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
+}
+
 impl Augment {
+    /// Every range zero: what recipes begin with (`..Augment::none()`), so that each names only
+    /// what it draws.
+    pub fn none() -> Augment {
+        Augment {
+            rotation_deg: 0.0,
+            shear: Shear::Degrees(0.0),
+            zoom: 0.0,
+            horizontal_flip: false,
+            shift_px: 0,
+            fill: Fill::Edge,
+            vertical_flip: false,
+            width_shift_px: 0.0,
+            height_shift_px: 0.0,
+            then: Vec::new(),
+            mix: None,
+        }
+    }
+
     /// Refuses ranges that cannot be meant (exit 2).
     pub fn validate(&self) -> Result<(), DataError> {
         let within = |key: &str, value: f64, most: f64| {
@@ -135,7 +246,14 @@ impl Augment {
             Shear::Radians(radians) => within("shear.radians", radians, 1.55)?,
         }
         within("zoom", self.zoom, 0.99)?;
-        within("shift_px", self.shift_px.into(), f64::from(crate::config::MAX_SIZE_PX))
+        let most_px = f64::from(crate::config::MAX_SIZE_PX);
+        within("shift_px", self.shift_px.into(), most_px)?;
+        within("width_shift_px", self.width_shift_px, most_px)?;
+        within("height_shift_px", self.height_shift_px, most_px)?;
+        for (i, step) in self.then.iter().enumerate() {
+            step.validate(&format!("augment.then[{i}]"))?;
+        }
+        self.mix.as_ref().map_or(Ok(()), Mix::validate)
     }
 
     /// What happens to `sample` in `epoch`: the same on any machine, thread or batch.
@@ -151,6 +269,9 @@ impl Augment {
             flip: stream.coin() && self.horizontal_flip,
             shift_x_px: self.shift(&mut stream),
             shift_y_px: self.shift(&mut stream),
+            flip_vertical: stream.coin() && self.vertical_flip,
+            move_x_px: stream.between(-self.width_shift_px, self.width_shift_px),
+            move_y_px: stream.between(-self.height_shift_px, self.height_shift_px),
         }
     }
 
@@ -163,30 +284,17 @@ impl Augment {
         self.sample(seed, epoch, sample).affine()
     }
 
-    /// `[N, C, S, S] -> [N, C, S, S]` f32: each picture through its own affine, bilinear; strides
-    /// (channels_last or not) are kept. `S` is one number: pictures are square.
-    #[cfg(feature = "tch")]
-    pub fn apply(batch: &tch::Tensor, affines: &[Affine], fill: Fill) -> tch::Tensor {
-        let (n, c, h, w) = batch.size4().expect("a batch is [N, C, H, W]");
-        assert_eq!(h, w, "augment: {h} x {w} pictures, want square ones");
-        assert_eq!(n as usize, affines.len(), "augment: {n} pictures, {} affines", affines.len());
-        // align_corners: −1 and 1 are the centres of the first and last pixel, as in Keras.
-        let halves = 2.0 / (w - 1).max(1) as f32;
-        let theta = |&Affine([a, b, x, c, d, y]): &Affine| [a, b, x * halves, c, d, y * halves];
-        let rows: Vec<f32> = affines.iter().flat_map(theta).collect();
-        let theta = tch::Tensor::from_slice(&rows).view([n, 2, 3]).to_device(batch.device());
-        let grid = tch::Tensor::affine_grid_generator(&theta, [n, c, h, w], true);
-        const BILINEAR: i64 = 0;
-        let padding = match fill {
-            Fill::Zero => 0,
-            Fill::Edge => 1,
-        };
-        let moved = batch.grid_sampler(&grid, BILINEAR, padding, true);
-        if crate::batch::is_channels_last(batch) {
-            crate::batch::to_channels_last(&moved)
-        } else {
-            moved
+    /// All that happens to `sample`, a picture of `size_px` a side, in `epoch`.
+    pub fn drawn(&self, seed: u64, epoch: u64, sample: u64, size_px: u32) -> Drawn {
+        let affine = self.draw(seed, epoch, sample);
+        let mut ops = Vec::new();
+        for (i, step) in self.then.iter().enumerate() {
+            let stream = &mut draw::stream(seed, epoch, sample, &format!("augment {i}"));
+            step.draw(stream, size_px, &mut ops);
         }
+        let mixed =
+            self.mix.map(|mix| mix.draw(&mut draw::stream(seed, epoch, sample, "mix"), size_px));
+        Drawn { affine, ops, mixed }
     }
 }
 
@@ -202,7 +310,7 @@ mod tests {
             zoom: 0.2,
             horizontal_flip: true,
             shift_px: 0,
-            fill: Fill::Edge,
+            ..Augment::none()
         }
     }
 
@@ -244,7 +352,8 @@ mod tests {
         let shear = Shear::Degrees(0.0);
         let still =
             Augment { rotation_deg: 0.0, shear, zoom: 0.0, horizontal_flip: false, ..study() };
-        assert_eq!(still.draw(9, 9, 9), Affine([1.0, 0.0, 0.0, 0.0, 1.0, 0.0]));
+        assert_eq!(still.draw(9, 9, 9), Affine::IDENTITY);
+        assert_eq!(Draw::STILL.affine(), Affine::IDENTITY);
     }
 
     #[test]
@@ -259,6 +368,21 @@ mod tests {
         }
         // 1,000 each, give or take five standard deviations of 30.
         assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn later_ranges_leave_a_recipe_of_before_and_its_draws_alone() {
+        let json = serde_json::to_string(&study()).unwrap();
+        let want = r#"{"rotation_deg":40.0,"shear":{"degrees":0.2},"zoom":0.2,"horizontal_flip":true,"shift_px":0,"fill":"edge"}"#;
+        assert_eq!(json, want);
+        assert_eq!(serde_json::from_str::<Augment>(want).unwrap(), study());
+        let moved = Augment { vertical_flip: true, width_shift_px: 3.0, ..study() };
+        for i in 0..200 {
+            let draw = moved.sample(1, 0, i);
+            assert!(draw.move_x_px.abs() <= 3.0 && draw.move_y_px == 0.0);
+            let without = Draw { flip_vertical: false, move_x_px: 0.0, ..draw };
+            assert_eq!(without, study().sample(1, 0, i));
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::augment::{Affine, Augment, Drawn, Fill, Op, op};
 use crate::colour::Raster;
-use crate::config::DataConfig;
+use crate::config::{DataConfig, Normalize};
 use crate::dataset::Dataset;
 
 impl Dataset {
@@ -17,6 +18,11 @@ impl Dataset {
 /// `[N, H, W, C]` bytes, as [`Dataset::gather`] makes them on any thread, to `[N, C, H, W]` f32 on
 /// `device` with channels_last strides. Bytes, not floats, travel to the device.
 pub fn to_tensor(pixels: &[u8], config: &DataConfig, device: Device) -> Tensor {
+    normalized(unit(pixels, config, device), config.normalize.as_ref())
+}
+
+/// On the scale 0..1.
+fn unit(pixels: &[u8], config: &DataConfig, device: Device) -> Tensor {
     let (side, channels) = (i64::from(config.size_px), config.colour.channels() as i64);
     let (bytes, picture) = (pixels.len(), (side * side * channels) as usize);
     assert!(bytes.is_multiple_of(picture), "{bytes} bytes, want a multiple of {picture}");
@@ -25,13 +31,62 @@ pub fn to_tensor(pixels: &[u8], config: &DataConfig, device: Device) -> Tensor {
     let bytes = Tensor::from_slice(pixels).view([n, side, side, channels]).to_device(device);
     let mut x = bytes.permute([0, 3, 1, 2]).to_kind(Kind::Float);
     let _ = x.g_div_scalar_(255.0);
-    if let Some(normalize) = &config.normalize {
-        let of_channels =
-            |values: &[f32]| Tensor::from_slice(values).view([1, channels, 1, 1]).to_device(device);
-        let _ = x.g_sub_(&of_channels(&normalize.mean));
-        let _ = x.g_div_(&of_channels(&normalize.std));
+    x
+}
+
+fn normalized(mut x: Tensor, normalize: Option<&Normalize>) -> Tensor {
+    if let Some(Normalize { mean, std }) = normalize {
+        let _ = x.g_sub_(&of_channels(mean, x.device()));
+        let _ = x.g_div_(&of_channels(std, x.device()));
     }
     x
+}
+
+/// `[1, C, 1, 1]`.
+fn of_channels(values: &[f32], device: Device) -> Tensor {
+    Tensor::from_slice(values).view([1, values.len() as i64, 1, 1]).to_device(device)
+}
+
+/// [`to_tensor`] of training pictures, with what was drawn for each of them: the affine, the steps
+/// after it, the mixing. `[N]` f32 shares of each picture's own label come with mixed pictures.
+///
+/// An affine alone works on normalised values. Steps and a constant fill are on the scale 0..1, so
+/// with them normalisation comes last.
+pub fn to_augmented(
+    pixels: &[u8],
+    config: &DataConfig,
+    device: Device,
+    fill: Fill,
+    drawn: &[Drawn],
+) -> (Tensor, Option<Tensor>) {
+    let affines: Vec<Affine> = drawn.iter().map(|drawn| drawn.affine).collect();
+    let ops: Vec<&[Op]> = drawn.iter().map(|drawn| drawn.ops.as_slice()).collect();
+    let constant = matches!(fill, Fill::Constant(_));
+    let x = if ops.iter().all(|ops| ops.is_empty()) && !constant {
+        Augment::apply(&to_tensor(pixels, config, device), &affines, fill)
+    } else {
+        let mut x = unit(pixels, config, device);
+        let zero = match &config.normalize {
+            Some(Normalize { mean, .. }) => of_channels(mean, device),
+            None => of_channels(&vec![0.0; config.colour.channels()], device),
+        };
+        if affines.iter().any(|affine| *affine != Affine::IDENTITY) {
+            x = match fill {
+                // Zero behind the normalisation is the mean before it.
+                Fill::Zero => Augment::apply(&(x - &zero), &affines, fill) + &zero,
+                _ => Augment::apply(&x, &affines, fill),
+            };
+        }
+        normalized(op::apply(&x, &ops, &zero), config.normalize.as_ref())
+    };
+    let mixed: Option<Vec<_>> = drawn.iter().map(|drawn| drawn.mixed).collect();
+    match mixed {
+        Some(mixed) if !mixed.is_empty() => {
+            let (x, own) = crate::augment::Mixed::apply(&x, &mixed);
+            (x, Some(own))
+        }
+        _ => (x, None),
+    }
 }
 
 /// One picture for `predict` and `explain`, as [`crate::resize::prepare`] made it with the same
@@ -56,7 +111,6 @@ pub(crate) fn to_channels_last(x: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::augment::{Affine, Augment, Fill};
     use crate::colour::Colour;
     use crate::config::{Normalize, tests::config};
 
@@ -148,6 +202,7 @@ mod tests {
             horizontal_flip: true,
             shift_px: 2,
             fill: Fill::Zero,
+            ..Augment::none()
         };
         let affines: Vec<Affine> = (0..4).map(|i| augment.draw(5, 1, i)).collect();
         let together = Augment::apply(&x, &affines, Fill::Zero);

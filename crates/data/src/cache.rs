@@ -66,6 +66,9 @@ pub(crate) struct Index {
     pub classes: Vec<String>,
     pub samples: Vec<Indexed>,
     pub rejected: Vec<Rejected>,
+    /// How many of `rejected` are of each class. Caches of before lack it and do without.
+    #[serde(default)]
+    pub rejected_by_class: Vec<usize>,
     pub ignored: Vec<Rejected>,
     pub notes: Vec<String>,
     /// Some files could not be opened at all: the next run tries them again.
@@ -177,6 +180,9 @@ fn fingerprint(source: &dyn Source, config: &DataConfig) -> String {
     let DataConfig { size_px, filter, colour, .. } = config;
     let head = format!("{FORMAT} {size_px} {} {} ", filter.name(), colour.name());
     hasher.update(head.as_bytes());
+    if let Some(px) = config.centre_crop_of_px {
+        hasher.update(format!("middle of {px} ").as_bytes());
+    }
     source.fingerprint(&mut hasher);
     hasher.finalize().to_hex()[..32].to_string()
 }

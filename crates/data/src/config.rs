@@ -43,6 +43,11 @@ pub struct DataConfig {
     pub size_px: u32,
     /// How pictures come to that size.
     pub filter: Filter,
+    /// `None`: pictures are squashed to the square, as the published study does. `Some(256)`: the
+    /// shorter side comes to 256 px, the aspect stays, and the middle square of `size_px` is taken
+    /// (torchvision's `Resize(256)` and `CenterCrop`). Drawings are drawn square and stay whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub centre_crop_of_px: Option<u32>,
     /// Whether the network sees them in colour or grey, whatever they are stored as.
     pub colour: Colour,
     /// Who trains on what.
@@ -100,13 +105,15 @@ pub struct SplitRule {
 }
 
 /// What to do with a picture that cannot be read in full. Either way each is counted and named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BadImages {
     /// Stop, and list them.
     Fail,
     /// Go on without them, and list them.
     Skip,
+    /// The same as long as they are at most this share of the set, 0 to 1; else stop, with a table.
+    AtMost(f64),
 }
 
 /// `(x / 255 − mean) / std` per channel: red, green, blue, or grey alone.
@@ -132,6 +139,12 @@ impl DataConfig {
             let want = format!("1 to {MAX_SIZE_PX} pixels");
             return bad("size_px", self.size_px.to_string(), &want);
         }
+        if let Some(px) = self.centre_crop_of_px
+            && !(self.size_px..=MAX_SIZE_PX).contains(&px)
+        {
+            let want = format!("{} (size_px) to {MAX_SIZE_PX} pixels", self.size_px);
+            return bad("centre_crop_of_px", px.to_string(), &want);
+        }
         if self.split.ratio[0] == 0 {
             let value = format!("{:?}", self.split.ratio);
             return bad("split.ratio", value, "a train share of at least 1, such as [17, 4, 4]");
@@ -139,6 +152,11 @@ impl DataConfig {
         if !(self.train_fraction > 0.0 && self.train_fraction <= 1.0) {
             let want = "a number above 0 and at most 1";
             return bad("train_fraction", self.train_fraction.to_string(), want);
+        }
+        if let BadImages::AtMost(share) = self.bad_images
+            && !(0.0..=1.0).contains(&share)
+        {
+            return bad("bad_images.at_most", share.to_string(), "a share from 0 to 1");
         }
         let Some(Normalize { mean, std }) = &self.normalize else { return Ok(()) };
         let channels = self.colour.channels();
@@ -162,6 +180,7 @@ pub(crate) mod tests {
             source: "critters".into(),
             size_px: 64,
             filter: Filter::Nearest,
+            centre_crop_of_px: None,
             colour: Colour::Rgb,
             split: SplitRule { ratio: [17, 4, 4], seed: 1 },
             train_fraction: 1.0,
@@ -187,6 +206,8 @@ pub(crate) mod tests {
             error.to_string()
         };
         assert!(message(DataConfig { size_px: 0, ..config() }).contains("size_px: 0"));
+        let crop = DataConfig { centre_crop_of_px: Some(63), ..config() };
+        assert!(message(crop).contains("centre_crop_of_px: 63 is not possible, want 64 (size_px)"));
         let ratio = SplitRule { ratio: [0, 4, 4], seed: 1 };
         assert!(message(DataConfig { split: ratio, ..config() }).contains("[0, 4, 4]"));
         for fraction in [0.0, -0.1, 1.5, f64::NAN] {

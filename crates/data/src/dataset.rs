@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Index};
 use crate::colour::Raster;
 use crate::config::{BadImages, DataConfig};
 use crate::error::{DataError, Rejected};
@@ -65,6 +65,9 @@ impl Dataset {
             let checked = total + index.samples.len();
             let first = index.rejected.iter().take(10).cloned().collect();
             return Err(DataError::BadPictures { checked, total, first });
+        }
+        if let BadImages::AtMost(limit) = config.bad_images {
+            check_share(index, limit)?;
         }
         let sample = |s: &crate::cache::Indexed| Sample { name: s.name.clone(), label: s.label };
         let samples: Vec<Sample> = index.samples.iter().map(sample).collect();
@@ -144,6 +147,23 @@ impl Dataset {
             notes: self.notes.clone(),
         }
     }
+}
+
+/// Refuses a set of which more than this share was rejected, class by class.
+fn check_share(index: &Index, limit: f64) -> Result<(), DataError> {
+    let total = index.rejected.len();
+    let checked = total + index.samples.len();
+    let Some(first) = index.rejected.first().filter(|_| total as f64 > limit * checked as f64)
+    else {
+        return Ok(());
+    };
+    let mut table = String::new();
+    for (label, (class, bad)) in index.classes.iter().zip(&index.rejected_by_class).enumerate() {
+        let good = index.samples.iter().filter(|s| s.label as usize == label).count();
+        let comma = if label == 0 { "" } else { ", " };
+        table.push_str(&format!("{comma}{class} {bad} of {}", good + bad));
+    }
+    Err(DataError::TooManyBad { checked, total, limit, table, first: first.clone() })
 }
 
 impl std::fmt::Debug for Dataset {

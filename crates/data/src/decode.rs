@@ -101,6 +101,19 @@ fn check_pixels(format: &str, width: u64, height: u64) -> Result<(), String> {
     Ok(())
 }
 
+/// What the content says it is.
+pub(crate) fn format(bytes: &[u8]) -> &'static str {
+    match tell_format(bytes) {
+        Ok(ImageFormat::Jpeg) => "JPEG",
+        Ok(ImageFormat::Png) => "PNG",
+        Ok(ImageFormat::Gif) => "GIF",
+        Ok(ImageFormat::Bmp) => "BMP",
+        Ok(ImageFormat::WebP) => "WebP",
+        Ok(ImageFormat::Tiff) => "TIFF",
+        _ => "unknown",
+    }
+}
+
 /// By the first bytes. Anything else is described, so that the message helps.
 fn tell_format(bytes: &[u8]) -> Result<ImageFormat, String> {
     const KNOWN: [ImageFormat; 6] = [

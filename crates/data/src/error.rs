@@ -79,6 +79,19 @@ pub enum DataError {
     #[error("{}", bad_pictures(*checked, *total, first))]
     BadPictures { checked: usize, total: usize, first: Vec<Rejected> },
 
+    #[error(
+        "{total} of {checked} pictures cannot be used, more than the {} % allowed ({table}); \
+         the first: {}: {}; repair them or allow more (--max-bad)",
+        limit * 100.0, first.name, first.reason
+    )]
+    TooManyBad { checked: usize, total: usize, limit: f64, table: String, first: Rejected },
+
+    #[error(
+        "{url}: {what}; run it again to go on with {}, or name a mirror by --url",
+        path.display()
+    )]
+    Download { url: String, what: String, path: PathBuf },
+
     #[error("{}: {what}; {hint}", path.display())]
     Archive { path: PathBuf, what: String, hint: String },
 
@@ -112,6 +125,8 @@ impl DataError {
             DataError::Layout { .. }
             | DataError::EmptyClass { .. }
             | DataError::BadPictures { .. }
+            | DataError::TooManyBad { .. }
+            | DataError::Download { .. }
             | DataError::Archive { .. }
             | DataError::Read { .. } => 3,
             DataError::Storage { .. } | DataError::NoRoom { .. } => 7,

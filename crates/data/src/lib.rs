@@ -10,6 +10,8 @@
 //! | RGB to a square | [`resize`] | Pillow's nearest to the letter, convolutions for the rest |
 //! | decode once | [`cache`] | the memory-mapped u8 cache `[N, H, W, C]` |
 //! | who trains on what | [`split`] | stratified, seeded train, validation and test parts |
+//! | from the network | `fetch` | FETCHABLE: public sets, resumed and checked (feature `fetch`) |
+//! | what is in it | [`audit`] | counts, doubles, leakage, what cannot be read, the oddest |
 //! | all together | [`dataset`] | [`Dataset::open`], what the other crates use |
 //! | chance | [`draw`], [`order`] | every draw is a function of (seed, epoch, sample, purpose) |
 //! | augmentation | [`augment`] | Keras' affine draws; applied to a whole batch at once |
@@ -17,6 +19,7 @@
 //!
 //! Without the feature `tch` the crate lists, decodes, splits and caches, and needs no libtorch.
 
+pub mod audit;
 pub mod augment;
 #[cfg(feature = "tch")]
 pub mod batch;
@@ -28,6 +31,8 @@ pub mod dataset;
 pub mod decode;
 pub mod draw;
 pub mod error;
+#[cfg(feature = "fetch")]
+pub mod fetch;
 mod map;
 mod natural;
 pub mod order;

@@ -1,4 +1,5 @@
-//! A picture squashed to a square: aspect ignored, as the published study does.
+//! A picture made square: squashed, aspect ignored, as the published study does; or its middle, as
+//! torchvision's `CenterCrop`.
 //!
 //! `nearest` is Pillow's, which is what Keras' `load_img(interpolation="nearest")` calls; a golden
 //! made by Pillow stands in `tests/golden/pillow_resize.json`. The other filters are convolutions
@@ -8,44 +9,71 @@ use std::cell::RefCell;
 
 use crate::colour::{Colour, Raster};
 use crate::config::{DataConfig, Filter};
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 /// A picture that is in no set, made like those of a set opened with `config`:
 /// `[size_px, size_px, C]`.
 pub fn prepare(image: impl Into<Raster>, config: &DataConfig) -> Raster {
     let raster = image.into().into_colour(config.colour);
-    squash(&raster, config.size_px, config.filter)
+    match config.centre_crop_of_px {
+        None => squash(&raster, config.size_px, config.filter),
+        Some(short_px) => middle(&raster, short_px, config.size_px, config.filter),
+    }
+}
+
+/// The shorter side to `short_px`, then the middle square of `size_px`, at most as large; roundings
+/// are torchvision's.
+pub fn middle(image: &Raster, short_px: u32, size_px: u32, filter: Filter) -> Raster {
+    assert!(size_px <= short_px, "middle: {size_px} of {short_px} pixels");
+    let (w, h) = (image.width(), image.height());
+    let long =
+        |long: u32, short: u32| (u64::from(short_px) * u64::from(long) / u64::from(short)) as u32;
+    let to = if w <= h { (short_px, long(h, w)) } else { (long(w, h), short_px) };
+    let whole = resize(image, to, filter);
+    let from = |side: u32| (f64::from(side - size_px) / 2.0).round_ties_even() as usize;
+    let (left, top) = (from(to.0), from(to.1));
+    let channels = image.colour().channels();
+    let bytes = size_px as usize * channels;
+    let line = |row: usize| (row * to.0 as usize + left) * channels;
+    let rows = (top..top + size_px as usize).map(|row| &whole.pixels()[line(row)..][..bytes]);
+    Raster::new(size_px, size_px, image.colour(), rows.flatten().copied().collect())
 }
 
 /// Any picture to a square of `size_px`, its channels kept.
 pub fn squash(image: &Raster, size_px: u32, filter: Filter) -> Raster {
-    assert!(size_px > 0, "squash: to 0 pixels");
-    if (image.width(), image.height()) == (size_px, size_px) {
+    resize(image, (size_px, size_px), filter)
+}
+
+/// To this width and height.
+fn resize(image: &Raster, to: (u32, u32), filter: Filter) -> Raster {
+    assert!(to.0 > 0 && to.1 > 0, "resize: to {} x {} pixels", to.0, to.1);
+    if (image.width(), image.height()) == to {
         return image.clone();
     }
     let kernel = match filter {
-        Filter::Nearest => return nearest(image, size_px),
+        Filter::Nearest => return nearest(image, to),
         Filter::Box => FilterType::Box,
         Filter::Bilinear => FilterType::Bilinear,
         Filter::Bicubic => FilterType::CatmullRom,
         Filter::Lanczos => FilterType::Lanczos3,
     };
-    convolve(image, size_px, kernel)
+    convolve(image, to, kernel)
 }
 
-fn nearest(image: &Raster, size_px: u32) -> Raster {
+fn nearest(image: &Raster, to: (u32, u32)) -> Raster {
     let channels = image.colour().channels();
-    let columns = nearest_sources(image.width(), size_px);
+    let columns = nearest_sources(image.width(), to.0);
     let width_bytes = image.width() as usize * channels;
-    let mut out = Vec::with_capacity(size_px as usize * size_px as usize * channels);
-    for row in nearest_sources(image.height(), size_px) {
+    let mut out = Vec::with_capacity(to.0 as usize * to.1 as usize * channels);
+    for row in nearest_sources(image.height(), to.1) {
         let line = &image.pixels()[row * width_bytes..][..width_bytes];
         for column in &columns {
             out.extend_from_slice(&line[column * channels..][..channels]);
         }
     }
-    Raster::new(size_px, size_px, image.colour(), out)
+    Raster::new(to.0, to.1, image.colour(), out)
 }
 
 /// Which source pixel each of `to` target pixels takes. Pillow adds the step up in doubles
@@ -62,23 +90,31 @@ fn nearest_sources(from: u32, to: u32) -> Vec<usize> {
     sources
 }
 
-fn convolve(image: &Raster, size_px: u32, kernel: FilterType) -> Raster {
+fn convolve(image: &Raster, to: (u32, u32), kernel: FilterType) -> Raster {
+    let pixels = match image.colour() {
+        Colour::Rgb => convolve_as::<U8x3>(image, to, kernel),
+        Colour::Grey => convolve_as::<U8>(image, to, kernel),
+    };
+    Raster::new(to.0, to.1, image.colour(), pixels)
+}
+
+/// By the kind of pixel: `Resizer::resize`, which asks at run time, would compile the library's
+/// kernels for all thirteen kinds into this crate (three quarters of its code, once).
+fn convolve_as<P: PixelTrait>(image: &Raster, to: (u32, u32), kernel: FilterType) -> Vec<u8> {
     thread_local! {
         // Keeps its scratch buffers from picture to picture.
         static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
     }
-    let kind = match image.colour() {
-        Colour::Rgb => PixelType::U8x3,
-        Colour::Grey => PixelType::U8,
-    };
-    let source = ImageRef::new(image.width(), image.height(), image.pixels(), kind)
+    let source = TypedImageRef::<P>::from_buffer(image.width(), image.height(), image.pixels())
         .expect("a Raster holds width x height x C bytes");
-    let mut target = Image::new(size_px, size_px, kind);
+    let mut pixels = vec![0; to.0 as usize * to.1 as usize * image.colour().channels()];
+    let mut target =
+        TypedImage::<P>::from_buffer(to.0, to.1, &mut pixels).expect("as many bytes as it needs");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(kernel));
     RESIZER
-        .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
-        .expect("both pictures are of one kind and not empty");
-    Raster::new(size_px, size_px, image.colour(), target.into_vec())
+        .with_borrow_mut(|resizer| resizer.resize_typed(&source, &mut target, &options))
+        .expect("neither picture is empty");
+    pixels
 }
 
 #[cfg(test)]

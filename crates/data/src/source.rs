@@ -3,10 +3,12 @@
 mod archive;
 mod cats_vs_dogs;
 mod cifar10;
+mod csv;
 mod drawn;
 mod folder;
 mod idx;
 mod mnist;
+mod shards;
 mod shelf;
 mod stacks;
 mod tarball;
@@ -43,6 +45,18 @@ pub static SOURCES: &[SourceRow] = &[
         usage: "folder:PATH",
         about: "PATH/class/picture, or PATH/{train,val,test}/class/picture; any number of classes",
         open: folder::open,
+    },
+    SourceRow {
+        name: "csv",
+        usage: "csv:PATH",
+        about: "a manifest of path,label[,split], a line a picture, paths below its own folder",
+        open: csv::open,
+    },
+    SourceRow {
+        name: "shards",
+        usage: "shards:PATH",
+        about: "tar files of pictures, labels as KEY.cls (WebDataset) or folders; for huge sets",
+        open: shards::open,
     },
     SourceRow {
         name: "cats-vs-dogs",
@@ -84,19 +98,45 @@ pub(crate) struct Request<'a> {
 }
 
 impl Request<'_> {
-    /// The path after the colon, which must exist.
-    fn path(&self) -> Result<&Path, DataError> {
+    /// The path after the colon, which must exist; without one, where `fetch` puts this set.
+    fn path(&self) -> Result<PathBuf, DataError> {
+        #[cfg(feature = "fetch")]
+        if let (None, Some(fetched)) = (self.argument, self.fetched()) {
+            return Ok(fetched);
+        }
         let Some(path) = self.argument.filter(|path| !path.is_empty()) else {
-            return Err(self.usage("needs a path"));
+            let name = self.row.name;
+            let can = cfg!(feature = "fetch") && self.fetchable();
+            let or = if can { format!(", or catscan data fetch {name}") } else { String::new() };
+            return Err(self.usage(&format!("needs a path{or}")));
         };
-        let path = Path::new(path);
-        match std::fs::metadata(path) {
+        let path = PathBuf::from(path);
+        match std::fs::metadata(&path) {
             Ok(_) => Ok(path),
             Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                Err(DataError::read(path, error))
+                Err(DataError::read(&path, error))
             }
-            Err(_) => Err(DataError::Missing { path: path.into() }),
+            Err(_) => Err(DataError::Missing { path }),
         }
+    }
+
+    #[cfg(feature = "fetch")]
+    fn fetchable(&self) -> bool {
+        crate::fetch::FETCHABLE.iter().any(|set| set.name == self.row.name)
+    }
+
+    #[cfg(not(feature = "fetch"))]
+    fn fetchable(&self) -> bool {
+        false
+    }
+
+    /// A set that was fetched whole to its usual place.
+    #[cfg(feature = "fetch")]
+    fn fetched(&self) -> Option<PathBuf> {
+        let set = crate::fetch::FETCHABLE.iter().find(|set| set.name == self.row.name)?;
+        let folder = crate::fetch::default_folder(self.cache_dir, set.name);
+        let whole = set.files.iter().all(|file| folder.join(file.name).is_file());
+        whole.then(|| set.open.map_or(folder.clone(), |file| folder.join(file)))
     }
 
     /// The path after the colon, which must be a folder; `want` says which.
@@ -104,9 +144,9 @@ impl Request<'_> {
         let path = self.path()?;
         if !path.is_dir() {
             let hint = format!("give {want}");
-            return Err(DataError::layout(path, "is a file, want a folder", &hint));
+            return Err(DataError::layout(&path, "is a file, want a folder", &hint));
         }
-        path.canonicalize().map_err(|error| DataError::read(path, error))
+        path.canonicalize().map_err(|error| DataError::read(&path, error))
     }
 
     fn usage(&self, what: &str) -> DataError {
@@ -130,7 +170,20 @@ pub(crate) trait Source: Send + Sync {
     }
 }
 
+/// A picture as it lies in its source, before colour and size are the recipe's.
+pub(crate) struct Look {
+    pub raster: Raster,
+    /// Of its file, or of its pixels where files hold many.
+    pub bytes: u64,
+    /// Told by the content.
+    pub format: &'static str,
+    /// As [`Picture::hash`].
+    pub hash: blake3::Hash,
+}
+
 pub(crate) trait Reader {
+    /// Entry `i` of the listing, for an audit.
+    fn look(&mut self, i: usize) -> Result<Look, BadImage>;
     /// Entry `i` of the listing, in the recipe's colour, squashed to its size.
     fn picture(&mut self, i: usize, config: &DataConfig) -> Result<Picture, BadImage>;
 }

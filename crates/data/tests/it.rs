@@ -1,5 +1,7 @@
 //! The crate from outside: layouts, bad input, the cache, and what Python's libraries do.
 
+#[path = "it/audit.rs"]
+mod audit;
 #[path = "it/bad_pictures.rs"]
 mod bad_pictures;
 #[path = "it/cache.rs"]
@@ -8,12 +10,19 @@ mod cache;
 mod cats_vs_dogs;
 #[path = "it/cifar10.rs"]
 mod cifar10;
+#[path = "it/csv.rs"]
+mod csv;
+#[cfg(feature = "fetch")]
+#[path = "it/fetch.rs"]
+mod fetch;
 #[path = "it/folders.rs"]
 mod folders;
 #[path = "it/grey.rs"]
 mod grey;
 #[path = "it/help.rs"]
 mod help;
+#[path = "it/hostile.rs"]
+mod hostile;
 #[cfg(feature = "tch")]
 #[path = "it/keras_augment.rs"]
 mod keras_augment;
@@ -23,3 +32,11 @@ mod mnist;
 mod pillow;
 #[path = "it/real.rs"]
 mod real;
+#[cfg(feature = "tch")]
+#[path = "it/repeat.rs"]
+mod repeat;
+#[path = "it/shards.rs"]
+mod shards;
+#[cfg(feature = "tch")]
+#[path = "it/transforms.rs"]
+mod transforms;

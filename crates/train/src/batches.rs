@@ -10,13 +10,15 @@
 //! compare one picture with, and dropping it would leave it out in silence.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
-use catscan_data::batch::to_tensor;
-use catscan_data::{Affine, Augment, Dataset, Fill, order};
+use catscan_data::augment::Drawn;
+use catscan_data::batch::{to_augmented, to_tensor};
+use catscan_data::{Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
 
 use crate::error::TrainError;
@@ -29,6 +31,7 @@ pub struct Plan {
     batch: usize,
     seed: u64,
     augment: Option<Augment>,
+    size_px: u32,
 }
 
 /// A batch before its pixels: sample indices and what is drawn for each.
@@ -37,8 +40,8 @@ pub struct Planned {
     /// Into `Dataset::samples`, in the order of the batch's rows.
     pub indices: Vec<u32>,
     /// Empty without augmentation.
-    pub affines: Vec<Affine>,
-    /// What comes in where they show something from outside.
+    pub drawn: Vec<Drawn>,
+    /// What comes in where an affine shows something from outside.
     pub fill: Fill,
     /// How often every picture was shown before.
     pub pass: u64,
@@ -47,7 +50,7 @@ pub struct Planned {
 impl Planned {
     /// Pictures to be evaluated, not augmented.
     pub fn as_they_are(indices: Vec<u32>) -> Planned {
-        Planned { indices, affines: Vec::new(), fill: Fill::Edge, pass: 0 }
+        Planned { indices, drawn: Vec::new(), fill: Fill::Edge, pass: 0 }
     }
 }
 
@@ -63,6 +66,7 @@ impl Plan {
             batch: recipe.batch as usize,
             seed: recipe.seed,
             augment: recipe.augment.clone(),
+            size_px: recipe.data.size_px,
         })
     }
 
@@ -103,11 +107,12 @@ impl Plan {
         let indices: Vec<u32> =
             positions[start..end].iter().map(|at| self.pictures[*at as usize]).collect();
         let draw = |augment: &Augment| {
-            indices.iter().map(|i| augment.draw(self.seed, pass, u64::from(*i))).collect()
+            let one = |i: &u32| augment.drawn(self.seed, pass, u64::from(*i), self.size_px);
+            indices.iter().map(one).collect()
         };
-        let affines = self.augment.as_ref().map(draw).unwrap_or_default();
+        let drawn = self.augment.as_ref().map(draw).unwrap_or_default();
         let fill = self.augment.as_ref().map_or(Fill::Edge, |augment| augment.fill);
-        Planned { indices, affines, fill, pass }
+        Planned { indices, drawn, fill, pass }
     }
 }
 
@@ -117,6 +122,9 @@ pub struct Batch {
     pub images: Tensor,
     /// `[N]` i64.
     pub labels: Tensor,
+    /// `[N]` f32, where pictures are mixed: how much of each is its own label's; the rest is that
+    /// of the picture before it, the first's of the last.
+    pub own: Option<Tensor>,
     /// `[N]` sample indices.
     pub indices: Vec<u32>,
     /// How often every picture was shown before.
@@ -156,14 +164,14 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         let Some((planned, pixels)) = received else {
             return self.ended();
         };
-        let images = to_tensor(&pixels, self.dataset.config(), self.device);
-        let images = match planned.affines.as_slice() {
-            [] => images,
-            affines => Augment::apply(&images, affines, planned.fill),
+        let config = self.dataset.config();
+        let (images, own) = match planned.drawn.as_slice() {
+            [] => (to_tensor(&pixels, config, self.device), None),
+            drawn => to_augmented(&pixels, config, self.device, planned.fill, drawn),
         };
         let labels = Tensor::from_slice(&self.dataset.labels(&planned.indices));
         let labels = labels.to_device(self.device);
-        Ok(Some(Batch { images, labels, indices: planned.indices, pass: planned.pass }))
+        Ok(Some(Batch { images, labels, own, indices: planned.indices, pass: planned.pass }))
     }
 
     /// Time spent waiting for the thread since this was last asked.
@@ -197,15 +205,31 @@ fn gather(
     sender: SyncSender<(Planned, Vec<u8>)>,
 ) {
     for planned in plan {
-        let pixels = dataset.gather(&planned.indices);
+        let gathered = catch_unwind(AssertUnwindSafe(|| dataset.gather(&planned.indices)));
+        let pixels = gathered.unwrap_or_else(|_| panic!("{}", culprit(dataset, &planned.indices)));
         if sender.send((planned, pixels)).is_err() {
             return;
         }
     }
 }
 
+/// Which picture of a batch cannot be read, in words: the first that panics alone.
+fn culprit(dataset: &Dataset, indices: &[u32]) -> String {
+    let fails = |i: &&u32| catch_unwind(AssertUnwindSafe(|| drop(dataset.gather(&[**i])))).is_err();
+    let name = |i: &u32| match dataset.samples.get(*i as usize) {
+        Some(sample) => sample.name.clone(),
+        None => format!("picture {i} of {}", dataset.samples.len()),
+    };
+    match indices.iter().find(fails) {
+        Some(i) => format!("{} cannot be read from the cache", name(i)),
+        None => format!("a batch of {} pictures cannot be gathered", indices.len()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -260,6 +284,27 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_dies_is_an_error_that_names_the_picture_and_no_short_epoch() {
+        let cache = tempfile::tempdir().unwrap();
+        let dataset = Dataset::open(&recipe().data, cache.path(), &()).unwrap();
+        // The third batch asks for a picture that is not there.
+        let batches = [vec![0, 1], vec![2, 3], vec![4, 1_000_000], vec![5, 6]];
+        let plan = batches.map(Planned::as_they_are).into_iter();
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            let mut loader = Loader::start(scope, &dataset, Device::Cpu, plan);
+            for _ in 0..2 {
+                assert_eq!(loader.next_batch().unwrap().unwrap().indices.len(), 2);
+            }
+            let error = loader.next_batch().err().expect("an error, not the end");
+            assert_eq!(error.exit_code(), 3);
+            let text = error.to_string();
+            assert!(text.contains("picture 1000000 of 100 cannot be read"), "{text}");
+        });
+        assert!(began.elapsed() < Duration::from_secs(20), "nothing hangs");
+    }
+
+    #[test]
     fn the_stream_can_be_entered_anywhere() {
         let plan = plan(14, 4);
         let all: Vec<Planned> = plan.steps(0..10).collect();
@@ -267,6 +312,6 @@ mod tests {
             let rest: Vec<Planned> = plan.steps(from..10).collect();
             assert_eq!(rest, all[from as usize..]);
         }
-        assert_ne!(all[0].affines[0], all[4].affines[0], "a pass draws anew");
+        assert_ne!(all[0].drawn[0], all[4].drawn[0], "a pass draws anew");
     }
 }

@@ -7,6 +7,14 @@ pub fn mean(logits: &Tensor, labels: &Tensor) -> Tensor {
     reduced(logits, labels, Reduction::Mean)
 }
 
+/// [`mean`] over pictures of which `own [N]` is their own label's and the rest the label's of the
+/// picture before them in the batch, as `catscan_data`'s mixing leaves them (Zhang et al. 2018).
+pub fn mixed_mean(logits: &Tensor, labels: &Tensor, own: &Tensor) -> Tensor {
+    let each = |labels: &Tensor| reduced(logits, labels, Reduction::None).reshape([-1]);
+    let other = each(&labels.roll([1], [0]));
+    (each(labels) * own + other * (1f64 - own)).mean(Kind::Float)
+}
+
 /// The sum over the batch, for exact means over many batches.
 pub fn sum(logits: &Tensor, labels: &Tensor) -> Tensor {
     reduced(logits, labels, Reduction::Sum)
@@ -67,6 +75,25 @@ mod tests {
         let gap = (probabilities(&logit) - probabilities(&two)).abs().max().double_value(&[]);
         assert!(gap < 1e-6, "{gap}");
         assert_eq!((right(&logit, &labels), right(&two, &labels)), (2, 2));
+    }
+
+    #[test]
+    fn mixed_pictures_have_both_labels_by_their_shares() {
+        let labels = Tensor::from_slice(&[0i64, 2, 1]);
+        let logits = Tensor::arange(9, (Kind::Float, tch::Device::Cpu)).sin().view([3, 3]);
+        let all = Tensor::from_slice(&[1f32, 1.0, 1.0]);
+        let gap = mixed_mean(&logits, &labels, &all) - mean(&logits, &labels);
+        assert!(gap.abs().double_value(&[]) < 1e-6);
+        let none = &all * 0.0;
+        let before = Tensor::from_slice(&[1i64, 0, 2]);
+        let gap = mixed_mean(&logits, &labels, &none) - mean(&logits, &before);
+        assert!(gap.abs().double_value(&[]) < 1e-6);
+        let one = logits.narrow(1, 0, 1);
+        let (labels, before) =
+            (Tensor::from_slice(&[0i64, 1, 1]), Tensor::from_slice(&[1i64, 0, 1]));
+        let half = mixed_mean(&one, &labels, &(&all * 0.5));
+        let want = (mean(&one, &labels) + mean(&one, &before)) * 0.5;
+        assert!((half - want).abs().double_value(&[]) < 1e-6);
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub fn recipe() -> Recipe {
             source: "critters:100".into(),
             size_px: 32,
             filter: Filter::Nearest,
+            centre_crop_of_px: None,
             colour: Colour::Rgb,
             split: SplitRule { ratio: [17, 4, 4], seed: 0 },
             train_fraction: 1.0,
@@ -39,6 +40,7 @@ pub fn recipe() -> Recipe {
             horizontal_flip: true,
             shift_px: 0,
             fill: Fill::Edge,
+            ..Augment::none()
         }),
         init: Init::Random,
         freeze: Vec::new(),

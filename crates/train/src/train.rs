@@ -126,7 +126,10 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
                 // images [N, C, H, W] -> logits [N, K] -> loss [] -> gradient [P]
                 let draws = Draws { seed: recipe.seed, epoch: batch.pass, samples: &batch.indices };
                 let logits = run.model.forward(&batch.images, Mode::Train(draws), &mut Taps::off());
-                let loss = loss::mean(&logits, &batch.labels);
+                let loss = match &batch.own {
+                    None => loss::mean(&logits, &batch.labels),
+                    Some(own) => loss::mixed_mean(&logits, &batch.labels, own),
+                };
                 let gradient = Tensor::run_backward(&[&loss], &parameters, false, false);
                 let gradient = optimizer::flatten(&gradient);
                 let loss = finite(job.dataset, run, &loss, &gradient, &batch, draws)?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::network::NetworkArgs;
 use super::open_dataset;
-use crate::experiment::BadImagesPolicy;
+use crate::experiment::{BadImagesPolicy, bad_images, share};
 use crate::output::{print, print_json, say};
 use crate::refusal::{DATA, Refusal};
 use crate::stats::{Interval, wilson};
@@ -28,6 +28,9 @@ pub struct Args {
     /// What to do about pictures that cannot be used
     #[arg(long, value_enum)]
     pub bad_images: Option<BadImagesPolicy>,
+    /// Leave out pictures that cannot be used as long as they are at most this share, such as 1%
+    #[arg(long, value_name = "SHARE", conflicts_with = "bad_images", value_parser = share)]
+    pub max_bad: Option<f64>,
     /// Pictures at once
     #[arg(long, value_name = "N", default_value_t = 50)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
@@ -74,9 +77,7 @@ struct Prediction<'a> {
 pub fn run(args: &Args) -> Result<u8> {
     let (trained, device) = args.network.open()?;
     let mut config = trained.data(args.data.as_deref());
-    if let Some(policy) = args.bad_images {
-        config.bad_images = policy.into();
-    }
+    config.bad_images = bad_images(args.bad_images, args.max_bad, config.bad_images);
     let dataset = open_dataset(&config)?;
     trained.check_classes(&config.source, &dataset.classes)?;
     let default = if args.data.is_some() { Which::All } else { Which::Test };

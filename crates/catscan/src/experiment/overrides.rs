@@ -22,6 +22,9 @@ pub(crate) struct Overrides {
     /// What to do about pictures that cannot be used
     #[arg(long, value_enum)]
     pub bad_images: Option<BadImagesPolicy>,
+    /// Leave out pictures that cannot be used as long as they are at most this share, such as 1%
+    #[arg(long, value_name = "SHARE", conflicts_with = "bad_images", value_parser = share)]
+    pub max_bad: Option<f64>,
     #[command(flatten)]
     pub transfer: Transfer,
 }
@@ -44,13 +47,35 @@ impl From<BadImagesPolicy> for BadImages {
     }
 }
 
+/// What `--bad-images` and `--max-bad` ask for, of which one at most is given.
+pub(crate) fn bad_images(
+    policy: Option<BadImagesPolicy>,
+    max_bad: Option<f64>,
+    otherwise: BadImages,
+) -> BadImages {
+    max_bad.map(BadImages::AtMost).or(policy.map(BadImages::from)).unwrap_or(otherwise)
+}
+
+/// `1%` or `0.01`.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let (number, whole) = match text.strip_suffix('%') {
+        Some(number) => (number, 100.0),
+        None => (text, 1.0),
+    };
+    let share = number.trim().parse::<f64>().map(|number| number / whole);
+    share
+        .ok()
+        .filter(|share| (0.0..=1.0).contains(share))
+        .ok_or_else(|| "want a share such as 1% or 0.01".to_owned())
+}
+
 impl Overrides {
     /// The recipe with these changes.
     ///
     /// # Errors
     /// Where the weights to begin with cannot be read.
     pub fn apply(&self, recipe: Recipe) -> anyhow::Result<Recipe> {
-        let bad_images = self.bad_images.map_or(recipe.data.bad_images, BadImages::from);
+        let bad_images = bad_images(self.bad_images, self.max_bad, recipe.data.bad_images);
         self.transfer.apply(Recipe {
             epochs: self.epochs.unwrap_or(recipe.epochs),
             data: DataConfig {
@@ -68,6 +93,15 @@ impl Overrides {
 mod tests {
     use super::*;
     use crate::recipes::quick;
+
+    #[test]
+    fn a_share_may_be_written_in_percent() {
+        assert_eq!(share("1%"), Ok(0.01));
+        assert_eq!(share("0.25"), Ok(0.25));
+        for wrong in ["", "%", "-1%", "101%", "1.5", "NaN"] {
+            assert!(share(wrong).is_err(), "{wrong}");
+        }
+    }
 
     #[test]
     fn overrides_change_only_what_they_name() {

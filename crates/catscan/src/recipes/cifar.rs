@@ -1,6 +1,6 @@
 //! The recipes of the papers' CIFAR-10 experiments: small pictures, shifted and flipped.
 
-use catscan_data::{Augment, DataConfig, Fill, Normalize, Shear, SplitRule};
+use catscan_data::{Augment, DataConfig, Fill, Normalize, SplitRule};
 use catscan_models::{Convention, ModelConfig, Precision};
 use catscan_train::{Optimizer, Recipe, Schedule, Semantics, Sgd};
 
@@ -13,14 +13,9 @@ fn cifar_10() -> Normalize {
 
 /// "4 pixels are padded on each side, and a 32×32 crop is randomly sampled from the padded image or
 /// its horizontal flip" (He et al. 2016, §4.2); Huang et al. 2017 do the same.
-const SHIFT_AND_FLIP: Augment = Augment {
-    rotation_deg: 0.0,
-    shear: Shear::Degrees(0.0),
-    zoom: 0.0,
-    horizontal_flip: true,
-    shift_px: 4,
-    fill: Fill::Zero,
-};
+fn shift_and_flip() -> Augment {
+    Augment { horizontal_flip: true, shift_px: 4, fill: Fill::Zero, ..Augment::none() }
+}
 
 /// He et al. 2016 (arXiv:1512.03385), §4.2: SGD at 0.1, momentum 0.9, weight decay 0.0001, batch
 /// 128, 64,000 steps, the rate divided by 10 after 32,000 and 48,000; 45,000 pictures to train and
@@ -36,7 +31,7 @@ pub fn resnet(model: &str) -> Recipe {
             normalize: Some(cifar_10()),
             ..recipe.data
         },
-        augment: Some(SHIFT_AND_FLIP),
+        augment: Some(shift_and_flip()),
         optimizer: Optimizer::Sgd(Sgd {
             lr: 0.1,
             momentum: 0.9,

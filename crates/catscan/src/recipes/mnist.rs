@@ -59,6 +59,7 @@ pub fn full() -> Recipe {
             shift_px: 2,
             // Outside a digit there is black.
             fill: Fill::Zero,
+            ..Augment::none()
         }),
         optimizer: first_look.optimizer,
         schedule: first_look.schedule,

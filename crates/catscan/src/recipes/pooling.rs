@@ -29,6 +29,7 @@ pub fn original() -> Recipe {
             source: "critters".into(),
             size_px: 224,
             filter: Filter::Nearest,
+            centre_crop_of_px: None,
             colour: Colour::Rgb,
             split: SplitRule { ratio: [17, 4, 4], seed: 1 },
             train_fraction: 1.0,
@@ -42,6 +43,7 @@ pub fn original() -> Recipe {
             horizontal_flip: true,
             shift_px: 0,
             fill: Fill::Edge,
+            ..Augment::none()
         }),
         init: Init::Random,
         freeze: Vec::new(),
@@ -80,6 +82,7 @@ pub fn full() -> Recipe {
             horizontal_flip: true,
             shift_px: 0,
             fill: Fill::Edge,
+            ..Augment::none()
         }),
         optimizer: Optimizer::Sgd(Sgd {
             lr: 0.05,
@@ -114,6 +117,7 @@ pub fn quick() -> Recipe {
             horizontal_flip: true,
             shift_px: 0,
             fill: Fill::Edge,
+            ..Augment::none()
         }),
         optimizer: Optimizer::Adam(Adam {
             lr: 0.001,

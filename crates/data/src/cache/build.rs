@@ -109,6 +109,7 @@ fn index(
     config: &DataConfig,
 ) -> Result<Index, DataError> {
     let (mut samples, mut rejected, mut retry) = (Vec::new(), Vec::new(), false);
+    let mut rejected_by_class = vec![0; listing.classes.len()];
     for (slot, (entry, outcome)) in listing.entries.iter().zip(outcomes).enumerate() {
         match outcome {
             Ok(hash) => samples.push(Indexed {
@@ -120,6 +121,7 @@ fn index(
             }),
             Err(bad) => {
                 retry |= bad.unreadable;
+                rejected_by_class[entry.label as usize] += 1;
                 rejected.push(Rejected { name: bad.name, reason: bad.reason });
             }
         }
@@ -134,6 +136,7 @@ fn index(
         classes: listing.classes.clone(),
         samples,
         rejected,
+        rejected_by_class,
         ignored: listing.ignored.clone(),
         notes: listing.notes.clone(),
         retry,

@@ -24,7 +24,7 @@ const CLASSES: [&str; 2] = ["cat", "dog"];
 
 pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     let root = request.path()?;
-    let root = root.canonicalize().map_err(|error| DataError::read(root, error))?;
+    let root = root.canonicalize().map_err(|error| DataError::read(&root, error))?;
     let mut search = Search { collector: Collector::new(), left_out: BTreeMap::new() };
     let archives = if root.is_dir() { search.loose(&root)? } else { vec![root.clone()] };
     search.archives(&archives, request)?;

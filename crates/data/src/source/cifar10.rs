@@ -45,7 +45,7 @@ enum Place {
 
 pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     let root = request.path()?;
-    let root = root.canonicalize().map_err(|error| DataError::read(root, error))?;
+    let root = root.canonicalize().map_err(|error| DataError::read(&root, error))?;
     let mut ignored = Vec::new();
     let place = if root.is_dir() { within(&root, &mut ignored)? } else { Place::Tarball(root) };
     let stamps = match &place {

@@ -1,6 +1,6 @@
 //! `critters`: pictures that the program draws itself, see [`crate::critters`].
 
-use super::{Entry, Listing, Picture, Reader, Request, Source};
+use super::{Entry, Listing, Look, Picture, Reader, Request, Source};
 use crate::colour::{Colour, Raster};
 use crate::config::DataConfig;
 use crate::critters;
@@ -80,6 +80,14 @@ impl Source for Drawn {
 struct Brush<'a>(&'a Drawn);
 
 impl Reader for Brush<'_> {
+    fn look(&mut self, i: usize) -> Result<Look, BadImage> {
+        let size_px = self.0.size_px;
+        let rgb = critters::draw(SEED, self.0.numbers[i], size_px).rgb;
+        let (bytes, hash) = (rgb.len() as u64, blake3::hash(&rgb));
+        let raster = Raster::new(size_px, size_px, Colour::Rgb, rgb);
+        Ok(Look { raster, bytes, format: "drawing", hash })
+    }
+
     /// Drawn at the right size, so there is nothing to resize.
     fn picture(&mut self, i: usize, config: &DataConfig) -> Result<Picture, BadImage> {
         let size_px = config.size_px;

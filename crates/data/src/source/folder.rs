@@ -21,9 +21,9 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     let root = request.path()?;
     if !root.is_dir() {
         let hint = "folder: takes a folder; an archive of Cats-vs-Dogs is cats-vs-dogs:PATH";
-        return Err(DataError::layout(root, "is a file, want a folder", hint));
+        return Err(DataError::layout(&root, "is a file, want a folder", hint));
     }
-    let root = root.canonicalize().map_err(|error| DataError::read(root, error))?;
+    let root = root.canonicalize().map_err(|error| DataError::read(&root, error))?;
     let mut collector = Collector::new();
     let children = children(&root, &mut collector)?;
     let parts = parts(&children)?;
@@ -65,7 +65,7 @@ pub(super) fn hidden(name: &str) -> bool {
     name.starts_with('.') || name == "__MACOSX"
 }
 
-fn part_of(name: &str) -> Option<Part> {
+pub(super) fn part_of(name: &str) -> Option<Part> {
     match name.to_ascii_lowercase().as_str() {
         "train" | "training" => Some(Part::Train),
         "val" | "valid" | "validation" => Some(Part::Val),

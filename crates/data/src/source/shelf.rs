@@ -2,10 +2,13 @@
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
+use memmap2::Mmap;
+
 use super::archive::Archive;
-use super::{Entry, Listing, Picture, Reader, Source};
+use super::{Entry, Listing, Look, Picture, Reader, Source};
 use crate::config::{DataConfig, Part};
 use crate::error::{BadImage, DataError, Rejected};
 use crate::{decode, natural, resize};
@@ -40,6 +43,8 @@ pub(super) enum Place {
     File(PathBuf),
     /// Numbers of an archive on the shelf and of an entry in it.
     Zipped(usize, usize),
+    /// Number of a shard on the shelf, and from where to where in it.
+    Within(usize, usize, usize),
     /// Listed as a picture, but known not to be one.
     Bad(String),
 }
@@ -49,6 +54,7 @@ pub(super) struct Shelf {
     listing: Listing,
     places: Vec<Place>,
     archives: Vec<Archive>,
+    shards: Vec<Arc<Mmap>>,
     stamp: blake3::Hash,
 }
 
@@ -57,6 +63,8 @@ pub(super) struct Collector {
     found: Vec<(Entry, Place)>,
     ignored: Vec<Rejected>,
     pub archives: Vec<Archive>,
+    /// Tar files, as they lie on disk.
+    pub shards: Vec<Arc<Mmap>>,
     /// One line for each file or archive: path, size, time of change.
     stamps: Vec<String>,
 }
@@ -64,7 +72,8 @@ pub(super) struct Collector {
 impl Collector {
     pub fn new() -> Collector {
         let (found, ignored) = (Vec::new(), Vec::new());
-        Collector { found, ignored, archives: Vec::new(), stamps: Vec::new() }
+        let (archives, shards) = (Vec::new(), Vec::new());
+        Collector { found, ignored, archives, shards, stamps: Vec::new() }
     }
 
     pub fn add(&mut self, name: String, label: u32, part: Option<Part>, place: Place) {
@@ -107,13 +116,14 @@ impl Collector {
         let stamp = blake3::hash(self.stamps.join("\n").as_bytes());
         let (entries, places) = self.found.into_iter().unzip();
         let listing = Listing { classes, entries, ignored: self.ignored, notes: Vec::new() };
-        Ok(Shelf { listing, places, archives: self.archives, stamp })
+        Ok(Shelf { listing, places, archives: self.archives, shards: self.shards, stamp })
     }
 
     fn tell(&self, place: &Place) -> String {
         match place {
             Place::File(path) => path.display().to_string(),
             Place::Zipped(archive, _) => self.archives[*archive].path.display().to_string(),
+            Place::Within(shard, start, _) => format!("byte {start} of shard {}", shard + 1),
             Place::Bad(reason) => reason.clone(),
         }
     }
@@ -144,14 +154,36 @@ struct Hand<'a> {
     archives: Vec<Archive>,
 }
 
-impl Reader for Hand<'_> {
-    fn picture(&mut self, i: usize, config: &DataConfig) -> Result<Picture, BadImage> {
+impl Hand<'_> {
+    /// The file of entry `i`.
+    fn bytes(&mut self, i: usize) -> Result<Vec<u8>, BadImage> {
         let name = &self.shelf.listing.entries[i].name;
-        let bytes = match &self.shelf.places[i] {
+        Ok(match &self.shelf.places[i] {
             Place::File(path) => decode::read_file(path, name)?,
             Place::Zipped(archive, entry) => self.archives[*archive].read(*entry, name)?,
+            Place::Within(shard, start, end) => {
+                let length = (end - start) as u64;
+                if length > decode::MAX_BYTES {
+                    return Err(BadImage::new(name, decode::too_long(length)));
+                }
+                self.shelf.shards[*shard][*start..*end].to_vec()
+            }
             Place::Bad(reason) => return Err(BadImage::new(name, reason)),
-        };
+        })
+    }
+}
+
+impl Reader for Hand<'_> {
+    fn look(&mut self, i: usize) -> Result<Look, BadImage> {
+        let bytes = self.bytes(i)?;
+        let raster = decode::read_rgb(&bytes, &self.shelf.listing.entries[i].name)?.into();
+        let (length, hash) = (bytes.len() as u64, blake3::hash(&bytes));
+        Ok(Look { raster, bytes: length, format: decode::format(&bytes), hash })
+    }
+
+    fn picture(&mut self, i: usize, config: &DataConfig) -> Result<Picture, BadImage> {
+        let bytes = self.bytes(i)?;
+        let name = &self.shelf.listing.entries[i].name;
         let image = decode::read_rgb(&bytes, name)?;
         let raster = resize::prepare(image, config);
         Ok(Picture { raster, evidence: None, hash: blake3::hash(&bytes) })

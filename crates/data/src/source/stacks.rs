@@ -8,7 +8,7 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use super::{Entry, Listing, Picture, Reader, Source};
+use super::{Entry, Listing, Look, Picture, Reader, Source};
 use crate::colour::{Colour, Raster};
 use crate::config::{DataConfig, Part};
 use crate::error::{BadImage, DataError, Rejected};
@@ -159,6 +159,14 @@ impl Source for Stacks {
 struct Hand<'a>(&'a Loaded);
 
 impl Reader for Hand<'_> {
+    fn look(&mut self, i: usize) -> Result<Look, BadImage> {
+        let (stack, at) = self.0.places[i];
+        let stack = &self.0.stacks[stack];
+        let planes = stack.planes(at);
+        let (bytes, hash) = (planes.len() as u64, blake3::hash(planes));
+        Ok(Look { raster: stack.raster(at), bytes, format: "raw", hash })
+    }
+
     fn picture(&mut self, i: usize, config: &DataConfig) -> Result<Picture, BadImage> {
         let (stack, at) = self.0.places[i];
         let stack = &self.0.stacks[stack];

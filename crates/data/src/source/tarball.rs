@@ -77,7 +77,7 @@ pub(super) fn read(
 }
 
 /// Why an entry condemns its archive, if it does.
-fn dishonest<R: Read>(entry: &Entry<R>, name: &str) -> Option<String> {
+pub(super) fn dishonest<R: Read>(entry: &Entry<R>, name: &str) -> Option<String> {
     let plain = |piece: Component| matches!(piece, Component::Normal(_) | Component::CurDir);
     if name.contains('\\') || !Path::new(name).components().all(plain) {
         return Some("leads out of the archive".into());

@@ -1,8 +1,11 @@
 //! Pictures that are no pictures: found, named, counted; `fail` or `skip` by the recipe.
 
+use std::path::PathBuf;
+
+use catscan_data::{BadImages, DataConfig, Dataset, Progress};
 use tempfile::{TempDir, tempdir};
 
-use crate::help::{encode, folder, jpeg, names, open, open_skipping, picture, put};
+use crate::help::{config, encode, folder, jpeg, names, open, open_skipping, picture, put};
 
 /// Eight good pictures a class, and one of each fault among the cats.
 fn faulty() -> (TempDir, usize) {
@@ -72,4 +75,64 @@ fn a_class_of_nothing_but_bad_pictures_is_an_error_with_a_table() {
     assert!(text.contains("cat 0 of 3, dog 3 of 3"), "{text}");
     let left = std::fs::read_dir(cache.path().join("pixels")).unwrap().flatten();
     assert!(left.into_iter().all(|f| f.path().extension().is_some_and(|e| e == "lock")));
+}
+
+#[test]
+fn a_share_is_skipped_and_more_is_refused_with_a_table() {
+    let (root, bad) = faulty();
+    let cache = tempdir().unwrap();
+    let with = |share| {
+        let bad_images = BadImages::AtMost(share);
+        let config = DataConfig { bad_images, ..config(&folder(root.path())) };
+        Dataset::open(&config, cache.path(), &())
+    };
+    assert_eq!(with(0.36).unwrap().rejected.len(), bad);
+    // A second time from the cache, which remembers the classes of what it rejected.
+    for _ in 0..2 {
+        let error = with(0.35).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        let text = error.to_string();
+        let start = "9 of 25 pictures cannot be used, more than the 35 % allowed (cat 9 of 17, dog 0 \
+                     of 8); the first: cat/cut-1.jpg: ";
+        assert!(text.starts_with(start), "{text}");
+    }
+    let error = with(1.5).unwrap_err().to_string();
+    assert!(error.contains("bad_images.at_most: 1.5 is not possible"), "{error}");
+}
+
+/// Between the listing and the reading of pictures, something happens to one of them.
+struct Meddler(PathBuf, Option<Vec<u8>>);
+
+impl Progress for Meddler {
+    fn stage(&self, what: &str, _total: u64) {
+        if what == "decoding" {
+            match &self.1 {
+                Some(bytes) => std::fs::write(&self.0, bytes).unwrap(),
+                None => std::fs::remove_file(&self.0).unwrap(),
+            }
+        }
+    }
+    fn advance(&self, _n: u64) {}
+}
+
+#[test]
+fn a_file_that_vanishes_or_changes_while_the_set_is_read_is_a_bad_picture() {
+    for replacement in [None, Some(b"<html>".to_vec()), Some(Vec::new())] {
+        let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+        for class in ["cat", "dog"] {
+            for i in 0..4 {
+                put(&root.path().join(class).join(format!("{i}.jpg")), &jpeg(i));
+            }
+        }
+        let victim = root.path().join("cat/2.jpg");
+        let vanished = replacement.is_none();
+        let meddler = Meddler(victim.clone(), replacement);
+        let config = config(&folder(root.path()));
+        let error = Dataset::open(&config, cache.path(), &meddler).unwrap_err().to_string();
+        assert!(error.starts_with("1 of 8 pictures cannot be used"), "{error}");
+        assert!(error.contains("cat/2.jpg: "), "{error}");
+        put(&victim, &jpeg(2));
+        let again = open(&folder(root.path()), cache.path());
+        assert_eq!(again.unwrap().samples.len(), 8, "vanished: {vanished}; tried again");
+    }
 }

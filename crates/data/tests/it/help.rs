@@ -48,6 +48,7 @@ pub fn config(source: &str) -> DataConfig {
         source: source.into(),
         size_px: 8,
         filter: Filter::Nearest,
+        centre_crop_of_px: None,
         colour: Colour::Rgb,
         split: SplitRule { ratio: [17, 4, 4], seed: 0 },
         train_fraction: 1.0,

@@ -1,8 +1,8 @@
 //! Our affines against Keras' own: fixed draws, values made by `scripts/golden/keras_augment.py`.
 
 use catscan_data::DataConfig;
-use catscan_data::augment::{Augment, Draw, Fill};
-use catscan_data::batch::to_tensor;
+use catscan_data::augment::{Augment, Draw, Drawn, Fill, Op};
+use catscan_data::batch::{to_augmented, to_tensor};
 use serde::Deserialize;
 use tch::Device;
 
@@ -35,9 +35,7 @@ fn fixed_draws_give_keras_pictures() {
     let golden: Golden =
         serde_json::from_str(include_str!("../golden/keras_augment.json")).unwrap();
     let side = golden.side;
-    let value = |y, x, c| ((x * 7 + y * 13 + c * 50 + (x * y) % 11 * 9) % 256) as u8;
-    let rgb: Vec<u8> =
-        (0..side * side * 3).map(|i| value(i / 3 / side, i / 3 % side, i % 3)).collect();
+    let rgb = picture(side);
     let config = DataConfig { size_px: side, ..config("unused") };
     let one = to_tensor(&rgb, &config, Device::Cpu);
     // All cases in one batch: a picture's affine must not reach its neighbours.
@@ -52,6 +50,12 @@ fn fixed_draws_give_keras_pictures() {
     }
 }
 
+/// `[H, W, 3]`, as `picture` in the script.
+fn picture(side: u32) -> Vec<u8> {
+    let value = |y, x, c| ((x * 7 + y * 13 + c * 50 + (x * y) % 11 * 9) % 256) as u8;
+    (0..side * side * 3).map(|i| value(i / 3 / side, i / 3 % side, i % 3)).collect()
+}
+
 fn draw(case: &Case) -> Draw {
     Draw {
         rotation_rad: case.rotation.to_radians(),
@@ -59,7 +63,99 @@ fn draw(case: &Case) -> Draw {
         zoom_x: case.zx,
         zoom_y: case.zy,
         flip: case.flip,
-        shift_x_px: 0,
-        shift_y_px: 0,
+        ..Draw::STILL
+    }
+}
+
+#[derive(Deserialize)]
+struct More {
+    side: u32,
+    cases: Vec<Transform>,
+}
+
+/// The parameters of Keras' `apply_transform`, and its generator's fill mode.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Transform {
+    fill: String,
+    #[serde(default)]
+    cval: u8,
+    #[serde(default)]
+    theta: f64,
+    #[serde(default)]
+    shear: f64,
+    #[serde(default = "one")]
+    zx: f64,
+    #[serde(default = "one")]
+    zy: f64,
+    #[serde(default)]
+    tx: f64,
+    #[serde(default)]
+    ty: f64,
+    #[serde(default)]
+    flip_horizontal: bool,
+    #[serde(default)]
+    flip_vertical: bool,
+    channel_shift_intensity: Option<f64>,
+    brightness: Option<f64>,
+    want: Vec<f32>,
+}
+
+fn one() -> f64 {
+    1.0
+}
+
+impl Transform {
+    fn fill(&self) -> Fill {
+        match self.fill.as_str() {
+            "nearest" => Fill::Edge,
+            "constant" => Fill::Constant(self.cval),
+            "reflect" => Fill::Reflect,
+            "wrap" => Fill::Wrap,
+            other => panic!("{other}: no such mode"),
+        }
+    }
+
+    fn drawn(&self) -> Drawn {
+        let draw = Draw {
+            rotation_rad: self.theta.to_radians(),
+            shear_rad: self.shear.to_radians(),
+            zoom_x: self.zx,
+            zoom_y: self.zy,
+            flip: self.flip_horizontal,
+            flip_vertical: self.flip_vertical,
+            move_x_px: self.tx,
+            move_y_px: self.ty,
+            ..Draw::STILL
+        };
+        let shift = self.channel_shift_intensity.map(Op::ChannelShift);
+        let brightness = self.brightness.map(|factor| Op::KerasBrightness { factor });
+        let ops = shift.into_iter().chain(brightness).collect();
+        Drawn { affine: draw.affine(), ops, mixed: None }
+    }
+}
+
+#[test]
+fn everything_that_keras_composes_is_composed_as_keras_does() {
+    let golden: More =
+        serde_json::from_str(include_str!("../golden/keras_augment_more.json")).unwrap();
+    assert_eq!(golden.cases.len(), 16);
+    for (i, case) in golden.cases.iter().enumerate() {
+        let config = DataConfig { size_px: golden.side, ..config("unused") };
+        let (pixels, drawn) = (picture(golden.side), [case.drawn()]);
+        let (moved, mixed) = to_augmented(&pixels, &config, Device::Cpu, case.fill(), &drawn);
+        assert!(mixed.is_none());
+        let got = (moved * 255.0).get(0).permute([1, 2, 0]).contiguous().view(-1);
+        let got = Vec::<f32>::try_from(got).unwrap();
+        let off: Vec<f32> = got.iter().zip(&case.want).map(|(a, b)| (a - b).abs()).collect();
+        let worst = off.iter().copied().fold(0.0, f32::max);
+        // Brightness goes through whole bytes: a hair before may be a step, then times the factor.
+        let (most, steps) = match case.brightness {
+            Some(factor) => (factor.ceil() as f32 + 0.01, 3),
+            None => (TOLERANCE, 0),
+        };
+        assert!(worst < most, "case {i} ({}): off by {worst}", case.fill);
+        let stepped = off.iter().filter(|off| **off > TOLERANCE).count();
+        assert!(stepped <= steps, "case {i}: {stepped} values are a step off");
     }
 }

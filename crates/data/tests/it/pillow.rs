@@ -119,6 +119,18 @@ fn every_format_is_read_as_pillow_reads_it() {
     let golden: Formats =
         serde_json::from_str(include_str!("../golden/pillow_formats.json")).unwrap();
     assert!(golden.files.len() > 15);
+    compare(golden);
+}
+
+#[test]
+fn odd_pictures_are_read_as_pillow_shows_them() {
+    let golden: Formats =
+        serde_json::from_str(include_str!("../golden/odd_pictures.json")).unwrap();
+    assert!(golden.files.len() > 20);
+    compare(golden);
+}
+
+fn compare(golden: Formats) {
     for case in golden.files {
         let image = decode::read_rgb(&bytes(&case.file), &case.name).unwrap();
         assert_eq!(image.dimensions(), (case.width, case.height), "{}", case.name);

@@ -1,0 +1,159 @@
+//! `catscan data`: looks into a set before anything is trained on it, and fetches public ones.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use catscan_data::audit::{Audit, audit};
+use catscan_data::fetch::{self, FETCHABLE, Fetchable, Patience};
+use catscan_data::{DataConfig, SplitRule, default_cache_dir};
+use clap::{Subcommand, builder::PossibleValuesParser};
+use serde_json::json;
+
+use super::write_file;
+use crate::output::{print, print_json, say};
+use crate::progress::Stages;
+use crate::recipes::original;
+use crate::refusal::DATA;
+use crate::table::Table;
+
+#[derive(Debug, clap::Args)]
+#[command(arg_required_else_help = true)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Report what is in a set: counts, sizes, bad pictures, doubles, leakage, the oddest
+    Audit(AuditArgs),
+    /// Download a public set, checked by its published hashes
+    Fetch(FetchArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct AuditArgs {
+    /// Pictures: folder:PATH, csv:PATH, cats-vs-dogs:PATH and others (see `catscan list sources`)
+    #[arg(long, value_name = "SOURCE")]
+    data: String,
+    /// Folder for audit.md, audit.json and oddest.png
+    #[arg(long, value_name = "FOLDER", default_value = "audit")]
+    out: PathBuf,
+    /// The split's seed; by default the recipes'
+    #[arg(long, value_name = "N")]
+    split_seed: Option<u64>,
+    /// Exit with code 3 where doubles lie in different parts of the split
+    #[arg(long)]
+    strict: bool,
+    /// Print the findings as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct FetchArgs {
+    /// Which
+    #[arg(value_parser = PossibleValuesParser::new(FETCHABLE.iter().map(|set| set.name)))]
+    set: String,
+    /// Folder for its files; by default where the source of this name looks for them
+    #[arg(long, value_name = "FOLDER")]
+    to: Option<PathBuf>,
+    /// A mirror: a folder on the web that has the files under their own names
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+}
+
+/// Runs one of the two.
+pub fn run(args: &Args) -> Result<u8> {
+    match &args.command {
+        Command::Audit(args) => run_audit(args),
+        Command::Fetch(args) => run_fetch(args),
+    }
+}
+
+fn run_audit(args: &AuditArgs) -> Result<u8> {
+    let recipe = original().data;
+    let seed = args.split_seed.unwrap_or(recipe.split.seed);
+    let split = SplitRule { seed, ..recipe.split };
+    let config = DataConfig { source: args.data.clone(), split, ..recipe };
+    let stages = Stages::new();
+    let found = audit(&config, &default_cache_dir(), &stages);
+    stages.clear();
+    let (audit, sheet) = found?;
+    let json = serde_json::to_string_pretty(&audit)? + "\n";
+    let report = args.out.join("audit.md");
+    write_file(&report, audit.markdown("oddest.png").as_bytes())?;
+    write_file(&args.out.join("audit.json"), json.as_bytes())?;
+    write_file(&args.out.join("oddest.png"), &sheet.png())?;
+    match args.json {
+        true => print(json)?,
+        false => print(summary(&audit))?,
+    }
+    say(format_args!("the report is {}", report.display()));
+    if args.strict && audit.leaks() > 0 {
+        let leaks = audit.leaks();
+        say(format_args!(
+            "error: {}: {leaks} doubles lie in different parts of the split, want 0; remove one of \
+             each, or put all into one part (a csv: manifest can say which)",
+            args.data
+        ));
+        return Ok(DATA);
+    }
+    Ok(0)
+}
+
+fn summary(audit: &Audit) -> String {
+    let mut table = Table::new(&["class", "#train", "#val", "#test", "#unreadable"]);
+    for count in &audit.counts {
+        let numbers = [count.train, count.val, count.test, count.unreadable];
+        let numbers = numbers.map(|n| n.to_string());
+        table.row(std::iter::once(count.class.clone()).chain(numbers));
+    }
+    let near = audit.near.len() + audit.near_not_listed;
+    format!(
+        "{table}\n{} groups of equal files, {near} pairs that look the same; {} across parts \
+         (leakage), {} with different labels\n",
+        audit.exact.len(),
+        audit.leaks(),
+        audit.contradictions()
+    )
+}
+
+fn run_fetch(args: &FetchArgs) -> Result<u8> {
+    let set = find(&args.set);
+    let usual = fetch::default_folder(&default_cache_dir(), set.name);
+    let folder = args.to.clone().unwrap_or_else(|| usual.clone());
+    say(format_args!("{}: {}", set.name, set.terms));
+    let stages = Stages::new();
+    let outcome = fetch::fetch(set, &folder, args.url.as_deref(), Patience::default(), &stages);
+    stages.clear();
+    outcome?;
+    // What is in its usual place needs no path.
+    let data = match folder == usual {
+        true => set.name.to_owned(),
+        false => {
+            let path = set.open.map_or(folder.clone(), |file| folder.join(file));
+            format!("{}:{}", set.name, path.display())
+        }
+    };
+    print_json(&json!({ "set": set.name, "folder": folder, "data": data }))?;
+    say(format_args!("use it as --data {data}"));
+    Ok(0)
+}
+
+/// clap has seen that there is one.
+fn find(name: &str) -> &'static Fetchable {
+    FETCHABLE.iter().find(|set| set.name == name).expect("one of the possible values")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_set_can_be_found_and_opened_by_its_name() {
+        for set in FETCHABLE {
+            assert_eq!(find(set.name).name, set.name);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The oddest pictures: those that lie farthest from the set's median in one respect, in robust
+//! standard deviations (1.4826 times the median distance from the median).
+
+use super::survey::Seen;
+use super::{Odd, Placed};
+
+/// How many are shown.
+const ODDEST: usize = 24;
+
+/// The pictures that lie farthest from the median in one respect.
+pub(super) fn oddest(seen: &[Seen], place: impl Fn(usize) -> Placed) -> Vec<Odd> {
+    type Respect = (&'static str, fn(&Seen) -> f64, fn(f64) -> String);
+    let respects: [Respect; 5] = [
+        (
+            "width to height",
+            |s| (f64::from(s.width) / f64::from(s.height)).ln(),
+            |v| format!("{:.2}", v.exp()),
+        ),
+        (
+            "pixels",
+            |s| (f64::from(s.width) * f64::from(s.height)).ln(),
+            |v| format!("{:.0}", v.exp()),
+        ),
+        (
+            "bytes a pixel",
+            |s| (s.bytes as f64 / f64::from(s.width) / f64::from(s.height)).ln(),
+            |v| format!("{:.3}", v.exp()),
+        ),
+        ("brightness", |s| s.mean.iter().sum::<f64>() / 3.0, |v| format!("{v:.2}")),
+        ("contrast", |s| s.signature.contrast(), |v| format!("{v:.1} of 255")),
+    ];
+    let mut odd: Vec<(f64, usize, String)> =
+        (0..seen.len()).map(|i| (0.0, i, String::new())).collect();
+    for (name, of, tell) in respects {
+        let values: Vec<f64> = seen.iter().map(of).collect();
+        let centre = median(values.clone());
+        let spread = 1.4826 * median(values.iter().map(|v| (v - centre).abs()).collect());
+        // Where most pictures are equal, none is odd by a hair.
+        let spread = spread.max(0.02 * centre.abs()).max(1e-3);
+        for (i, value) in values.iter().enumerate() {
+            let score = ((value - centre) / spread).abs();
+            if score > odd[i].0 {
+                odd[i] = (score, i, format!("{name} {}", tell(*value)));
+            }
+        }
+    }
+    odd.retain(|(score, ..)| *score > 0.0);
+    odd.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    odd.truncate(ODDEST);
+    let tell = |(score, i, what): (f64, usize, String)| Odd {
+        picture: place(i),
+        what,
+        score,
+        entry: seen[i].entry,
+    };
+    odd.into_iter().map(tell).collect()
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(0.0)
+}

@@ -1,0 +1,287 @@
+//! `csv:PATH`: a manifest that lists pictures, one a line: path, label, and perhaps the part.
+//!
+//! ```text
+//! path,label,split
+//! photos/rex.jpg,dog,train
+//! "photos/a, b.jpg",cat,test
+//! ```
+//!
+//! Paths are relative to the manifest's folder and stay within it: a path that leads out, by `..`,
+//! by a root or by a link, is refused with its line, for whoever wrote the manifest decides what is
+//! read. A first line whose first field is `path` is a header. Quotes are RFC 4180's; lines may end
+//! as Windows ends them. The split is all rows' or no row's.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Component, Path, PathBuf};
+
+use super::folder::part_of;
+use super::shelf::{Collector, Place};
+use super::{Request, Source};
+use crate::config::Part;
+use crate::error::DataError;
+use crate::natural;
+
+/// A path and a label are not that long: 64 MiB are a million rows.
+const MAX_BYTES: u64 = 1 << 26;
+
+pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
+    let path = request.path()?;
+    if path.is_dir() {
+        let hint = "give the manifest itself; a folder of class folders is folder:PATH";
+        return Err(DataError::layout(&path, "is a folder, want a CSV file", hint));
+    }
+    let path = path.canonicalize().map_err(|error| DataError::read(&path, error))?;
+    let meta = std::fs::metadata(&path).map_err(|error| DataError::read(&path, error))?;
+    if meta.len() > MAX_BYTES {
+        let what = format!("has {} bytes, at most {MAX_BYTES} are read", meta.len());
+        return Err(DataError::layout(&path, what, "split it, or use shards:PATH"));
+    }
+    let bytes = std::fs::read(&path).map_err(|error| DataError::read(&path, error))?;
+    let rows = rows(&bytes).map_err(|(line, what)| at(&path, line, what))?;
+    let root = path.parent().unwrap_or(Path::new("/"));
+    let mut collector = Collector::new();
+    collector.stamp(&path, &meta);
+    let classes = collect(&path, root, &rows, &mut collector)?;
+    Ok(Box::new(collector.finish(&path, classes)?))
+}
+
+fn at(path: &Path, line: usize, what: impl Into<String>) -> DataError {
+    let what = what.into();
+    DataError::layout(path, format!("line {line}: {what}"), "correct the line and start again")
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Row {
+    /// Counted from 1.
+    line: usize,
+    path: String,
+    label: String,
+    part: Option<Part>,
+}
+
+type Wrong = (usize, String);
+
+/// The rows, or the first wrong line and why.
+fn rows(bytes: &[u8]) -> Result<Vec<Row>, Wrong> {
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|b| **b == b'\n').count();
+        (line, "is not UTF-8".to_owned())
+    })?;
+    let mut rows = Vec::new();
+    for (line, fields) in records(text)? {
+        let fields: Vec<&str> = fields.iter().map(|field| field.trim()).collect();
+        let is_header = rows.is_empty() && fields[0].eq_ignore_ascii_case("path");
+        if is_header || fields == [""] {
+            continue;
+        }
+        let (path, label, part) = match fields[..] {
+            [path, label] => (path, label, ""),
+            [path, label, part] => (path, label, part),
+            _ => {
+                let n = fields.len();
+                return Err((line, format!("has {n} fields, want path,label or path,label,split")));
+            }
+        };
+        if path.is_empty() || label.is_empty() {
+            let which = if path.is_empty() { "path" } else { "label" };
+            return Err((line, format!("has an empty {which}")));
+        }
+        let known = part_of(part);
+        if known.is_none() && !part.is_empty() {
+            return Err((line, format!("has the split {part:?}, want train, val or test")));
+        }
+        rows.push(Row { line, path: path.into(), label: label.into(), part: known });
+    }
+    let Some(first) = rows.first() else {
+        return Err((1, "no pictures are listed".into()));
+    };
+    if let Some(row) = rows.iter().find(|row| row.part.is_some() != first.part.is_some()) {
+        let (has, other) = if row.part.is_some() { ("a", "none") } else { ("no", "one") };
+        let before = first.line;
+        return Err((row.line, format!("has {has} split, line {before} has {other}")));
+    }
+    Ok(rows)
+}
+
+/// RFC 4180: fields of each record, with the line it begins on.
+fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, Wrong> {
+    let mut records = Vec::new();
+    let (mut line, mut begins) = (1, 1);
+    let (mut fields, mut field) = (Vec::new(), String::new());
+    let (mut quoted, mut closed) = (false, false);
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        line += usize::from(character == '\n');
+        match character {
+            '"' if quoted && characters.peek() == Some(&'"') => {
+                characters.next();
+                field.push('"');
+            }
+            '"' if quoted => (quoted, closed) = (false, true),
+            _ if quoted => field.push(character),
+            '"' if field.is_empty() && !closed => quoted = true,
+            ',' => {
+                fields.push(std::mem::take(&mut field));
+                closed = false;
+            }
+            '\r' if characters.peek() == Some(&'\n') => {}
+            '\n' => {
+                fields.push(std::mem::take(&mut field));
+                records.push((begins, std::mem::take(&mut fields)));
+                (begins, closed) = (line, false);
+            }
+            '"' => return Err((line, "has a quote within a field".into())),
+            _ if closed => return Err((line, "goes on after a closing quote".into())),
+            _ => field.push(character),
+        }
+    }
+    if quoted {
+        return Err((begins, "opens a quote that is never closed".into()));
+    }
+    if !field.is_empty() || !fields.is_empty() || closed {
+        fields.push(field);
+        records.push((begins, fields));
+    }
+    Ok(records)
+}
+
+/// Fills the collector; returns the classes in natural order.
+fn collect(
+    manifest: &Path,
+    root: &Path,
+    rows: &[Row],
+    collector: &mut Collector,
+) -> Result<Vec<String>, DataError> {
+    let names = |rows: &mut dyn Iterator<Item = &Row>| -> BTreeSet<String> {
+        rows.map(|row| row.label.clone()).collect()
+    };
+    let mut classes: Vec<String> = names(&mut rows.iter()).into_iter().collect();
+    classes.sort_by(|a, b| natural::compare(a, b));
+    if classes.len() < 2 {
+        let what = format!("names {} classes, want at least 2", classes.len());
+        return Err(DataError::layout(manifest, what, "give each picture its label"));
+    }
+    if rows[0].part.is_some() {
+        let trained = names(&mut rows.iter().filter(|row| row.part == Some(Part::Train)));
+        if let Some(row) = rows.iter().find(|row| !trained.contains(&row.label)) {
+            let what = format!("has the label {:?}, which no training row has", row.label);
+            return Err(at(manifest, row.line, what));
+        }
+    }
+    let mut lines: HashMap<String, usize> = HashMap::new();
+    for row in rows {
+        let (name, place) = place(root, row).map_err(|what| at(manifest, row.line, what))?;
+        if let Some(first) = lines.insert(name.clone(), row.line) {
+            let what = format!("lists {name} again, line {first} did");
+            return Err(at(manifest, row.line, what));
+        }
+        if let Place::File(path) = &place
+            && let Ok(meta) = std::fs::metadata(path)
+        {
+            collector.stamp(path, &meta);
+        }
+        let label = classes.iter().position(|class| *class == row.label).expect("collected above");
+        collector.add(name, label as u32, row.part, place);
+    }
+    Ok(classes)
+}
+
+/// The picture's name, with `/` between its pieces, and where it lies.
+fn place(root: &Path, row: &Row) -> Result<(String, Place), String> {
+    let written = row.path.replace('\\', "/");
+    let mut pieces = Vec::new();
+    for piece in Path::new(&written).components() {
+        match piece {
+            Component::Normal(piece) => pieces.push(piece.to_string_lossy().into_owned()),
+            Component::CurDir => {}
+            _ => return Err(format!("{} leads out of the manifest's folder", row.path)),
+        }
+    }
+    let drive = pieces.first().is_some_and(|first| first.ends_with(':'));
+    if drive || pieces.is_empty() {
+        return Err(format!("{} leads out of the manifest's folder", row.path));
+    }
+    let name = pieces.join("/");
+    let path: PathBuf = root.join(&name);
+    match path.canonicalize() {
+        Ok(real) if !real.starts_with(root) => {
+            Err(format!("{} is a link that leads out of the manifest's folder", row.path))
+        }
+        Ok(_) => Ok((name, Place::File(path))),
+        // What is not there is a bad picture like any other.
+        Err(error) => Ok((name, Place::Bad(format!("cannot be read: {error}")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        let tell = |row: &Row| {
+            let part = row.part.map_or("-", Part::name);
+            format!("{} {}|{}|{part}", row.line, row.path, row.label)
+        };
+        rows(text.as_bytes()).unwrap().iter().map(tell).collect()
+    }
+
+    fn wrong(text: &str) -> String {
+        let (line, what) = rows(text.as_bytes()).unwrap_err();
+        format!("line {line}: {what}")
+    }
+
+    #[test]
+    fn rows_are_read_as_they_are_written_everywhere() {
+        let want = ["2 a.jpg|cat|train", "3 b, c.jpg|dog|val"];
+        assert_eq!(told("path,label,split\na.jpg,cat,train\n\"b, c.jpg\",dog,valid\n"), want);
+        let windows = "\u{feff}path,label,split\r\na.jpg,cat,train\r\n\"b, c.jpg\",dog,val";
+        assert_eq!(told(windows), want);
+        assert_eq!(
+            told("\"say \"\"a\"\".jpg\",cat\n\n x/y.png , dog \n"),
+            ["1 say \"a\".jpg|cat|-", "3 x/y.png|dog|-"]
+        );
+    }
+
+    #[test]
+    fn each_fault_is_told_with_its_line() {
+        assert_eq!(wrong(""), "line 1: no pictures are listed");
+        assert_eq!(
+            wrong("a.jpg,cat\nb.jpg\n"),
+            "line 2: has 1 fields, want path,label or path,label,split"
+        );
+        assert_eq!(
+            wrong("a.jpg,cat,x,y"),
+            "line 1: has 4 fields, want path,label or path,label,split"
+        );
+        assert_eq!(wrong("a.jpg,\n"), "line 1: has an empty label");
+        let text = wrong("a.jpg,cat,train\nb.jpg,dog,tset");
+        assert_eq!(text, "line 2: has the split \"tset\", want train, val or test");
+        let text = wrong("a.jpg,cat,train\nb.jpg,dog,");
+        assert_eq!(text, "line 2: has no split, line 1 has one");
+        assert_eq!(
+            wrong("a.jpg,cat\n\"b.jpg,dog\nc,d\n"),
+            "line 2: opens a quote that is never closed"
+        );
+        assert_eq!(wrong("a\"b,cat"), "line 1: has a quote within a field");
+        assert_eq!(rows(b"a.jpg,cat\n\xff,dog"), Err((2, "is not UTF-8".into())));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_rows_or_a_refusal(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+            let _ = rows(&bytes);
+        }
+
+        #[test]
+        fn what_is_quoted_comes_back(path in "[a-z,\" \n]{0,12}[a-z]", label in "[a-z]{1,5}") {
+            let text = format!("x{},{label}\n", "");
+            prop_assert!(rows(text.as_bytes()).is_ok());
+            let quoted = path.replace('"', "\"\"");
+            let got = records(&format!("\"{quoted}\",{label}\r\n")).unwrap();
+            prop_assert_eq!(got, vec![(1, vec![path, label])]);
+        }
+    }
+}

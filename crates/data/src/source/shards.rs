@@ -1,0 +1,248 @@
+//! `shards:PATH`: tar files of pictures, for sets with more files than a disk has names for.
+//!
+//! PATH is a tar file or a folder of them. A picture's label is what `KEY.cls` beside it in the
+//! same tar says (WebDataset's layout: `000.jpg`, `000.cls`), else the name of its folder in the
+//! tar. A shard that is called `train-0001.tar` (`val…`, `test…`) gives its pictures that part; all
+//! shards do, or none.
+//!
+//! A shard is mapped and its headers are read once; pictures are then read where they lie, from any
+//! thread. Hence shards are not compressed (JPEGs do not get smaller anyway). One entry that no
+//! honest tar has (a path that leads out, a link, a device) condemns the whole set.
+
+use std::collections::{BTreeSet, HashMap};
+use std::fs::File;
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use memmap2::Mmap;
+use tar::{Archive, EntryType};
+
+use super::folder::{hidden, part_of, utf8};
+use super::shelf::{Collector, Place, looks_like_a_picture};
+use super::tarball::dishonest;
+use super::{Request, Source};
+use crate::config::Part;
+use crate::error::DataError;
+use crate::map::map;
+use crate::natural;
+
+/// In all shards together: ten times what ImageNet-1k holds.
+const MAX_ENTRIES: usize = 12_000_000;
+/// A label is a word or a number.
+const MAX_LABEL_BYTES: usize = 256;
+const BLOCK: usize = 512;
+
+const DAMAGED: &str = "get the shard again";
+
+pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
+    let root = request.path()?;
+    let root = root.canonicalize().map_err(|error| DataError::read(&root, error))?;
+    let mut collector = Collector::new();
+    let shards = if root.is_dir() { within(&root, &mut collector)? } else { vec![root.clone()] };
+    let mut found = Vec::new();
+    for path in &shards {
+        request.progress.stage(&format!("reading the headers of {}", name_of(path)), 0);
+        read(path, collector.shards.len(), &mut collector, &mut found)?;
+        if found.len() > MAX_ENTRIES {
+            let what = format!("holds more than {MAX_ENTRIES} pictures");
+            return Err(DataError::layout(&root, what, "train on a part of it"));
+        }
+    }
+    let classes = classes(&root, &found)?;
+    let labels: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
+    for Found { name, label, part, place } in &found {
+        collector.add(name.clone(), labels[label.as_str()], *part, place.clone());
+    }
+    Ok(Box::new(collector.finish(&root, classes.clone())?))
+}
+
+struct Found {
+    name: String,
+    label: String,
+    part: Option<Part>,
+    place: Place,
+}
+
+/// The tar files of a folder, in natural order.
+fn within(root: &Path, collector: &mut Collector) -> Result<Vec<PathBuf>, DataError> {
+    let mut shards = Vec::new();
+    for child in std::fs::read_dir(root).map_err(|error| DataError::read(root, error))? {
+        let path = child.map_err(|error| DataError::read(root, error))?.path();
+        let name = utf8(path.file_name().unwrap_or_default().as_ref())?;
+        if hidden(&name) {
+            continue;
+        }
+        if name.to_ascii_lowercase().ends_with(".tar") {
+            shards.push(path);
+        } else {
+            collector.ignore(name, "is not called like a tar file");
+        }
+    }
+    if shards.is_empty() {
+        return Err(DataError::layout(root, "holds no .tar file", "give a folder of shards"));
+    }
+    shards.sort_by(|a, b| natural::compare(&name_of(a), &name_of(b)));
+    Ok(shards)
+}
+
+fn name_of(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// `train-0001.tar`, `val_3.tar`, `test.tar`.
+fn part(path: &Path) -> Option<Part> {
+    let name = name_of(path);
+    let word = name.split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    part_of(word)
+}
+
+/// The pictures of one shard with their labels.
+fn read(
+    path: &Path,
+    number: usize,
+    collector: &mut Collector,
+    found: &mut Vec<Found>,
+) -> Result<(), DataError> {
+    let unreadable = |error| DataError::read(path, error);
+    let file = File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    if meta.len() == 0 {
+        return Err(DataError::archive(path, "holds 0 bytes", DAMAGED));
+    }
+    let bytes = Arc::new(map(&file).map_err(unreadable)?);
+    if bytes.starts_with(&[0x1f, 0x8b]) {
+        let what = "is compressed, and a compressed tar has no places to read from";
+        return Err(DataError::archive(path, what, "unpack it with gunzip"));
+    }
+    collector.stamp(path, &meta);
+    let (part, listed) = (part(path), list(path, &bytes)?);
+    let text = |(start, end): (usize, usize)| String::from_utf8_lossy(&bytes[start..end]);
+    for (name, (start, end)) in &listed.pictures {
+        let label = match listed.labels.get(key(name)) {
+            Some(place) => text(*place).trim().to_owned(),
+            None => match name.rsplit('/').nth(1) {
+                Some(folder) => folder.to_owned(),
+                None => {
+                    let what =
+                        format!("{name} has no label, neither {}.cls nor a folder", key(name));
+                    return Err(DataError::archive(path, what, "add one"));
+                }
+            },
+        };
+        let place = Place::Within(number, *start, *end);
+        found.push(Found { name: name.clone(), label, part, place });
+    }
+    listed.ignored.into_iter().for_each(|(name, reason)| collector.ignore(name, reason));
+    collector.shards.push(bytes);
+    Ok(())
+}
+
+/// `cat/000` of `cat/000.jpg`: up to the first point of the last piece.
+fn key(name: &str) -> &str {
+    let last = name.rfind('/').map_or(0, |slash| slash + 1);
+    name[last..].find('.').map_or(name, |point| &name[..last + point])
+}
+
+#[derive(Default)]
+struct Listed {
+    pictures: Vec<(String, (usize, usize))>,
+    /// By key.
+    labels: HashMap<String, (usize, usize)>,
+    ignored: Vec<(String, &'static str)>,
+}
+
+/// Walks the headers; every entry must lie within the file, and the end mark must be there.
+fn list(path: &Path, bytes: &Mmap) -> Result<Listed, DataError> {
+    let damaged = |error: std::io::Error| DataError::archive(path, error.to_string(), DAMAGED);
+    let mut archive = Archive::new(Cursor::new(&bytes[..]));
+    let mut listed = Listed::default();
+    let mut last = 0;
+    for entry in archive.entries_with_seek().map_err(damaged)? {
+        let entry = entry.map_err(damaged)?;
+        let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| {
+            DataError::archive(path, "has an entry whose name is not UTF-8", "rename it")
+        })?;
+        if let Some(reason) = dishonest(&entry, &name) {
+            let what = format!("entry {name:?} {reason}");
+            let hint = "the whole set is refused; get it from elsewhere";
+            return Err(DataError::archive(path, what, hint));
+        }
+        let (start, size) = (entry.raw_file_position() as usize, entry.size());
+        let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size));
+        let Some(end) = end.filter(|end| *end <= bytes.len()) else {
+            let left = bytes.len().saturating_sub(start);
+            let what = format!("entry {name:?} ends after {left} of {size} bytes");
+            return Err(DataError::archive(path, what, DAMAGED));
+        };
+        last = end;
+        if entry.header().entry_type() != EntryType::Regular {
+            continue;
+        }
+        let name = name.trim_start_matches("./").to_owned();
+        if name.split('/').any(hidden) {
+            continue;
+        }
+        if looks_like_a_picture(&name) {
+            listed.pictures.push((name, (start, end)));
+        } else if name.ends_with(".cls") && end - start <= MAX_LABEL_BYTES {
+            listed.labels.insert(key(&name).to_owned(), (start, end));
+        } else {
+            listed.ignored.push((name, "is neither a picture nor a label"));
+        }
+    }
+    let mark = last.next_multiple_of(BLOCK);
+    let zeros = bytes.get(mark..mark + BLOCK).is_some_and(|block| block.iter().all(|b| *b == 0));
+    if !zeros {
+        let what = format!("is a tar cut short: no end mark in {} bytes", bytes.len());
+        return Err(DataError::archive(path, what, DAMAGED));
+    }
+    Ok(listed)
+}
+
+/// All labels in natural order; what is trained on has them all.
+fn classes(root: &Path, found: &[Found]) -> Result<Vec<String>, DataError> {
+    let names = |part: Option<Part>| -> BTreeSet<&str> {
+        let of_part = found.iter().filter(|f| part.is_none() || f.part == part);
+        of_part.map(|f| f.label.as_str()).collect()
+    };
+    let refuse = |what: String, hint: &str| Err(DataError::layout(root, what, hint));
+    let all = names(None);
+    if all.len() < 2 {
+        return refuse(
+            format!("holds {} classes, want at least 2", all.len()),
+            "label the pictures",
+        );
+    }
+    let given = found.iter().filter(|f| f.part.is_some()).count();
+    if given != 0 && given != found.len() {
+        let what = "has shards called train, val or test, and others";
+        return refuse(what.into(), "name all of them by their part, or none");
+    }
+    let trained = names(Some(Part::Train));
+    if given > 0
+        && let Some(unknown) = all.iter().find(|label| !trained.contains(*label))
+    {
+        let what = format!("has the class {unknown:?} in no training shard");
+        return refuse(what, "add it to train or remove it");
+    }
+    let mut classes: Vec<String> = all.into_iter().map(String::from).collect();
+    classes.sort_by(|a, b| natural::compare(a, b));
+    Ok(classes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_keys_and_parts() {
+        assert_eq!(key("000.jpg"), "000");
+        assert_eq!(key("a.b/c.d.jpg"), "a.b/c");
+        assert_eq!(part(Path::new("x/train-0001.tar")), Some(Part::Train));
+        assert_eq!(part(Path::new("val_3.tar")), Some(Part::Val));
+        assert_eq!(part(Path::new("test.tar")), Some(Part::Test));
+        assert_eq!(part(Path::new("trained-0.tar")), None);
+        assert_eq!(part(Path::new("shard-000.tar")), None);
+    }
+}

@@ -1,0 +1,250 @@
+//! Downloads from a server in this process that misbehaves in every way a network does.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use catscan_data::DataError;
+use catscan_data::fetch::{Fetchable, Patience, RemoteFile, fetch};
+use sha2::{Digest, Sha256};
+use tempfile::tempdir;
+
+/// How one request is answered.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Answer {
+    /// The file, from the byte that is asked for.
+    Whole,
+    /// The same, cut after so many bytes.
+    Cut(usize),
+    /// All of it, whatever range is asked for.
+    NoRanges,
+    /// A page that says 200.
+    Page,
+    /// As many bytes as wanted, but others.
+    Other,
+    /// More than it should be.
+    More,
+    Status(&'static str),
+    /// A redirect to here.
+    To(&'static str),
+    /// A partial answer that begins elsewhere.
+    WrongRange,
+    /// A Content-Length of 10 more than is sent.
+    WrongLength,
+}
+
+struct Server {
+    address: String,
+    /// The `Range` of each request.
+    asked: Arc<Mutex<Vec<Option<String>>>>,
+}
+
+fn content() -> Vec<u8> {
+    (0..100_000u32).map(|i| (i * i % 251) as u8).collect()
+}
+
+/// Answers one request after the other; the last answer is repeated.
+fn serve(answers: &'static [Answer]) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let log = asked.clone();
+    std::thread::spawn(move || {
+        for (i, stream) in listener.incoming().enumerate() {
+            let answer = answers[i.min(answers.len() - 1)];
+            // A client that has had enough hangs up.
+            let _ = answer_one(stream.unwrap(), answer, &log);
+        }
+    });
+    Server { address, asked }
+}
+
+fn answer_one(
+    mut stream: TcpStream,
+    answer: Answer,
+    log: &Mutex<Vec<Option<String>>>,
+) -> std::io::Result<()> {
+    let mut range = None;
+    for line in BufReader::new(stream.try_clone()?).lines() {
+        let line = line?.to_ascii_lowercase();
+        if let Some(asked) = line.strip_prefix("range: bytes=") {
+            range = Some(asked.trim_end_matches('-').to_owned());
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    log.lock().unwrap().push(range.clone());
+    let file = content();
+    let from: usize = range.as_deref().map_or(0, |range| range.parse().unwrap());
+    let partial = format!("206 Partial Content\r\nContent-Range: bytes {from}-99999/100000");
+    let status = if range.is_some() { partial.as_str() } else { "200 OK" };
+    let (status, length, body) = match answer {
+        Answer::Whole => (status, 100_000 - from, file[from..].to_vec()),
+        Answer::Cut(at) => (status, 100_000 - from, file[from..(from + at).min(100_000)].to_vec()),
+        Answer::NoRanges => ("200 OK", 100_000, file),
+        Answer::Page => ("200 OK", 24, b"<html>not found</html>\r\n".to_vec()),
+        Answer::Other => ("200 OK", 100_000, vec![7; 100_000]),
+        Answer::More => ("200 OK", 200_000, vec![7; 200_000]),
+        Answer::Status(status) => (status, 4, b"sry\n".to_vec()),
+        Answer::To(_) => ("302 Found", 0, Vec::new()),
+        Answer::WrongRange => (
+            "206 Partial Content\r\nContent-Range: bytes 5-99999/100000",
+            99_995,
+            file[5..].to_vec(),
+        ),
+        Answer::WrongLength => ("200 OK", 100_010, file),
+    };
+    let to =
+        if let Answer::To(to) = answer { format!("Location: {to}\r\n") } else { String::new() };
+    let head =
+        format!("HTTP/1.1 {status}\r\n{to}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(&body)
+}
+
+/// The set `test` of one file, whose hash is that of [`content`].
+fn set() -> Fetchable {
+    let hash: String = Sha256::digest(content()).iter().map(|b| format!("{b:02x}")).collect();
+    let url = "http://127.0.0.1:1/unused";
+    let sha256: &'static str = hash.leak();
+    let file = RemoteFile { name: "set.bin", url, bytes: 100_000, sha256 };
+    let files: &'static [RemoteFile] = vec![file].leak();
+    Fetchable { name: "mnist", terms: "a test's", files, open: None }
+}
+
+const PATIENCE: Patience =
+    Patience { tries: 3, pause: Duration::from_millis(1), stall: Duration::from_secs(5) };
+
+fn run(folder: &Path, server: &Server) -> Result<(), DataError> {
+    fetch(&set(), folder, Some(&server.address), PATIENCE, &())
+}
+
+/// What lies in the folder besides locks.
+fn left(folder: &Path) -> Vec<String> {
+    let names = std::fs::read_dir(folder).unwrap().flatten();
+    let names = names.map(|entry| entry.file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| !name.ends_with(".lock")).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_file_that_is_right_is_there_and_fetched_once() {
+    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::Whole]));
+    run(folder.path(), &server).unwrap();
+    run(folder.path(), &server).unwrap();
+    assert_eq!(std::fs::read(folder.path().join("set.bin")).unwrap(), content());
+    assert_eq!(left(folder.path()), ["set.bin"]);
+    assert_eq!(*server.asked.lock().unwrap(), [None]);
+    std::fs::write(folder.path().join("set.bin"), b"mine").unwrap();
+    let error = run(folder.path(), &server).unwrap_err();
+    assert!(
+        error.to_string().contains("is not the published file (4 bytes, want 100000"),
+        "{error}"
+    );
+    assert_eq!(std::fs::read(folder.path().join("set.bin")).unwrap(), b"mine", "never overwritten");
+}
+
+#[test]
+fn a_cut_connection_is_gone_on_with_as_long_as_something_comes() {
+    use Answer::{Cut, Status, Whole};
+    static ANSWERS: &[Answer] = &[
+        Cut(30_000),
+        Status("503 Service Unavailable"),
+        Cut(1),
+        Status("429 Too Many Requests"),
+        Cut(20_000),
+        Cut(0),
+        Whole,
+    ];
+    let (folder, server) = (tempdir().unwrap(), serve(ANSWERS));
+    run(folder.path(), &server).unwrap();
+    assert_eq!(std::fs::read(folder.path().join("set.bin")).unwrap(), content());
+    let asked: Vec<String> = server
+        .asked
+        .lock()
+        .unwrap()
+        .iter()
+        .map(|range| range.clone().unwrap_or_default())
+        .collect();
+    assert_eq!(asked, ["", "30000", "30000", "30001", "30001", "50001", "50001"]);
+}
+
+#[test]
+fn a_killed_fetch_is_gone_on_with_and_never_taken_for_whole() {
+    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::Whole]));
+    std::fs::write(folder.path().join("set.bin.part"), &content()[..70_000]).unwrap();
+    run(folder.path(), &server).unwrap();
+    assert_eq!(server.asked.lock().unwrap()[0].as_deref(), Some("70000"));
+    assert_eq!(left(folder.path()), ["set.bin"]);
+    // A part of something else is noticed by the hash, and begun anew.
+    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::Whole]));
+    std::fs::write(folder.path().join("set.bin.part"), [9; 70_000]).unwrap();
+    run(folder.path(), &server).unwrap();
+    let asked = server.asked.lock().unwrap().clone();
+    assert_eq!(asked, [Some("70000".into()), None]);
+}
+
+#[test]
+fn servers_without_ranges_or_with_wrong_ones_are_begun_anew() {
+    for answers in [&[Answer::NoRanges][..], &[Answer::WrongRange, Answer::Whole][..]] {
+        let (folder, server) = (tempdir().unwrap(), serve(answers));
+        std::fs::write(folder.path().join("set.bin.part"), &content()[..10]).unwrap();
+        run(folder.path(), &server).unwrap();
+        assert_eq!(std::fs::read(folder.path().join("set.bin")).unwrap(), content());
+    }
+}
+
+#[test]
+fn what_is_not_the_file_is_never_used() {
+    use Answer::{More, Other, Page, Status, To, WrongLength};
+    let cases: [(&'static [Answer], &str, usize); 8] = [
+        (&[Other], "it is not the published file", 3),
+        (&[Page], "the connection ended after 24 of 100000 bytes", 4),
+        (&[More], "more than the 100000 bytes it should", 3),
+        (&[Status("404 Not Found")], "the server answers 404", 1),
+        (&[Status("500 Internal Server Error")], "the server answers 500", 3),
+        (&[To("file:///etc/passwd")], "", 6),
+        (&[To("/again")], "redirect", 6),
+        (&[WrongLength, Status("404 Not Found")], "", 1),
+    ];
+    for (answers, says, requests) in cases {
+        let (folder, server) = (tempdir().unwrap(), serve(answers));
+        let outcome = run(folder.path(), &server);
+        if answers[0] == WrongLength {
+            // All bytes came, whatever was announced.
+            outcome.unwrap();
+            continue;
+        }
+        let error = outcome.unwrap_err();
+        assert_eq!(error.exit_code(), 3, "{error}");
+        assert!(error.to_string().contains(says), "{answers:?}: {error}, want {says}");
+        assert!(error.to_string().contains("--url"), "{error}");
+        assert!(!folder.path().join("set.bin").exists(), "{answers:?}");
+        let asked = server.asked.lock().unwrap().len();
+        assert!(asked <= requests, "{answers:?}: {asked} requests, at most {requests}");
+    }
+}
+
+#[test]
+fn nobody_there_is_told() {
+    let folder = tempdir().unwrap();
+    let nobody = Some("http://127.0.0.1:1");
+    let error = fetch(&set(), folder.path(), nobody, PATIENCE, &()).unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.to_string().starts_with("http://127.0.0.1:1/set.bin: "), "{error}");
+}
+
+#[test]
+fn several_at_once_fetch_it_once() {
+    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::Whole]));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| run(folder.path(), &server).unwrap());
+        }
+    });
+    assert_eq!(server.asked.lock().unwrap().len(), 1);
+}
