@@ -2,6 +2,7 @@
 
 mod it {
     mod cards;
+    mod closed_form;
     mod densenet;
     mod golden;
     mod memory;

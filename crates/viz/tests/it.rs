@@ -3,6 +3,8 @@
 mod it {
     mod browser;
     mod cams;
+    #[path = "../../../models/tests/it/closed_form.rs"]
+    mod closed_form;
     mod grad_cam;
     mod hostile;
     mod maps;

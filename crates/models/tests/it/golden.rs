@@ -7,7 +7,7 @@ use catscan_models::{Mode, Model, ModelConfig, Pool, Taps};
 use serde_json::Value;
 use tch::{Kind, Tensor};
 
-use super::support::{build, closed_form, config, descend, loss, pictures};
+use super::support::{build, config, descend, fill, loss, pictures};
 
 /// The largest relative error allowed in 64-bit, of a norm or of an entry against the root mean
 /// square of its tensor. The goldens are 64-bit answers written with seven digits; our own rounding
@@ -111,23 +111,6 @@ fn compare_gradients(model: &Model, golden: &Value, worst: &mut Worst) {
         let shape: Vec<i64> = serde_json::from_value(row[1].clone()).unwrap();
         assert_eq!(weight.tensor.size(), shape, "{}", weight.name);
         worst.compare_sampled(&weight.name, &weight.tensor.grad(), &row[2], &row[3]);
-    }
-}
-
-/// Gives every tensor its closed-form values, as `value` in the script does, in `kind`.
-fn fill(model: &Model, kind: Kind) {
-    for weight in model.weights().iter() {
-        let (name, size) = (&weight.name, weight.tensor.size());
-        let scaled = |v: f64| match size.as_slice() {
-            [_, c, h, w] => v * (6.0 / (c * h * w) as f64).sqrt(),
-            [_, c] => v * (3.0 / *c as f64).sqrt(),
-            _ if name.ends_with("weight") || name.ends_with("running_var") => 1.0 + 0.25 * v,
-            _ => 0.25 * v,
-        };
-        let values = closed_form(name, weight.tensor.numel());
-        let values: Vec<f32> = values.into_iter().map(|v| scaled(v) as f32).collect();
-        let values = Tensor::from_slice(&values).view(size.as_slice()).to_kind(kind);
-        weight.tensor.shallow_clone().set_data(&values);
     }
 }
 

@@ -5,6 +5,8 @@ use catscan_models::{
 };
 use tch::{Device, Kind, Reduction, Tensor};
 
+pub use super::closed_form::{closed_form, fill, pictures};
+
 /// A row's model with `pool` in its transitions and its head, where it has them.
 pub fn config(name: &str, pool: Pool, outputs: i64) -> ModelConfig {
     ModelConfig {
@@ -27,28 +29,6 @@ pub fn build(config: &ModelConfig) -> Model {
 pub fn training(pictures: i64) -> Mode<'static> {
     const SAMPLES: [u32; 8] = [0, 1, 2, 3, 4, 5, 6, 7];
     Mode::Train(Draws { seed: 7, epoch: 0, samples: &SAMPLES[..pictures as usize] })
-}
-
-/// `count` numbers in [-1, 1) that depend on `name` alone: splitmix64 started at the FNV-1a hash
-/// of the name. The same formula is in scripts/golden/densenet.py.
-pub fn closed_form(name: &str, count: usize) -> Vec<f64> {
-    let start = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    });
-    let number = |i: u64| {
-        let z = start.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-52) - 1.0
-    };
-    (0..count as u64).map(number).collect()
-}
-
-/// Pictures of numbers in [0, 1): `[N, C, H, W]`, contiguous.
-pub fn pictures(shape: [i64; 4]) -> Tensor {
-    let numbers = closed_form("input", shape.iter().product::<i64>() as usize);
-    let numbers: Vec<f32> = numbers.iter().map(|v| (v * 0.5 + 0.5) as f32).collect();
-    Tensor::from_slice(&numbers).view(shape)
 }
 
 /// The same pictures with channels_last strides. (Flattened on the way, because `contiguous` leaves

@@ -17,7 +17,7 @@ fn golden() -> Value {
 
 fn twin() -> Model {
     let model = model("densenet-mini", 3);
-    fill(&model);
+    fill(&model, tch::Kind::Float);
     model
 }
 
@@ -44,9 +44,9 @@ fn pooled(map: &Map) -> Vec<f64> {
 #[test]
 fn every_method_equals_its_peer() {
     let (golden, model) = (golden(), twin());
-    let shape: Vec<i64> = numbers(&golden["input"]).iter().map(|v| *v as i64).collect();
+    let shape: [i64; 4] = serde_json::from_value(golden["input"].clone()).unwrap();
     let classes: Vec<i64> = numbers(&golden["classes"]).iter().map(|v| *v as i64).collect();
-    let x = pictures(&shape);
+    let x = pictures(shape);
     for row in CAMS.iter().filter(|row| row.name != "original") {
         let of_taps = golden["taps"][row.name].as_object();
         let taps: Vec<String> = of_taps.map_or(vec![], |maps| maps.keys().cloned().collect());
@@ -79,7 +79,7 @@ fn every_method_equals_its_peer() {
 /// Both classes of a batch at once are what they are one by one, with one logit and with three.
 #[test]
 fn both_classes_at_once_are_each_alone() {
-    let x = pictures(&[2, 3, 32, 32]);
+    let x = pictures([2, 3, 32, 32]);
     for model in [model("densenet-mini", 1), twin()] {
         let taps = model.block_names();
         for row in CAMS.iter().filter(|row| row.is_one_pass() && !row.only_at_last()) {
@@ -100,7 +100,7 @@ fn both_classes_at_once_are_each_alone() {
 #[test]
 fn gradients_sum_to_the_score_where_their_papers_say_so() {
     let model = twin();
-    let x = pictures(&[1, 3, 32, 32]);
+    let x = pictures([1, 3, 32, 32]);
     let scores = |x: &tch::Tensor| {
         let logits = tch::no_grad(|| {
             model.forward(x, catscan_models::Mode::Eval, &mut catscan_models::Taps::off())
@@ -126,7 +126,7 @@ fn gradients_sum_to_the_score_where_their_papers_say_so() {
 #[test]
 fn the_studys_own_recipe_is_what_it_says() {
     let model = model("densenet-mini", 1);
-    let x = pictures(&[1, 3, 32, 32]);
+    let x = pictures([1, 3, 32, 32]);
     let tap = "features.denseblock3".to_owned();
     let mut taps = model.taps(&[&tap]).unwrap();
     let p = model.forward(&x, catscan_models::Mode::Eval, &mut taps).sigmoid();
@@ -149,7 +149,7 @@ fn the_studys_own_recipe_is_what_it_says() {
 fn cam_is_refused_where_it_is_not_defined() {
     let model = twin();
     let row = CamRow::find("cam").unwrap();
-    let x = pictures(&[1, 3, 32, 32]);
+    let x = pictures([1, 3, 32, 32]);
     let error = explain(row, &model, &x, &[0], &["features.denseblock4".to_owned()]);
     assert!(error.unwrap_err().to_string().contains("the last block"));
 }

@@ -26,12 +26,12 @@ fn densenet121_equals_pytorch_grad_cam() {
 fn check(name: &str, outputs: i64, golden: &str) {
     let golden: Value = serde_json::from_str(golden).unwrap();
     let model = model(name, outputs);
-    fill(&model);
-    let shape: Vec<i64> = numbers(&golden["input"]).iter().map(|v| *v as i64).collect();
+    fill(&model, tch::Kind::Float);
+    let shape: [i64; 4] = serde_json::from_value(golden["input"].clone()).unwrap();
     let classes: Vec<i64> = numbers(&golden["classes"]).iter().map(|v| *v as i64).collect();
     let maps = golden["maps"].as_object().unwrap();
     let taps: Vec<String> = maps.keys().cloned().collect();
-    let ours = grad_cam(&model, &pictures(&shape), &classes, &taps).unwrap();
+    let ours = grad_cam(&model, &pictures(shape), &classes, &taps).unwrap();
     let mut worst: f64 = 0.0;
     for (tap, theirs) in ours.taps.iter().zip(maps.values()) {
         for (map, theirs) in tap.maps.iter().zip(theirs.as_array().unwrap()) {
@@ -53,7 +53,7 @@ fn check(name: &str, outputs: i64, golden: &str) {
 #[test]
 fn the_last_map_is_the_classifiers_weights_by_hand() {
     let model = model("densenet-mini", 1);
-    let x = pictures(&[2, 3, 64, 64]);
+    let x = pictures([2, 3, 64, 64]);
     let mut taps = model.taps(&["features.norm5"]).unwrap();
     let _ = tch::no_grad(|| model.forward(&x, catscan_models::Mode::Eval, &mut taps));
     let last = taps.get("features.norm5").unwrap();
@@ -80,7 +80,7 @@ fn both(model: &Model, batch: &Tensor, classes: &[i64]) -> Cams {
 #[test]
 fn one_batch_gives_what_single_pictures_give_and_class_0_is_the_negative() {
     let model = model("densenet-mini", 1);
-    let x = pictures(&[2, 3, 64, 64]);
+    let x = pictures([2, 3, 64, 64]);
     let together = both(&model, &x, &[1, 0]);
     let alone = both(&model, &x.narrow(0, 1, 1), &[1]);
     for (t, a) in together.of_picture(1).iter().zip(alone.of_picture(0)) {
@@ -95,7 +95,7 @@ fn one_batch_gives_what_single_pictures_give_and_class_0_is_the_negative() {
 #[test]
 fn works_where_gradients_are_off_and_where_weights_are_frozen() {
     let model = model("densenet-mini", 3);
-    let x = pictures(&[1, 3, 64, 64]);
+    let x = pictures([1, 3, 64, 64]);
     let usual = both(&model, &x, &[2]);
     assert_eq!(tch::no_grad(|| both(&model, &x, &[2])), usual);
     for weight in model.weights().parameters() {
@@ -107,7 +107,7 @@ fn works_where_gradients_are_off_and_where_weights_are_frozen() {
 #[test]
 fn what_cannot_be_explained_is_refused() {
     let model = model("densenet-mini", 3);
-    let x = pictures(&[1, 3, 64, 64]);
+    let x = pictures([1, 3, 64, 64]);
     let explain = |x: &Tensor, classes: &[i64], tap: &str| {
         let error = grad_cam(&model, x, classes, &[tap.to_owned()]).unwrap_err();
         error.to_string()

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 fn densenet121_fills_15_by_8_tiles_with_all_its_convolutions() {
     let model = model("densenet121", 1);
     let picture = RgbImage::from_pixel(64, 64, Rgb([120, 90, 60]));
-    let input = pictures(&[1, 3, 64, 64]);
+    let input = pictures([1, 3, 64, 64]);
     let figure = grid(&model, &input, &picture, &GridLayout::study()).unwrap();
     assert_eq!(figure.tiles.len(), 120);
     let names: HashSet<&str> = figure.tiles.iter().map(|tile| tile.tap.as_str()).collect();
@@ -24,7 +24,7 @@ fn densenet121_fills_15_by_8_tiles_with_all_its_convolutions() {
     assert!(figure.caption.contains("all 120 convolutions"));
     // 8 rows of tile, label and gap; 15 columns beside the input.
     assert_eq!(figure.image.dimensions(), (178 + 15 * 86, 6 + 8 * 102));
-    let two = grid(&model, &pictures(&[2, 3, 64, 64]), &picture, &GridLayout::study());
+    let two = grid(&model, &pictures([2, 3, 64, 64]), &picture, &GridLayout::study());
     assert!(two.unwrap_err().to_string().contains("want [1, C, H, W]"));
 }
 
@@ -32,7 +32,7 @@ fn densenet121_fills_15_by_8_tiles_with_all_its_convolutions() {
 fn a_strip_of_a_model_has_a_column_for_the_input_and_each_block() {
     let model = model("densenet-mini", 1);
     let taps = model.block_names();
-    let x = pictures(&[2, 3, 64, 64]);
+    let x = pictures([2, 3, 64, 64]);
     let cams = grad_cam(&model, &x, &[0, 1], &taps).unwrap();
     let picture = RgbImage::from_pixel(64, 64, Rgb([120, 90, 60]));
     let row = |n: usize| StripRow {
@@ -54,7 +54,7 @@ fn a_network_that_sees_grey_is_drawn_beside_the_picture_it_saw() {
     let config = ModelConfig { in_channels: 1, ..model("densenet-mini", 1).config().clone() };
     let model = Model::build(&config, 7, tch::Device::Cpu).unwrap();
     let taps = model.block_names();
-    let x = pictures(&[1, 1, 32, 32]);
+    let x = pictures([1, 1, 32, 32]);
     let grey: Vec<u8> = Vec::try_from((&x * 255.0).to_kind(tch::Kind::Uint8).view(-1)).unwrap();
     let picture = Raster::new(32, 32, Colour::Grey, grey).into_shown();
     let maps = grad_cam(&model, &x, &[1], &taps).unwrap().of_picture(0);

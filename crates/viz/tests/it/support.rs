@@ -4,7 +4,9 @@ use catscan_models::{Convention, Memory, Model, ModelConfig, Pool, Pooling, Prec
 use catscan_viz::report::{Block, Frame, Packed, Page, Section, Table, Thumb};
 use catscan_viz::{Svg, chart, report};
 use serde_json::Value;
-use tch::{Device, Tensor};
+use tch::Device;
+
+pub use super::closed_form::{fill, pictures};
 
 pub fn model(name: &str, outputs: i64) -> Model {
     let config = ModelConfig {
@@ -20,50 +22,9 @@ pub fn model(name: &str, outputs: i64) -> Model {
     Model::build(&config, 7, Device::Cpu).unwrap()
 }
 
-/// `count` numbers in [-1, 1) that depend on `name` alone: splitmix64 started at the FNV-1a hash
-/// of the name. The same formula is in scripts/golden/densenet.py.
-pub fn closed_form(name: &str, count: usize) -> Vec<f64> {
-    let start = name.bytes().fold(0xCBF2_9CE4_8422_2325, |hash: u64, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    });
-    let number = |i: u64| {
-        let z = start.wrapping_add((i + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-52) - 1.0
-    };
-    (0..count as u64).map(number).collect()
-}
-
-/// Gives every tensor of the model the value that scripts/golden/densenet.py gives it.
-pub fn fill(model: &Model) {
-    for weight in model.weights().iter() {
-        let shape = weight.tensor.size();
-        let v = closed_form(&weight.name, shape.iter().product::<i64>() as usize);
-        let scaled = |v: &f64| match shape.len() {
-            4 => v * (6.0 / (shape[1] * shape[2] * shape[3]) as f64).sqrt(),
-            2 => v * (3.0 / shape[1] as f64).sqrt(),
-            _ if weight.name.ends_with("weight") || weight.name.ends_with("running_var") => {
-                1.0 + 0.25 * v
-            }
-            _ => 0.25 * v,
-        };
-        let v: Vec<f32> = v.iter().map(|v| scaled(v) as f32).collect();
-        let value = Tensor::from_slice(&v).view(shape.as_slice());
-        tch::no_grad(|| weight.tensor.shallow_clone().copy_(&value));
-    }
-}
-
 /// A golden's list of numbers.
 pub fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect()
-}
-
-/// Pictures of numbers in [0, 1): `[N, C, H, W]`.
-pub fn pictures(shape: &[i64]) -> Tensor {
-    let numbers = closed_form("input", shape.iter().product::<i64>() as usize);
-    let numbers: Vec<f32> = numbers.iter().map(|v| (v * 0.5 + 0.5) as f32).collect();
-    Tensor::from_slice(&numbers).view(shape)
 }
 
 /// A panel of every kind of chart, in which every text is `text`.
