@@ -42,7 +42,7 @@ struct Server {
 }
 
 fn content() -> Vec<u8> {
-    (0..100_000u32).map(|i| (i * i % 251) as u8).collect()
+    (0..100_000u32).map(|i| (i.wrapping_mul(i) % 251) as u8).collect()
 }
 
 /// Answers one request after the other; the last answer is repeated.
