@@ -68,6 +68,7 @@ pub static PROGRAM: &[(&str, &str)] = &[
     ("evaluate", "score a trained run on pictures"),
     ("predict", "say what is in a picture"),
     ("explain", "show what the network looked at"),
+    ("serve", "a page on this machine: drop a picture, move through layers, arms and methods"),
     ("report", "write an experiment's report again"),
     ("summary", "a model's layers, shapes and parameters"),
     ("list", "experiments, models, pools, sources"),

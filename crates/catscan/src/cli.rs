@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, data, doctor, evaluate, experiment, explain, list, predict, report, summary, train,
+    bench, data, doctor, evaluate, experiment, explain, list, predict, report, serve, summary,
+    train,
 };
 use crate::output::say;
 use crate::refusal;
@@ -36,6 +37,8 @@ enum Command {
     Predict(predict::Args),
     /// Draw what a trained network looks at on some pictures
     Explain(explain::Args),
+    /// Show a page on this machine where one drops pictures and moves through the layers
+    Serve(serve::Args),
     /// Write an experiment's report again from its runs
     Report(report::Args),
     /// Show the tables: models, pools, sources, experiments, cams, recipes
@@ -61,6 +64,7 @@ pub fn main() -> u8 {
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Report(args) => report::run(&args),
         Command::List(args) => list::run(&args),
         Command::Summary(args) => summary::run(&args),

@@ -11,6 +11,7 @@ pub mod network;
 pub mod predict;
 pub mod report;
 pub mod saving;
+pub mod serve;
 pub mod summary;
 pub mod train;
 
@@ -53,6 +54,24 @@ pub fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
         Refusal::new(STORAGE, format!("{}: {message} ({error})", folder.display()))
     })?;
     Ok(write_atomic(&path, contents)?)
+}
+
+/// The names of the folders in a folder, in order.
+///
+/// # Errors
+/// Where it cannot be read.
+pub fn folders(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in
+        std::fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))?
+    {
+        let entry = entry?;
+        if entry.path().is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 /// This process's command line, for the records.

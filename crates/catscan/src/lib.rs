@@ -11,7 +11,7 @@
 //! 5. `compose`: the study, its charts and its scans as one page, `report.html`.
 //!
 //! Beside the flow: `transfer` lets a training begin with learnt weights; `weights` opens a trained
-//! network for `evaluate`, `predict` and `explain`; `names`
+//! network for `evaluate`, `predict` and `explain`; `serve` shows its scans on a page; `names`
 //! suggests the nearest name; `refusal` has the exit codes; `table` lines up columns and `output`
 //! prints.
 //!
@@ -31,6 +31,7 @@ mod progress;
 mod queue;
 pub mod recipes;
 mod refusal;
+mod serve;
 mod signals;
 pub mod stats;
 mod study;

@@ -2,11 +2,13 @@
 //! refusal with its message and exit code. The experiment `smoke` is small enough for that.
 
 mod it {
+    mod chromium;
     mod factorial;
     mod faults;
     mod grey;
     mod kills;
     mod refusals;
+    mod serve;
     mod stops;
     mod study;
     mod support;

@@ -159,7 +159,7 @@ pub fn render(page: &Page) -> Result<String, VizError> {
         })
         .collect();
     let html = environment.get_template("page.html")?.render(context! {
-        policy => policy(),
+        policy => policy(STYLE, SCRIPT, ""),
         style => STYLE,
         script => SCRIPT,
         title => page.title,
@@ -172,14 +172,16 @@ pub fn render(page: &Page) -> Result<String, VizError> {
     Ok(html)
 }
 
-/// The Content-Security-Policy. `img-src data:` is for the pictures inside the page.
-fn policy() -> String {
+/// The Content-Security-Policy of a page that holds one style sheet and one script: nothing but
+/// these, each by its hash, and pictures inside the page; and what `more` allows.
+pub fn policy(style: &str, script: &str, more: &str) -> String {
     let hash = |text: &str| base64::engine::general_purpose::STANDARD.encode(Sha256::digest(text));
-    let (style, script) = (hash(STYLE), hash(SCRIPT));
-    format!(
+    let (style, script) = (hash(style), hash(script));
+    let policy = format!(
         "default-src 'none'; style-src 'sha256-{style}'; script-src 'sha256-{script}'; \
          img-src data:; base-uri 'none'; form-action 'none'"
-    )
+    );
+    if more.is_empty() { policy } else { format!("{policy}; {more}") }
 }
 
 /// One anchor per section, safe in a link and used once.

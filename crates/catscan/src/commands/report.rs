@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use catscan_train::RunRecord;
 
-use super::open_dataset;
+use super::{folders, open_dataset};
 use crate::compose;
 use crate::experiment::EXPERIMENTS;
 use crate::output::{print, print_json, say};
@@ -100,16 +100,4 @@ fn guessed_request(folder: &Path) -> Result<Request> {
         command,
         failures: Vec::new(),
     })
-}
-
-fn folders(folder: &Path) -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("reading {}", folder.display()))? {
-        let entry = entry?;
-        if entry.path().is_dir() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
-        }
-    }
-    names.sort();
-    Ok(names)
 }

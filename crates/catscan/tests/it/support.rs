@@ -94,6 +94,11 @@ impl Running {
         }
     }
 
+    /// What it has said so far, as far as it was waited for.
+    pub fn said(&self) -> &str {
+        &self.text
+    }
+
     /// Sends a signal to this process alone.
     pub fn signal(&self, signal: &str) {
         let pid = self.child.id().to_string();
@@ -112,6 +117,14 @@ impl Running {
         while let Ok(more) = self.lines.recv_timeout(Duration::from_secs(5)) {
             self.text.push_str(&more);
         }
-        (code, self.text)
+        (code, std::mem::take(&mut self.text))
+    }
+}
+
+impl Drop for Running {
+    /// A test that fails leaves no program behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }

@@ -26,7 +26,8 @@ pub fn pictures(shape: [i64; 4]) -> Tensor {
     Tensor::from_slice(&numbers).view(shape)
 }
 
-/// Gives every tensor its closed-form values, as `value` in scripts/golden/densenet.py does, in `kind`.
+/// Gives every tensor its closed-form values, as `value` in scripts/golden/densenet.py does, in
+/// `kind`.
 pub fn fill(model: &Model, kind: Kind) {
     for weight in model.weights().iter() {
         let (name, size) = (&weight.name, weight.tensor.size());

@@ -1,0 +1,72 @@
+//! `catscan serve`: a page on this machine where one drops a picture and moves through layers, arms
+//! and methods.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use catscan_torch_ext::DeviceSpec;
+
+use super::{device, folders};
+use crate::output::say;
+use crate::refusal::Refusal;
+use crate::serve::{Arm, serve};
+use crate::weights::Trained;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Runs' folders, or experiments', of which each arm's first seed is shown
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Where to listen; port 0 takes a free one
+    #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8750")]
+    pub listen: SocketAddr,
+    /// The longest file taken, in MB
+    #[arg(long, value_name = "MB", default_value_t = 20)]
+    pub max_mb: u64,
+    /// auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto", value_parser = device)]
+    pub device: DeviceSpec,
+}
+
+/// Serves until it is stopped.
+pub fn run(args: &Args) -> Result<u8> {
+    let device = args.device.resolve()?;
+    let mut arms = Vec::new();
+    for folder in &args.runs {
+        for (name, run) in runs(folder)? {
+            arms.push(Arm { name, trained: Trained::open_run(&run, device)?, device });
+        }
+    }
+    if !args.listen.ip().is_loopback() {
+        say(format_args!("warning: whoever reaches {} may use this page", args.listen));
+    }
+    serve(&arms, args.listen, args.max_mb.saturating_mul(1_000_000), |address| {
+        say(format_args!("{} networks at http://{address}/, Ctrl-C ends it", arms.len()));
+    })?;
+    Ok(0)
+}
+
+/// Names and folders: the run itself, or of each arm of an experiment the first seed's.
+fn runs(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let is_run = |path: &Path| path.join("recipe.json").exists();
+    if is_run(folder) {
+        let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let words: Vec<_> = path.iter().map(|word| word.to_string_lossy()).collect();
+        let name = words[words.len().saturating_sub(2)..].join(", ");
+        return Ok(vec![(name, folder.to_owned())]);
+    }
+    let mut found = Vec::new();
+    for arm in folders(folder)? {
+        let path = folder.join(&arm);
+        let seeds = folders(&path)?.into_iter().map(|seed| path.join(seed));
+        if let Some(run) = seeds.into_iter().find(|path| is_run(path)) {
+            found.push((arm, run));
+        }
+    }
+    if found.is_empty() {
+        let message = "neither a run's folder nor an experiment's; such as runs/pooling-compare";
+        return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
+    }
+    Ok(found)
+}

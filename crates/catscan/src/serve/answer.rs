@@ -1,0 +1,110 @@
+//! The networks' side: a picture in, what the arm sees on it out.
+
+use catscan_data::decode;
+use catscan_data::resize;
+use catscan_data::{RgbImage, picture_tensor};
+use catscan_train::metrics::predicted;
+use catscan_viz::cam::{CAMS, CamRow, INPUT, explain};
+use catscan_viz::overlay::overlay;
+use catscan_viz::report::Packed;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Arm, Question, Refused};
+use crate::commands::network::probabilities;
+
+/// One layer's map over the picture.
+#[derive(Serialize)]
+struct Frame {
+    tap: String,
+    picture: Packed,
+    /// Nothing speaks for the class here.
+    empty: bool,
+}
+
+/// What `POST /explain` answers.
+#[derive(Serialize)]
+struct Answer {
+    /// One share a class, in their order.
+    probabilities: Vec<f32>,
+    predicted: usize,
+    /// What the maps speak for.
+    class: usize,
+    /// The picture as the network saw it.
+    picture: Packed,
+    /// From the stem to the head; one for a method that looks at the picture itself.
+    frames: Vec<Frame>,
+}
+
+/// What the page must know before anything is asked.
+pub fn about(arms: &[Arm]) -> Value {
+    let arm = |arm: &Arm| {
+        json!({
+            "name": arm.name,
+            "model": arm.trained.recipe.model.name,
+            "size_px": arm.trained.recipe.data.size_px,
+            "classes": arm.trained.classes,
+        })
+    };
+    let method = |row: &CamRow| json!({"name": row.name, "about": row.about, "cost": row.cost});
+    json!({
+        "arms": arms.iter().map(arm).collect::<Vec<_>>(),
+        "methods": CAMS.iter().map(method).collect::<Vec<_>>(),
+    })
+}
+
+/// Asks once of a black picture, so that the first real answer takes no longer than the others.
+///
+/// # Errors
+/// Where the network refuses even that.
+pub fn warm_up(arm: &Arm) -> anyhow::Result<()> {
+    let method = CamRow::find("grad-cam").expect("a row of the table");
+    let said = seen(arm, method, None, RgbImage::new(32, 32));
+    said.map(|_| ()).map_err(|(_, error)| anyhow::anyhow!("{}: {error}", arm.name))
+}
+
+/// The answer as JSON, or why there is none.
+pub fn answer(arms: &[Arm], question: &Question) -> Result<Vec<u8>, Refused> {
+    let picture = decode::read_rgb(&question.picture, "the picture")
+        .map_err(|bad| (415, format!("not a picture that can be used: {}", bad.reason)))?;
+    let answer = seen(&arms[question.arm], question.method, question.class, picture)?;
+    serde_json::to_vec(&answer).map_err(failed)
+}
+
+fn seen(
+    arm: &Arm,
+    method: &'static CamRow,
+    class: Option<usize>,
+    picture: RgbImage,
+) -> Result<Answer, Refused> {
+    let trained = &arm.trained;
+    let picture = resize::prepare(picture, &trained.recipe.data);
+    let x = picture_tensor(&picture, &trained.recipe.data).to_device(arm.device);
+    let blocks = trained.model.block_names();
+    let taps = match () {
+        () if method.looks_at_input() => Vec::new(),
+        () if method.only_at_last() => blocks[blocks.len() - 1..].to_vec(),
+        () => blocks,
+    };
+    let shares = probabilities(&trained.model, &x).remove(0);
+    let predicted = predicted(&shares) as usize;
+    let class = class.unwrap_or(predicted);
+    if class >= shares.len() {
+        return Err((400, format!("class {class}, want 0 to {}", shares.len() - 1)));
+    }
+    let cams = explain(method, &trained.model, &x, &[class as i64], &taps).map_err(failed)?;
+    let shown = picture.into_shown();
+    let frames = cams.taps.iter().map(|tap| {
+        let map = &tap.maps[0];
+        let heat = Packed::jpeg(&overlay(&shown, map, map.largest())).map_err(failed)?;
+        let tap = if tap.tap == INPUT { "the picture itself" } else { &tap.tap };
+        Ok(Frame { tap: tap.to_owned(), picture: heat, empty: !map.has_positive() })
+    });
+    let frames = frames.collect::<Result<_, Refused>>()?;
+    let picture = Packed::jpeg(&shown).map_err(failed)?;
+    Ok(Answer { probabilities: shares, predicted, class, picture, frames })
+}
+
+fn failed(error: impl std::fmt::Display) -> Refused {
+    (500, error.to_string())
+}

@@ -1,0 +1,115 @@
+"use strict";
+(async () => {
+  const at = (id) => document.getElementById(id);
+  const make = (tag, text, attributes = {}) => {
+    const element = document.createElement(tag);
+    if (text !== undefined) element.textContent = text;
+    for (const [key, value] of Object.entries(attributes)) element.setAttribute(key, value);
+    return element;
+  };
+  const say = (text, bad = false) => {
+    at("status").textContent = text;
+    at("status").classList.toggle("bad", bad);
+  };
+
+  const about = await (await fetch("/about")).json();
+  for (const method of about.methods) at("method").append(make("option", method.name));
+  at("class").append(make("option", "as predicted", { value: "" }));
+  const classes = about.arms[0].classes;
+  const alike = about.arms.every((arm) => arm.classes.join("\n") === classes.join("\n"));
+  if (alike) classes.forEach((name, i) => at("class").append(make("option", name, { value: i })));
+
+  // One figure an arm; what it shows last is kept, so that the slider asks nobody.
+  const views = about.arms.map((arm) => {
+    const figure = make("figure");
+    const shares = make("ul");
+    const image = make("img");
+    const caption = make("figcaption");
+    const size = `${arm.model}, ${arm.size_px} px`;
+    figure.append(make("h2", arm.name), make("p", size, { class: "faint" }), shares, image, caption);
+    image.hidden = true;
+    at("arms").append(figure);
+    return { arm, shares, image, caption, answer: null };
+  });
+
+  const drawLayer = () => {
+    for (const { arm, image, caption, answer } of views) {
+      if (!answer) continue;
+      const last = answer.frames.length - 1;
+      const place = Math.round((Number(at("layer").value) / Number(at("layer").max)) * last);
+      const frame = answer.frames[place];
+      const name = arm.classes[answer.class];
+      image.hidden = false;
+      image.src = frame.picture.uri;
+      image.alt = frame.empty ? `Nothing at ${frame.tap}` : `Map for ${name} at ${frame.tap}`;
+      const says = frame.empty ? `nothing speaks for ${name} here` : `what speaks for ${name}`;
+      caption.textContent = `${frame.tap} (${place + 1} of ${last + 1}): ${says}`;
+    }
+  };
+  const drawShares = ({ arm, shares, answer }) => {
+    const order = answer.probabilities.map((p, i) => [p, i]).sort((a, b) => b[0] - a[0]);
+    const line = ([p, i]) => {
+      const item = make("li");
+      const bar = make("progress", undefined, { max: 1, value: p, "aria-label": arm.classes[i] });
+      item.append(make("span", arm.classes[i]), bar, make("span", (100 * p).toFixed(1) + " %"));
+      return item;
+    };
+    shares.replaceChildren(...order.slice(0, 5).map(line));
+  };
+
+  let picture = null;
+  let newest = 0;
+  const ask = async () => {
+    if (!picture) return;
+    const mine = ++newest;
+    say("Looking …");
+    const began = performance.now();
+    for (const [number, view] of views.entries()) {
+      const query = new URLSearchParams({ arm: number, method: at("method").value });
+      if (at("class").value) query.set("class", at("class").value);
+      try {
+        const response = await fetch("/explain?" + query, { method: "POST", body: picture });
+        const answer = await response.json();
+        if (mine !== newest) return; // something else was asked meanwhile
+        if (!response.ok) return say(answer.error, true);
+        view.answer = answer;
+      } catch {
+        return say("The program does not answer; is it still running?", true);
+      }
+      drawShares(view);
+      const most = Math.max(...views.map(({ answer }) => (answer ? answer.frames.length : 1)));
+      const whole = Number(at("layer").value) / Number(at("layer").max);
+      at("layer").max = Math.max(most - 1, 1);
+      at("layer").value = Math.round(whole * at("layer").max);
+      at("layer").disabled = most < 2;
+      drawLayer();
+    }
+    say(`${picture.name}: ${Math.round(performance.now() - began)} ms`);
+  };
+  const take = (file) => {
+    if (!file) return;
+    picture = file;
+    ask();
+  };
+
+  const explained = () => {
+    const method = about.methods.find(({ name }) => name === at("method").value);
+    at("about").textContent = `${method.about} (${method.cost})`;
+  };
+  at("method").addEventListener("change", () => { explained(); ask(); });
+  at("class").addEventListener("change", ask);
+  at("layer").addEventListener("input", drawLayer);
+  at("file").addEventListener("change", () => take(at("file").files[0]));
+  const over = (is) => (event) => {
+    event.preventDefault();
+    document.body.classList.toggle("over", is);
+  };
+  addEventListener("dragover", over(true));
+  addEventListener("dragleave", over(false));
+  addEventListener("drop", (event) => {
+    over(false)(event);
+    take(event.dataTransfer.files[0]);
+  });
+  document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+  explained();
+})();

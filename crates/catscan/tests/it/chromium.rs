@@ -1,0 +1,120 @@
+//! A real browser, driven by its own protocol (Chrome DevTools) over a pair of pipes, where one is
+//! installed (Debian's `chromium`, or another Chrome).
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+/// A tab of its own.
+pub struct Browser {
+    child: Child,
+    to: File,
+    from: BufReader<File>,
+    calls: u64,
+    session: Option<String>,
+    /// Errors of the page's console and its script.
+    pub complaints: Vec<String>,
+}
+
+impl Browser {
+    /// Opens `url`; `None`, with a message, where there is no browser. Its profile is in `folder`.
+    pub fn open(folder: &Path, url: &str) -> Option<Browser> {
+        let names = ["chromium", "chromium-browser", "google-chrome"];
+        let found =
+            names.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok());
+        let Some(name) = found else {
+            println!("no chromium on this machine: {url} was not tried in a browser");
+            return None;
+        };
+        let pipes = ["to", "from"].map(|name| folder.join(name));
+        assert!(Command::new("mkfifo").args(&pipes).status().unwrap().success());
+        // The browser reads calls from its third pipe and answers on its fourth.
+        let child = Command::new("sh")
+            .args(["-c", "exec \"$@\" 3<to 4>from", "sh", name, "--remote-debugging-pipe"])
+            .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"])
+            .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+            .current_dir(folder)
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let to = OpenOptions::new().write(true).open(&pipes[0]).unwrap();
+        let from = BufReader::new(File::open(&pipes[1]).unwrap());
+        let (session, complaints) = (None, Vec::new());
+        let mut browser = Browser { child, to, from, calls: 0, session, complaints };
+        let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
+        let attach = json!({ "targetId": target["targetId"], "flatten": true });
+        let session = browser.call("Target.attachToTarget", attach)["sessionId"].clone();
+        browser.session = Some(session.as_str().unwrap().to_owned());
+        for part in ["Runtime.enable", "Log.enable", "DOM.enable", "Page.enable"] {
+            browser.call(part, json!({}));
+        }
+        browser.call("Page.navigate", json!({ "url": url }));
+        Some(browser)
+    }
+
+    /// What an expression of the page gives, as JSON.
+    pub fn value(&mut self, expression: &str) -> Value {
+        let asked = json!({ "expression": expression, "returnByValue": true });
+        let answer = self.call("Runtime.evaluate", asked);
+        assert!(answer["exceptionDetails"].is_null(), "{expression}: {answer}");
+        answer["result"]["value"].clone()
+    }
+
+    /// Waits until an expression holds.
+    pub fn wait_for(&mut self, expression: &str) {
+        let began = Instant::now();
+        while self.value(expression) != json!(true) {
+            let page = "document.body.innerText";
+            let late = began.elapsed() > Duration::from_secs(60);
+            assert!(!late, "{expression} never held:\n{}", self.value(page));
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Chooses a file as a person would.
+    pub fn choose(&mut self, input: &str, file: &Path) {
+        let document = self.call("DOM.getDocument", json!({}));
+        let place = json!({ "nodeId": document["root"]["nodeId"], "selector": input });
+        let node = self.call("DOM.querySelector", place)["nodeId"].clone();
+        self.call("DOM.setFileInputFiles", json!({ "files": [file], "nodeId": node }));
+    }
+
+    /// One call of the protocol; what the page complains of meanwhile is kept.
+    fn call(&mut self, method: &str, params: Value) -> Value {
+        self.calls += 1;
+        let mut call = json!({ "id": self.calls, "method": method, "params": params });
+        if let Some(session) = &self.session {
+            call["sessionId"] = json!(session);
+        }
+        let mut bytes = call.to_string().into_bytes();
+        bytes.push(0);
+        self.to.write_all(&bytes).unwrap();
+        loop {
+            let mut bytes = Vec::new();
+            assert!(self.from.read_until(0, &mut bytes).unwrap() > 0, "the browser is gone");
+            bytes.pop();
+            let said: Value = serde_json::from_slice(&bytes).unwrap();
+            if said["id"] == json!(self.calls) {
+                assert!(said["error"].is_null(), "{method}: {said}");
+                return said["result"].clone();
+            }
+            let complains =
+                ["Runtime.exceptionThrown", "Log.entryAdded", "Runtime.consoleAPICalled"];
+            if complains.contains(&said["method"].as_str().unwrap_or_default()) {
+                self.complaints.push(said["params"].to_string());
+            }
+        }
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,176 @@
+//! `catscan serve`: over plain sockets what it answers and what it refuses, and the page in a
+//! browser.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use image::{Rgb, RgbImage};
+use serde_json::{Value, json};
+use tempfile::tempdir;
+
+use super::chromium::Browser;
+use super::support::{Running, run, start, succeed};
+
+/// Two networks that have learnt next to nothing, trained once for all tests.
+fn study() -> &'static Path {
+    static STUDY: OnceLock<PathBuf> = OnceLock::new();
+    STUDY.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("serve");
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir_all(&folder).unwrap();
+        for arm in ["avg", "max"] {
+            let out = format!("study/{arm}/seed-1");
+            let line = ["train", "--experiment", "smoke", "--max-steps", "1", "--arm", arm];
+            succeed(&[&line[..], &["--out", &out]].concat(), &folder);
+        }
+        folder
+    })
+}
+
+/// Their page.
+struct Site {
+    running: Running,
+    address: String,
+}
+
+impl Site {
+    fn open() -> Site {
+        let line = ["serve", "study", "--listen", "127.0.0.1:0", "--max-mb", "1"];
+        let mut running = start(&line, study());
+        running.wait_for("2 networks at http://");
+        running.wait_for("/, Ctrl-C");
+        let address = running.said().split("http://").nth(1).unwrap();
+        let address = address.split('/').next().unwrap().to_owned();
+        Site { running, address }
+    }
+
+    /// Status, head and body of the answer to a request with these lines.
+    fn ask(&self, line: &str, headers: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let length = body.len();
+        let head = format!(
+            "{line} HTTP/1.1\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        // A refusal may come before all is sent.
+        let _ = stream.write_all(body);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
+        let head = String::from_utf8(answer[..end].to_vec()).unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head, answer[end + 4..].to_vec())
+    }
+
+    /// As the page would, with its own names.
+    fn ours(&self, line: &str, body: &[u8]) -> (u16, Value) {
+        let headers = format!("Host: {0}\r\nOrigin: http://{0}\r\n", self.address);
+        let (status, _, body) = self.ask(line, &headers, body);
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+}
+
+fn picture(folder: &Path) -> PathBuf {
+    let path = folder.join("<img src=x onerror=alert(1)>.png");
+    let pixel = |x: u32, y: u32| Rgb([(x * 5) as u8, (y * 5) as u8, 90]);
+    RgbImage::from_fn(50, 40, pixel).save(&path).unwrap();
+    path
+}
+
+#[test]
+fn a_picture_is_answered_and_nothing_else() {
+    let (site, folder) = (Site::open(), tempdir().unwrap());
+    let png = fs::read(picture(folder.path())).unwrap();
+
+    let (status, about) = site.ours("GET /about", b"");
+    assert_eq!((status, &about["arms"][1]["name"]), (200, &json!("max")));
+    let (status, answer) = site.ours("POST /explain?arm=1&method=grad-cam", &png);
+    assert_eq!(status, 200, "{answer}");
+    let shares: Vec<f64> = serde_json::from_value(answer["probabilities"].clone()).unwrap();
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-6, "{shares:?}");
+    let frames = answer["frames"].as_array().unwrap();
+    assert!(frames.len() > 3);
+    for frame in frames {
+        assert!(frame["picture"]["uri"].as_str().unwrap().starts_with("data:image/jpeg;base64,"));
+    }
+
+    for (line, body, status, word) in [
+        ("POST /explain?arm=2&method=grad-cam", &png[..], 400, "arm"),
+        ("POST /explain?arm=0&method=grad-cam&class=2", &png, 400, "want 0 to 1"),
+        ("POST /explain?arm=0&method=grad-cam", &png[..99], 415, "not a picture"),
+        ("POST /explain?arm=0&method=grad-cam", b"<html>", 415, "not a picture"),
+        ("POST /explain?arm=0&method=grad-cam", &[0; 1_000_001], 413, "1000000"),
+        ("POST /explain?arm=0&method=grad-cam&picture=/etc/passwd", &png, 400, "only"),
+        ("GET /../../etc/passwd", b"", 404, "nothing here"),
+        ("GET /study/avg/seed-1/recipe.json", b"", 404, "nothing here"),
+        ("PUT /about", b"", 405, "method"),
+    ] {
+        let (got, said) = site.ours(line, body);
+        assert_eq!(got, status, "{line}: {said}");
+        assert!(said["error"].as_str().unwrap().contains(word), "{line}: {said}");
+    }
+    // Other sites' pages, under whatever name.
+    let host = &site.address;
+    for headers in [
+        "Host: evil.example\r\n".to_owned(),
+        format!("Host: {host}\r\nOrigin: http://evil.example\r\n"),
+        format!("Host: {host}\r\nOrigin: null\r\n"),
+    ] {
+        assert_eq!(site.ask("GET /about", &headers, b"").0, 403, "{headers}");
+    }
+    let (_, head, _) = site.ask("GET /", &format!("Host: {host}\r\n"), b"");
+    assert!(head.contains("Content-Security-Policy: default-src 'none'"), "{head}");
+    assert_eq!(site.running.stop("-INT").0, -1, "a signal ends it");
+}
+
+#[test]
+fn the_page_works_in_a_browser() {
+    let (site, folder) = (Site::open(), tempdir().unwrap());
+    let folder = folder.path();
+    let Some(mut browser) = Browser::open(folder, &format!("http://{}/", site.address)) else {
+        return;
+    };
+    browser.wait_for("document.querySelectorAll('#arms figure').length === 2");
+    assert_eq!(browser.value("document.getElementById('method').options.length > 10"), json!(true));
+    let shown = "[...document.querySelectorAll('#arms img')].map((image) => image.src).join()";
+
+    browser.choose("#file", &picture(folder));
+    browser.wait_for("/ ms$/.test(document.getElementById('status').textContent)");
+    let head = browser.value(shown);
+    // The policy lets the pictures in.
+    browser.wait_for("[...document.images].every((image) => image.naturalWidth === 32)");
+    let texts = browser.value("document.body.innerText").to_string();
+    assert!(texts.contains("<img src=x onerror"), "the file's name is text: {texts}");
+
+    // The slider moves to the stem without asking anybody.
+    let to_stem = "const layer = document.getElementById('layer'); layer.value = 0; \
+                   layer.dispatchEvent(new Event('input')); undefined";
+    browser.value(to_stem);
+    assert_ne!(browser.value(shown), head);
+    assert!(
+        browser
+            .value("document.querySelector('figcaption').textContent")
+            .to_string()
+            .contains("(1 of")
+    );
+
+    // What is no picture is said in words.
+    fs::write(folder.join("no.jpg"), "no").unwrap();
+    browser.choose("#file", &folder.join("no.jpg"));
+    browser.wait_for("/not a picture/.test(document.getElementById('status').textContent)");
+    // The browser itself logs an answer of 415; nothing else was complained of.
+    browser.complaints.retain(|line| !line.contains("415"));
+    assert_eq!(browser.complaints, Vec::<String>::new());
+    site.running.stop("-TERM");
+}
+
+#[test]
+fn what_is_no_run_is_refused() {
+    let folder = tempdir().unwrap();
+    let said = run(&["serve", "."], folder.path());
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("neither a run's folder nor an experiment's"), "{}", said.stderr);
+}
