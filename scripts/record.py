@@ -3,8 +3,8 @@
     python3 scripts/record.py runs/pooling-compare records/2026-11-21-pooling-critters
 
 Writes study.json, and of each run recipe.json, environment.json and metrics.jsonl, plus one
-predictions.csv: a line a test picture with its true class and the probability of the last class
-that each run gave it. Every figure of the report can be computed again from these. Weights,
+predictions.csv: a line a test picture with its true class and, by run, the probability of the last of
+two classes, or the likeliest of more. Every figure of the report can be computed again from these. Weights,
 checkpoints and the list of the split stay behind: they are large, and (recipe, seed, data digest)
 make them again. Add a README.md with the command, the hardware, the time and what it shows.
 """
@@ -31,15 +31,20 @@ def main(source: Path, target: Path) -> None:
             (target / name).mkdir(exist_ok=True)
             shutil.copy(run / file, target / name)
         test = json.loads((run / "test.json").read_text())
-        columns[name] = {p["name"]: p["probabilities"][-1] for p in test["pictures"]}
+        columns[name] = {p["name"]: said(test["classes"], p["probabilities"]) for p in test["pictures"]}
         pictures |= {p["name"]: test["classes"][p["label"]] for p in test["pictures"]}
     with open(target / "predictions.csv", "w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["picture", "class", *columns])
         for picture, label in pictures.items():
-            row = [f"{given[picture]:.4f}" if picture in given else "" for given in columns.values()]
-            table.writerow([picture, label, *row])
+            table.writerow([picture, label, *(given.get(picture, "") for given in columns.values())])
     print(f"{target}: {len(runs)} runs, {len(pictures)} test pictures")
+
+
+def said(classes: list[str], probabilities: list[float]) -> str:
+    if len(classes) == 2:
+        return f"{probabilities[-1]:.4f}"
+    return classes[max(range(len(classes)), key=lambda i: probabilities[i])]
 
 
 if __name__ == "__main__":
