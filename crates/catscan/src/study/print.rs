@@ -88,7 +88,7 @@ pub fn comparisons(study: &Study) -> Table {
             points(comparison.accuracy.mean),
             comparison.accuracy.interval.map_or("one seed".into(), |range| signed_range(&range)),
             signed_range(&comparison.over_pictures),
-            format!("{:+.4}", comparison.loss.mean),
+            format!("{:+.4}", comparison.loss.mean).replace('-', "−"),
         ]);
     }
     table
@@ -141,14 +141,15 @@ pub fn power(study: &Study) -> Table {
         "#seeds for 1 point",
     ]);
     for comparison in &study.comparisons {
-        let Some(power) = comparison.power else { continue };
-        table.row([
-            named(comparison),
-            comparison.seeds.to_string(),
-            format!("{:.2}", power.deviation * 100.0),
-            format!("{:.2}", power.detectable * 100.0),
-            power.seeds_for_one_point.map_or("> 10,000".into(), |n| n.to_string()),
-        ]);
+        let [deviation, detectable, seeds] = match comparison.power {
+            Some(power) => [
+                format!("{:.2}", power.deviation * 100.0),
+                format!("{:.2}", power.detectable * 100.0),
+                power.seeds_for_one_point.map_or("> 10,000".into(), |n| n.to_string()),
+            ],
+            None => ["one seed".into(), "–".into(), "–".into()],
+        };
+        table.row([named(comparison), comparison.seeds.to_string(), deviation, detectable, seeds]);
     }
     table
 }

@@ -157,14 +157,15 @@ pub(super) struct Axis {
 impl Axis {
     /// The round numbers on or just outside `low..=high`.
     pub(super) fn around(low: f64, high: f64) -> Axis {
-        let span = (high - low).max(1e-6 * high.abs()).max(1e-9);
+        // Where all values are one, the axis still needs a length: a fiftieth of what they are.
+        let half = (0.01 * high.abs()).max(1e-9);
+        let (low, high) = if high > low { (low, high) } else { (low - half, high + half) };
+        let span = (high - low).max(1e-6 * high.abs());
         let rough = span / 5.0;
         let ten = 10f64.powf(rough.log10().floor());
         let round = [1.0, 2.0, 2.5, 5.0, 10.0].map(|factor| factor * ten);
         let step = round.into_iter().find(|step| *step >= rough).unwrap_or(10.0 * ten);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
-        // All values one and the same round number: the axis still needs a length.
-        let high = if high > low { high } else { low + step };
         Axis { low, high, step }
     }
 }
@@ -211,6 +212,10 @@ mod tests {
         }
         let (low, high, step) = (0.0, 1.0, 0.2);
         assert_eq!(Axis::around(0.0, 1.0), Axis { low, high, step });
+        let (low, high, step) = (49.4, 50.6, 0.2);
+        let one = Axis::around(50.0, 50.0);
+        assert!((one.low - low).abs() < 1e-9 && (one.high - high).abs() < 1e-9, "{one:?}");
+        assert!((one.step - step).abs() < 1e-9, "{one:?}");
     }
 
     #[test]
