@@ -8,6 +8,8 @@
 //! - [`libtorch`]: which libtorch this process runs on, and from where;
 //! - [`cpu`]: the processor's name, its vector and matrix units, its cores and threads;
 //! - [`determinism`]: the same bits from the same numbers, or a refusal;
+//! - [`plugin`]: CUDA's streams and memory figures, by a second library loaded after libtorch's;
+//! - [`graphs`]: a step recorded once as a CUDA graph, or taken eagerly with the reason told;
 //! - [`gradient`]: a layer whose backward is ours, in libtorch's graph;
 //! - [`norm_relu`]: batch norm and ReLU in one walk through memory, forward and backward;
 //! - [`recompute`]: a segment of a network that is run again in backward instead of remembered.
@@ -20,8 +22,10 @@ pub mod cuda;
 pub mod determinism;
 pub mod device;
 pub mod gradient;
+pub mod graphs;
 pub mod libtorch;
 pub mod norm_relu;
+pub mod plugin;
 pub mod recompute;
 mod shim;
 
