@@ -25,7 +25,14 @@ const X86: [(&str, &[&str]); 2] = [
 
 fn main() {
     rpath::main();
-    for file in ["build.rs", "src/recompute", "src/gradient", "src/determinism", "src/norm_relu"] {
+    for file in [
+        "build.rs",
+        "src/recompute",
+        "src/gradient",
+        "src/determinism",
+        "src/cuda",
+        "src/norm_relu",
+    ] {
         println!("cargo:rerun-if-changed={file}");
     }
     for variable in ["LIBTORCH", "LIBTORCH_INCLUDE"] {
@@ -49,6 +56,7 @@ fn shims() {
         .file("src/recompute/shim.cpp")
         .file("src/gradient/shim.cpp")
         .file("src/determinism/shim.cpp")
+        .file("src/cuda/shim.cpp")
         .compile("catscan_shims");
 }
 

@@ -1,6 +1,7 @@
 //! The commands: one table, one file a command.
 
 mod bench;
+mod bundle;
 mod catscan;
 mod ci;
 mod help;
@@ -54,9 +55,15 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "models | memory [--quick | --help]",
+        usage: "models | memory | train [--help]",
         about: "speed and memory, ours and PyTorch's side by side on this machine",
         run: bench::run,
+    },
+    Command {
+        name: "bundle",
+        usage: "[FOLDER]",
+        about: "gather what a CUDA machine with Python's torch needs: program, plugin, checks",
+        run: bundle::run,
     },
     Command { name: "help", usage: "", about: "this list", run: help::run },
 ];

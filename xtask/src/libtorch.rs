@@ -8,6 +8,7 @@ pub mod cache;
 pub mod compiler;
 mod fetch;
 mod find;
+pub mod headers;
 mod inspect;
 mod link;
 mod platform;
@@ -48,6 +49,11 @@ pub fn set_up(root: &Path, wanted: Wanted) -> Result<(), Failure> {
         say("this machine has an NVIDIA GPU: `cargo xtask setup --cuda` fetches what it needs");
     }
     Ok(())
+}
+
+/// The libtorch that [`set_up`] settled on: the folder with `include/` and `lib/`.
+pub fn folder(root: &Path) -> PathBuf {
+    users_own(root).unwrap_or_else(|| root.join(".libtorch"))
 }
 
 /// `LIBTORCH`, unless it is only what `.cargo/config.toml` sets for every process cargo starts.

@@ -10,6 +10,7 @@ mod commands;
 mod failure;
 mod libtorch;
 mod nearest;
+mod plugin;
 mod say;
 mod stamp;
 mod tidy;

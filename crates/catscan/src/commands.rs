@@ -8,6 +8,7 @@ pub mod experiment;
 pub mod explain;
 pub mod list;
 pub mod network;
+pub mod parity;
 pub mod predict;
 pub mod report;
 pub mod saving;
@@ -19,8 +20,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use catscan_data::{DataConfig, Dataset, default_cache_dir};
-use catscan_torch_ext::DeviceSpec;
+use catscan_torch_ext::{DeviceSpec, cuda};
 use catscan_train::storage::write_atomic;
+use tch::Device;
 
 use crate::output::say;
 use crate::progress::Stages;
@@ -40,6 +42,16 @@ pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
 /// `--device` as clap reads it.
 pub fn device(text: &str) -> Result<DeviceSpec, String> {
     text.parse().map_err(|error: catscan_torch_ext::DeviceError| error.to_string())
+}
+
+/// The device that was asked for, ready to compute on.
+///
+/// # Errors
+/// Where it cannot be had.
+pub fn ready(asked: DeviceSpec) -> Result<Device> {
+    let device = asked.resolve()?;
+    cuda::prepare(device, cuda::Settings::USUAL)?;
+    Ok(device)
 }
 
 /// Writes a whole file or leaves what was there; makes its folder.

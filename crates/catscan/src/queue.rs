@@ -5,6 +5,7 @@
 //! cell's first line, events come out as JSON lines, and a line `stop SIGINT` asks for a
 //! checkpoint. A cell whose queue is gone finds its input closed, and stops with a checkpoint too.
 
+pub mod admission;
 pub mod cell;
 pub mod fresh;
 pub mod process;
@@ -14,10 +15,12 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use anyhow::Result;
+use catscan_torch_ext::plugin;
 use catscan_train::{Event, Signal};
 
 use crate::progress::{Board, Line};
 use crate::signals::Stop;
+use admission::Admission;
 pub use cell::{Cell, CellEnd, State};
 pub use process::{Message, Process};
 
@@ -30,6 +33,9 @@ pub struct Settings {
     /// Threads of each cell that begins now; a cut cell goes on with those it began with.
     pub threads: usize,
     pub device: String,
+    /// The CUDA device that all cells share, whose memory says how many begin.
+    pub card: Option<usize>,
+    pub tf32: bool,
     pub max_steps: Option<u64>,
     pub allow_inexact_resume: bool,
     pub deterministic: bool,
@@ -57,9 +63,14 @@ pub fn run(cells: &[Cell], settings: &Settings, stop: &Stop) -> Result<Vec<CellE
     let (sender, messages) = mpsc::channel();
     let mut running: Vec<Running> = Vec::new();
     let mut told_to_stop = false;
+    let mut admission = Admission::new(settings.card.map(meter));
     loop {
-        while running.len() < settings.jobs && stop.asked().is_none() {
+        while running.len() < settings.jobs
+            && stop.asked().is_none()
+            && admission.admits(running.len())
+        {
             let Some(index) = waiting.next() else { break };
+            admission.begins(index);
             let process = Process::start(index, &cells[index], settings, sender.clone())?;
             running.push(Running { index, process, line: board.line(&cells[index].label()) });
         }
@@ -72,7 +83,8 @@ pub fn run(cells: &[Cell], settings: &Settings, stop: &Stop) -> Result<Vec<CellE
                 .say(&format!("{signal}: cells save a checkpoint and stop; again to stop at once"));
             running.iter_mut().for_each(|cell| cell.process.ask_to_stop(signal));
         }
-        if let Some(index) = listen(&messages, &mut running, &mut board) {
+        if let Some(index) = listen(&messages, &mut running, &mut board, &mut admission) {
+            admission.ended(index);
             let place = running.iter().position(|cell| cell.index == index).expect("it runs");
             let Running { process, line, .. } = running.swap_remove(place);
             let end = process.finish()?;
@@ -83,6 +95,11 @@ pub fn run(cells: &[Cell], settings: &Settings, stop: &Stop) -> Result<Vec<CellE
     }
     board.clear();
     Ok(ends.into_iter().map(|end| end.unwrap_or(CellEnd::NotStarted)).collect())
+}
+
+/// Asks how much is free on a CUDA device, whoever uses it.
+fn meter(card: usize) -> admission::Meter {
+    Box::new(move || plugin::memory(card).ok().map(|memory| memory.free_bytes))
 }
 
 /// A cell that runs, and its line on the terminal.
@@ -97,6 +114,7 @@ fn listen(
     messages: &Receiver<(usize, Message)>,
     running: &mut [Running],
     board: &mut Board,
+    admission: &mut Admission,
 ) -> Option<usize> {
     let (index, message) = match messages.recv_timeout(LOOK_EVERY) {
         Ok(message) => message,
@@ -108,6 +126,7 @@ fn listen(
         Message::Event(event) => {
             cell.line.on_event(&event);
             if let Event::Step { step, steps_total, .. } = *event {
+                admission.stepped(index);
                 board.cell_moved(index, step as f64 / steps_total.max(1) as f64);
             }
         }

@@ -18,17 +18,37 @@ impl Dataset {
 /// `[N, H, W, C]` bytes, as [`Dataset::gather`] makes them on any thread, to `[N, C, H, W]` f32 on
 /// `device` with channels_last strides. Bytes, not floats, travel to the device.
 pub fn to_tensor(pixels: &[u8], config: &DataConfig, device: Device) -> Tensor {
-    normalized(unit(pixels, config, device), config.normalize.as_ref())
+    normalized(unit(&to_bytes(pixels, config, device)), config.normalize.as_ref())
 }
 
-/// On the scale 0..1.
-fn unit(pixels: &[u8], config: &DataConfig, device: Device) -> Tensor {
+/// `[N, H, W, C]` bytes as they are, on `device`.
+pub fn to_bytes(pixels: &[u8], config: &DataConfig, device: Device) -> Tensor {
     let (side, channels) = (i64::from(config.size_px), config.colour.channels() as i64);
     let (bytes, picture) = (pixels.len(), (side * side * channels) as usize);
     assert!(bytes.is_multiple_of(picture), "{bytes} bytes, want a multiple of {picture}");
     let n = (bytes / picture) as i64;
+    sent(Tensor::from_slice(pixels).view([n, side, side, channels]), device)
+}
+
+/// A tensor of the processor's on `device`. To a CUDA device it goes through pinned memory, so that
+/// the host need not wait until it has arrived.
+pub fn sent(tensor: Tensor, device: Device) -> Tensor {
+    match device {
+        Device::Cuda(_) => {
+            tensor.pin_memory(device).to_device_(
+                device,
+                tensor.kind(),
+                /* non_blocking */ true,
+                false,
+            )
+        }
+        _ => tensor.to_device(device),
+    }
+}
+
+/// `[N, H, W, C]` bytes on the scale 0..1.
+fn unit(bytes: &Tensor) -> Tensor {
     // [N, H, W, C] in memory seen as [N, C, H, W] is what PyTorch calls channels_last.
-    let bytes = Tensor::from_slice(pixels).view([n, side, side, channels]).to_device(device);
     let mut x = bytes.permute([0, 3, 1, 2]).to_kind(Kind::Float);
     let _ = x.g_div_scalar_(255.0);
     x
@@ -44,7 +64,7 @@ fn normalized(mut x: Tensor, normalize: Option<&Normalize>) -> Tensor {
 
 /// `[1, C, 1, 1]`.
 fn of_channels(values: &[f32], device: Device) -> Tensor {
-    Tensor::from_slice(values).view([1, values.len() as i64, 1, 1]).to_device(device)
+    sent(Tensor::from_slice(values).view([1, values.len() as i64, 1, 1]), device)
 }
 
 /// [`to_tensor`] of training pictures, with what was drawn for each of them: the affine, the steps
@@ -59,13 +79,28 @@ pub fn to_augmented(
     fill: Fill,
     drawn: &[Drawn],
 ) -> (Tensor, Option<Tensor>) {
+    augmented(&to_bytes(pixels, config, device), config, fill, drawn)
+}
+
+/// The same of `[N, H, W, C]` bytes that lie on a device already, and from there stay on it.
+/// Without draws the pictures are only normalised.
+pub fn augmented(
+    bytes: &Tensor,
+    config: &DataConfig,
+    fill: Fill,
+    drawn: &[Drawn],
+) -> (Tensor, Option<Tensor>) {
+    let device = bytes.device();
+    if drawn.is_empty() {
+        return (normalized(unit(bytes), config.normalize.as_ref()), None);
+    }
     let affines: Vec<Affine> = drawn.iter().map(|drawn| drawn.affine).collect();
     let ops: Vec<&[Op]> = drawn.iter().map(|drawn| drawn.ops.as_slice()).collect();
     let constant = matches!(fill, Fill::Constant(_));
     let x = if ops.iter().all(|ops| ops.is_empty()) && !constant {
-        Augment::apply(&to_tensor(pixels, config, device), &affines, fill)
+        Augment::apply(&normalized(unit(bytes), config.normalize.as_ref()), &affines, fill)
     } else {
-        let mut x = unit(pixels, config, device);
+        let mut x = unit(bytes);
         let zero = match &config.normalize {
             Some(Normalize { mean, .. }) => of_channels(mean, device),
             None => of_channels(&vec![0.0; config.colour.channels()], device),

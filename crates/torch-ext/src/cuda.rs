@@ -3,10 +3,59 @@
 //! The program links libtorch's CPU half only, so that one binary serves both kinds of machine.
 //! libtorch decides once, at the first question, whether CUDA exists; therefore [`load`] must run
 //! before anything asks (`tch::Cuda::is_available` included), and it runs at most once.
+//!
+//! [`prepare`] then sets what libtorch leaves at defaults: nothing of CUDA's numbers is left to
+//! them.
 
 use std::sync::OnceLock;
 
 use serde::Serialize;
+use tch::Device;
+
+use crate::determinism;
+use crate::plugin::{self, PluginError};
+
+unsafe extern "C" {
+    fn catscan_set_cuda(tf32: bool, autotune: bool);
+    fn catscan_tf32() -> bool;
+}
+
+/// How a CUDA device computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Settings {
+    /// Multiplies 32-bit numbers with 10 bits of mantissa instead of 23: faster, and no longer what
+    /// `fp32` says. PyTorch's own default is on for convolutions and off for matrices.
+    pub tf32: bool,
+    /// Lets cuDNN time its algorithms for each new shape and keep the fastest. Never together with
+    /// [`determinism::require`]: which one wins is a matter of the moment.
+    pub autotune: bool,
+}
+
+impl Settings {
+    /// 32-bit numbers are 32 bits, and the fastest algorithm is taken.
+    pub const USUAL: Settings = Settings { tf32: false, autotune: true };
+}
+
+/// Readies this thread to compute on `device`; nothing on another kind than CUDA.
+///
+/// # Errors
+/// Where CUDA fails. A plugin that is absent is no error: then there are no graphs.
+pub fn prepare(device: Device, settings: Settings) -> Result<(), PluginError> {
+    let Device::Cuda(index) = device else { return Ok(()) };
+    let autotune = settings.autotune && !determinism::is_required();
+    // SAFETY: sets flags of libtorch's own.
+    unsafe { catscan_set_cuda(settings.tf32, autotune) };
+    match plugin::ready() {
+        Ok(()) => plugin::use_side_stream(index),
+        Err(_) => Ok(()),
+    }
+}
+
+/// Whether [`Settings::tf32`] holds, for matrices and for convolutions.
+pub fn is_tf32() -> bool {
+    // SAFETY: reads flags of libtorch's own.
+    unsafe { catscan_tf32() }
+}
 
 /// What came of looking for CUDA.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,5 +133,21 @@ fn load_once() -> CudaStatus {
     match tch::Cuda::device_count() {
         devices if tch::Cuda::is_available() => CudaStatus::Ready { devices: devices as usize },
         _ => CudaStatus::CpuBuild,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_to_libtorchs_default_and_the_processor_is_left_alone() {
+        prepare(Device::Cpu, Settings { tf32: true, autotune: true }).unwrap();
+        // SAFETY: as in `prepare`; no CUDA device is asked.
+        unsafe { catscan_set_cuda(true, false) };
+        assert!(is_tf32());
+        // SAFETY: as above.
+        unsafe { catscan_set_cuda(false, false) };
+        assert!(!is_tf32());
     }
 }

@@ -2,14 +2,14 @@
 //! as the fall-back.
 //!
 //! At the study's batch of 20 a DenseNet-121's step is some two thousand kernels, each of which
-//! takes the processor longer to ask for than the device to compute. A graph asks once (Gray 2019,
+//! takes longer to ask for than to compute. A graph asks once (Gray 2019,
 //! *Getting Started with CUDA Graphs*; PyTorch's `torch.cuda.CUDAGraph`, whose C++ class this is).
 //!
 //! What may be recorded: work whose shapes, addresses and host-side numbers are the same each time.
 //! It reads its inputs from tensors that the caller overwrites in place, and its outputs are the
 //! same tensors each time. It must not ask for a value (that waits for the device) nor draw at
-//! random on the host (the draw would be recorded). The first is found out, by CUDA, and answered by
-//! going on eagerly; the second only the caller can know.
+//! random on the host (the draw would be recorded). The first CUDA finds out, and the
+//! answer is to go on eagerly; the second only the caller can know: see [`Pass`].
 
 use std::any::Any;
 use std::ffi::c_void;
@@ -21,6 +21,16 @@ use crate::plugin::{self, PluginError};
 /// Eager steps before the recording: libtorch makes its handles and workspaces and cuDNN tries its
 /// algorithms in them, none of which can be recorded.
 const WARM_UP: u32 = 3;
+
+/// What a call of a step's work is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pass {
+    /// To be computed now.
+    Eager,
+    /// To be recorded. Work that draws at random on the host must panic in it, and says why: the
+    /// step then stays eager.
+    Recording,
+}
 
 /// How a step is computed from here on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +111,7 @@ impl<T, R: Recorder> Stepper<T, R> {
     ///
     /// # Errors
     /// Where CUDA fails in a replay. What cannot be recorded is no error: see [`Stepper::how`].
-    pub fn run(&mut self, mut work: impl FnMut() -> T) -> Result<&T, PluginError> {
+    pub fn run(&mut self, mut work: impl FnMut(Pass) -> T) -> Result<&T, PluginError> {
         if let How::WarmingUp { left: 0 } = self.how {
             self.record(&mut work);
         }
@@ -110,7 +120,7 @@ impl<T, R: Recorder> Stepper<T, R> {
             None => {
                 // The old outputs' memory is given back before new memory is asked for.
                 self.outputs = None;
-                self.outputs = Some(work());
+                self.outputs = Some(work(Pass::Eager));
             }
         }
         if let How::WarmingUp { left } = &mut self.how {
@@ -119,10 +129,10 @@ impl<T, R: Recorder> Stepper<T, R> {
         Ok(self.outputs.as_ref().expect("made by this step or by the recording"))
     }
 
-    fn record(&mut self, work: &mut impl FnMut() -> T) {
+    fn record(&mut self, work: &mut impl FnMut(Pass) -> T) {
         self.outputs = None;
         let mut outputs = None;
-        self.how = match self.recorder.record(&mut || outputs = Some(work())) {
+        self.how = match self.recorder.record(&mut || outputs = Some(work(Pass::Recording))) {
             Ok(recording) => {
                 self.recording = Some(recording);
                 self.outputs = outputs;
@@ -242,7 +252,7 @@ mod tests {
         for i in 0..10 {
             let _ = x.shallow_clone().fill_(f64::from(i));
             let output = stepper
-                .run(|| {
+                .run(|_| {
                     calls += 1;
                     no_grad(|| y.shallow_clone().copy_(&(&x * 2.0)));
                     y.shallow_clone()
@@ -273,7 +283,7 @@ mod tests {
     fn without_a_plugin_a_step_is_eager_from_the_first() {
         let mut stepper = Stepper::eager("asked for");
         for i in 0..5 {
-            assert_eq!(*stepper.run(|| i).unwrap(), i);
+            assert_eq!(*stepper.run(|_| i).unwrap(), i);
         }
         assert_eq!(*stepper.how(), How::Eager { reason: "asked for".into() });
     }

@@ -10,6 +10,7 @@
 //! - [`determinism`]: the same bits from the same numbers, or a refusal;
 //! - [`plugin`]: CUDA's streams and memory figures, by a second library loaded after libtorch's;
 //! - [`graphs`]: a step recorded once as a CUDA graph, or taken eagerly with the reason told;
+//! - [`nccl`]: sums over several CUDA devices;
 //! - [`gradient`]: a layer whose backward is ours, in libtorch's graph;
 //! - [`norm_relu`]: batch norm and ReLU in one walk through memory, forward and backward;
 //! - [`recompute`]: a segment of a network that is run again in backward instead of remembered.
@@ -24,6 +25,7 @@ pub mod device;
 pub mod gradient;
 pub mod graphs;
 pub mod libtorch;
+pub mod nccl;
 pub mod norm_relu;
 pub mod plugin;
 pub mod recompute;

@@ -73,7 +73,8 @@ pub struct DeviceMemory {
 /// A function that gives 0, or 1 with a message.
 type Device = unsafe extern "C" fn(c_int, *mut c_char, usize) -> c_int;
 
-/// The library's functions. Private: what is safe of them is below and in [`crate::graphs`].
+/// The library's functions. Private: what is safe of them is below, in [`crate::graphs`] and in
+/// [`crate::nccl`].
 pub(crate) struct Plugin {
     ready: unsafe extern "C" fn(*mut c_char, usize) -> c_int,
     memory: unsafe extern "C" fn(c_int, *mut u64, *mut c_char, usize) -> c_int,
@@ -83,7 +84,26 @@ pub(crate) struct Plugin {
     pub(crate) graph_abandon: unsafe extern "C" fn(*mut c_void),
     pub(crate) graph_replay: unsafe extern "C" fn(*mut c_void, *mut c_char, usize) -> c_int,
     pub(crate) graph_free: unsafe extern "C" fn(*mut c_void),
+    pub(crate) nccl_open: NcclOpen,
+    pub(crate) nccl_sum: NcclSum,
+    pub(crate) nccl_close: unsafe extern "C" fn(*mut c_void),
 }
+
+/// Host, port, prefix, rank, world, seconds, and the message.
+type NcclOpen = unsafe extern "C" fn(
+    *const c_char,
+    u16,
+    *const c_char,
+    c_int,
+    c_int,
+    u32,
+    *mut c_char,
+    usize,
+) -> *mut c_void;
+
+/// The group, its tensors and their number, and the message.
+type NcclSum =
+    unsafe extern "C" fn(*mut c_void, *const *const c_void, usize, *mut c_char, usize) -> c_int;
 
 /// Whether the plugin is there and has a device to work on. The first call decides.
 ///
@@ -198,6 +218,9 @@ fn load(path: &Path) -> Result<Plugin, PluginError> {
             graph_abandon: *library.get(b"catscan_graph_abandon\0").map_err(refuse)?,
             graph_replay: *library.get(b"catscan_graph_replay\0").map_err(refuse)?,
             graph_free: *library.get(b"catscan_graph_free\0").map_err(refuse)?,
+            nccl_open: *library.get(b"catscan_nccl_open\0").map_err(refuse)?,
+            nccl_sum: *library.get(b"catscan_nccl_sum\0").map_err(refuse)?,
+            nccl_close: *library.get(b"catscan_nccl_close\0").map_err(refuse)?,
         };
         std::mem::forget(library);
         Ok(plugin)

@@ -17,7 +17,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use catscan_data::augment::Drawn;
-use catscan_data::batch::{to_augmented, to_tensor};
+use catscan_data::batch::{augmented, sent, to_bytes};
 use catscan_data::{Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
 
@@ -131,6 +131,16 @@ pub struct Batch {
     pub pass: u64,
 }
 
+impl Batch {
+    /// From `bytes [N, H, W, C]` of the planned pictures, on the device they lie on.
+    pub(crate) fn of(bytes: &Tensor, planned: Planned, dataset: &Dataset) -> Batch {
+        let (images, own) = augmented(bytes, dataset.config(), planned.fill, &planned.drawn);
+        let labels = Tensor::from_slice(&dataset.labels(&planned.indices));
+        let labels = sent(labels, bytes.device());
+        Batch { images, labels, own, indices: planned.indices, pass: planned.pass }
+    }
+}
+
 /// Double buffering: while the trainer works on one batch, a thread gathers the bytes of the next.
 /// Only bytes cross threads; tensors are made in the trainer's.
 pub struct Loader<'scope, 'data> {
@@ -164,14 +174,8 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         let Some((planned, pixels)) = received else {
             return self.ended();
         };
-        let config = self.dataset.config();
-        let (images, own) = match planned.drawn.as_slice() {
-            [] => (to_tensor(&pixels, config, self.device), None),
-            drawn => to_augmented(&pixels, config, self.device, planned.fill, drawn),
-        };
-        let labels = Tensor::from_slice(&self.dataset.labels(&planned.indices));
-        let labels = labels.to_device(self.device);
-        Ok(Some(Batch { images, labels, own, indices: planned.indices, pass: planned.pass }))
+        let bytes = to_bytes(&pixels, self.dataset.config(), self.device);
+        Ok(Some(Batch::of(&bytes, planned, self.dataset)))
     }
 
     /// Time spent waiting for the thread since this was last asked.

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use catscan_torch_ext::{cpu, determinism, libtorch};
+use catscan_torch_ext::{cpu, cuda, determinism, libtorch};
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
@@ -39,7 +39,7 @@ pub struct Environment {
     pub cpu_cores: u32,
     /// Threads within an operator. Results are bitwise equal only between equal counts.
     pub threads: u32,
-    /// `cpu` or `cuda:N`.
+    /// `cpu` or `cuda:N`, and `in tf32` where that is so.
     pub device: String,
     /// Processes that train together; always 1.
     pub world_size: u32,
@@ -87,7 +87,7 @@ impl Environment {
             cpu_features: cpu.features,
             cpu_cores: cpu.cores as u32,
             threads: cpu::threads() as u32,
-            device: device_name(job.device),
+            device: computing_on(job.device),
             world_size: WORLD_SIZE,
             deterministic: determinism::is_required(),
             started: rfc3339(unix_s() as u64),
@@ -104,6 +104,13 @@ pub fn device_name(device: Device) -> String {
         Device::Cpu => "cpu".into(),
         other => format!("{other:?}").to_lowercase(),
     }
+}
+
+/// The device, and with what numbers it computes where that is a choice: `cuda:0 in tf32`. What a
+/// checkpoint remembers, so that a run does not go on in other numbers unasked.
+pub(crate) fn computing_on(device: Device) -> String {
+    let name = device_name(device);
+    if device.is_cuda() && cuda::is_tf32() { format!("{name} in tf32") } else { name }
 }
 
 /// The commit of this source. xtask knows it best and passes it on.

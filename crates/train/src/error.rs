@@ -23,6 +23,9 @@ pub enum TrainError {
     /// The loader's thread ended before its last batch.
     #[error("loader: {0}")]
     Loader(String),
+    /// A CUDA device failed; what it computed is lost, what was saved is not.
+    #[error("{0}; the same command goes on from the last checkpoint")]
+    Device(String),
     /// A part of the split holds too few pictures to be trained or scored on.
     #[error("{part}: {pictures} pictures, want at least {least}; give the source more pictures")]
     TooFewPictures {
@@ -155,8 +158,8 @@ pub enum TrainError {
 }
 
 impl TrainError {
-    /// The process's exit status for this error: 2 configuration, 3 data, 4 weights, checkpoint or
-    /// record, 5 numbers went bad, 7 storage, 130 or 143 stopped.
+    /// The process's exit status for this error: 1 the device failed, 2 configuration, 3 data, 4
+    /// weights, checkpoint or record, 5 numbers went bad, 7 storage, 130 or 143 stopped.
     pub fn exit_code(&self) -> u8 {
         match self {
             TrainError::Recipe(error) => error.exit_code(),
@@ -171,6 +174,7 @@ impl TrainError {
             | TrainError::Checkpoint { .. }
             | TrainError::Record { .. } => 4,
             TrainError::NotFinite { .. } => 5,
+            TrainError::Device(_) => 1,
             TrainError::Storage { .. } => 7,
             TrainError::Stopped(signal) => signal.exit_code(),
         }

@@ -5,6 +5,8 @@
 //! 3. [`schedule`] and [`optimizer`]: the learning rate of a step, and the step.
 //! 4. [`batches`]: which pictures a step sees, gathered ahead of the trainer on a thread.
 //! 5. [`mod@train`]: **the loop**, batches → forward → loss → backward → step → metrics → events;
+//!    `step` computes a batch, as a CUDA graph where it can; [`readings`]: when the host hears of
+//!    it; `feed` and `resident`: pictures that lie on the device already;
 //!    `open` refuses what cannot be trained, `resume` finds the place to go on from, `run` holds
 //!    the state, `pace` the speed; `first_bad` looks where a NaN came from.
 //! 6. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
@@ -21,6 +23,7 @@ pub mod environment;
 pub mod error;
 pub mod evaluate;
 pub mod event;
+mod feed;
 mod first_bad;
 pub mod groups;
 pub mod init;
@@ -30,11 +33,14 @@ pub mod metrics;
 mod open;
 pub mod optimizer;
 mod pace;
+pub mod readings;
 pub mod recipe;
 pub mod record;
+mod resident;
 mod resume;
 mod run;
 pub mod schedule;
+mod step;
 pub mod storage;
 pub mod tensorboard;
 #[cfg(test)]
@@ -50,7 +56,8 @@ pub use event::{Event, Signal, Watch};
 pub use groups::Group;
 pub use init::{Init, InitFile};
 pub use optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
+pub use readings::Reading;
 pub use recipe::{Difference, Recipe, RecipeError};
 pub use record::{EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord};
 pub use schedule::{Anneal, Schedule};
-pub use train::{Job, OnSaveError, Outcome, Saving, train};
+pub use train::{Job, OnSaveError, Outcome, Saving, train, train_reading};

@@ -11,7 +11,7 @@ use catscan_torch_ext::{cpu, determinism};
 use crate::batches::Plan;
 use crate::checkpoint::{self, State};
 use crate::environment::{
-    ENVIRONMENT_FILE, Environment, Resumption, WORLD_SIZE, device_name, rfc3339, unix_s,
+    ENVIRONMENT_FILE, Environment, Resumption, WORLD_SIZE, computing_on, rfc3339, unix_s,
 };
 use crate::error::TrainError;
 use crate::event::{Event, Watch};
@@ -202,7 +202,7 @@ fn as_of_now(job: &Job, state: State) -> State {
         recipe_hash: job.recipe.hash(),
         data_digest: job.dataset.digest.clone(),
         threads: cpu::threads() as u32,
-        device: device_name(job.device),
+        device: computing_on(job.device),
         world_size: WORLD_SIZE,
         deterministic: determinism::is_required(),
         ..state

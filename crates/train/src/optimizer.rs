@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 mod adam;
+mod flat;
 mod sgd;
 
 pub use adam::{Adam, Decay};
+pub use flat::lay_end_to_end;
 pub use sgd::Sgd;
 
 /// The rule by which weights follow their gradient, with its settings.
@@ -118,33 +120,50 @@ impl Optimizer {
         moments: &mut Moments,
         lr: f64,
     ) {
+        self.step_if(None, groups, gradient, moments, lr);
+    }
+
+    /// The same; the parameters stay where they are if `open []` (bool) is false, which the host
+    /// need not know. The moments are then worth nothing.
+    pub fn step_if(
+        &self,
+        open: Option<&Tensor>,
+        groups: &[ParameterGroup],
+        gradient: &Tensor,
+        moments: &mut Moments,
+        lr: f64,
+    ) {
         moments.steps += 1;
         let mut start = 0;
         no_grad(|| {
             for group in groups {
                 let gradient = gradient.narrow(0, start, group.numbers());
-                self.step_group(group, &gradient, start, moments, lr * group.lr_factor);
+                let lr = lr * group.lr_factor;
+                let (change, keep) = self.change_of(group, &gradient, start, moments, lr);
+                group.add(&change, keep, open);
                 start += group.numbers();
             }
         });
     }
 
-    /// In stretches that stay in a core's cache while the formula passes over them a dozen times.
-    fn step_group(
+    /// What a group gains `[G]`, and how much of it is kept before. In stretches that stay in a
+    /// core's cache while the formula passes over them a dozen times; elsewhere in one.
+    fn change_of(
         &self,
         group: &ParameterGroup,
         gradient: &Tensor,
         start: i64,
         moments: &Moments,
         lr: f64,
-    ) {
-        const STRETCH: i64 = 1 << 16;
+    ) -> (Tensor, f64) {
+        let on_cpu = gradient.device() == Device::Cpu;
+        let stretch = if on_cpu { 1 << 16 } else { group.numbers().max(1) };
         let weight_decay = group.weight_decay.unwrap_or(self.weight_decay());
         let couples = weight_decay != 0.0 && self.couples_decay();
-        let weights = couples.then(|| flatten(&group.parameters));
+        let weights = couples.then(|| group.flat().unwrap_or_else(|| flatten(&group.parameters)));
         let change = gradient.empty_like();
-        for at in (0..group.numbers()).step_by(STRETCH as usize) {
-            let length = STRETCH.min(group.numbers() - at);
+        for at in (0..group.numbers()).step_by(stretch as usize) {
+            let length = stretch.min(group.numbers() - at);
             let stretch = Stretch {
                 gradient: gradient.narrow(0, at, length),
                 moments: moments.narrow(start + at, length),
@@ -159,7 +178,7 @@ impl Optimizer {
             });
         }
         let shrink = if couples { 0.0 } else { lr * weight_decay };
-        group.add(&change, 1.0 - shrink);
+        (change, 1.0 - shrink)
     }
 }
 
@@ -186,8 +205,32 @@ impl ParameterGroup {
         self.parameters.iter().map(|parameter| parameter.numel() as i64).sum()
     }
 
-    /// Adds to each parameter, times `keep`, its part of `change [G]`.
-    fn add(&self, change: &Tensor, keep: f64) {
+    /// `[G]`, sharing the parameters' memory, where they lie end to end.
+    fn flat(&self) -> Option<Tensor> {
+        flat::end_to_end(&self.parameters)
+    }
+
+    /// Adds to each parameter, times `keep`, its part of `change [G]`; nothing if `open` is false.
+    fn add(&self, change: &Tensor, keep: f64, open: Option<&Tensor>) {
+        let Some(open) = open else { return self.add_all(change, keep) };
+        if keep != 1.0 {
+            let one = Tensor::ones([], (Kind::Float, change.device()));
+            let keep = (&one * keep).where_self(open, &one);
+            self.parameters
+                .iter()
+                .for_each(|parameter| drop(parameter.shallow_clone().g_mul_(&keep)));
+        }
+        self.add_all(&change.where_self(open, &change.zeros_like()), 1.0);
+    }
+
+    fn add_all(&self, change: &Tensor, keep: f64) {
+        if let Some(mut flat) = self.flat() {
+            if keep != 1.0 {
+                let _ = flat.g_mul_scalar_(keep);
+            }
+            let _ = flat.g_add_(change);
+            return;
+        }
         let mut start = 0;
         for parameter in &self.parameters {
             let length = parameter.numel() as i64;
@@ -283,6 +326,31 @@ mod tests {
         // 1 − 0.1·(5 + 0.5·1)
         assert!((groups[1].parameters[0].double_value(&[0]) - 0.45).abs() < 1e-7);
         assert_eq!(moments.steps(), 1);
+    }
+
+    #[test]
+    fn a_closed_gate_moves_nothing_and_an_open_one_changes_no_bit() {
+        let decays = Optimizer::Adam(Adam { weight_decay: 0.1, ..adam::SETTINGS });
+        let sgd = Optimizer::Sgd(Sgd { weight_decay: 0.1, ..sgd::SETTINGS });
+        for (optimizer, together) in
+            [(&decays, false), (&decays, true), (&sgd, false), (&sgd, true)]
+        {
+            let moved = |open: Option<bool>| {
+                let (groups, gradient) = groups();
+                if together {
+                    groups.iter().for_each(|group| lay_end_to_end(&group.parameters));
+                }
+                let mut moments = Moments::zeros(optimizer, 5, Device::Cpu);
+                let open = open.map(Tensor::from);
+                for _ in 0..3 {
+                    optimizer.step_if(open.as_ref(), &groups, &gradient, &mut moments, 0.1);
+                }
+                flatten(&[flatten(&groups[0].parameters), flatten(&groups[1].parameters)])
+            };
+            assert_eq!(moved(Some(true)), moved(None));
+            let still = Tensor::from_slice(&[0f32, 0.0, 0.0, 0.0, 1.0]);
+            assert_eq!(moved(Some(false)), still);
+        }
     }
 
     #[test]

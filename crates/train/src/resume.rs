@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use catscan_torch_ext::{cpu, determinism};
 
 use crate::checkpoint::{self, State};
-use crate::environment::{WORLD_SIZE, device_name};
+use crate::environment::{WORLD_SIZE, computing_on};
 use crate::error::TrainError;
 use crate::event::{Event, Watch};
 use crate::recipe::{Difference, Recipe};
@@ -94,7 +94,7 @@ fn changes(job: &Job, checkpoint: &Path, state: &State) -> Result<Vec<Change>, T
     }
     note("the data's digest", state.data_digest.clone(), job.dataset.digest.clone());
     note("threads", state.threads.to_string(), cpu::threads().to_string());
-    note("device", state.device.clone(), device_name(job.device));
+    note("device", state.device.clone(), computing_on(job.device));
     note("world size", state.world_size.to_string(), WORLD_SIZE.to_string());
     let deterministic = determinism::is_required();
     note("deterministic", state.deterministic.to_string(), deterministic.to_string());

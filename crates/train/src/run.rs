@@ -22,9 +22,10 @@ use crate::lock::Lock;
 use crate::metrics::Tally;
 use crate::optimizer::{Moments, ParameterGroup};
 use crate::pace::{Ahead, Pace};
+use crate::readings::{Row, Taken};
 use crate::record::{self, EpochRecord, METRICS_FILE, TEST_FILE, TestPicture, TestRecord};
 use crate::tensorboard::EventFile;
-use crate::train::{Job, OnSaveError, Saving, StepTime};
+use crate::train::{Job, OnSaveError, Saving};
 
 /// What [`Run::open`] found.
 pub(crate) enum Opened {
@@ -90,13 +91,14 @@ impl Run {
         self.epoch_start() + self.steps_per_epoch
     }
 
-    pub fn took_step(&mut self, loss: f64, right: u64, pictures: u64, lr: f64, time: StepTime) {
+    /// A step was taken and what it came to is known.
+    pub fn took_step(&mut self, taken: Taken, row: Row) {
+        let Taken { pictures, lr, time, .. } = taken;
         let tally = &mut self.state.tally;
-        tally.add(loss, right, pictures, lr);
+        tally.add(row.loss, row.right, pictures, lr);
         tally.step_seconds += time.step_s;
         tally.seconds_waiting_for_data += time.wait_s;
         self.pace.step(pictures, time.step_s, time.wait_s);
-        self.state.step += 1;
     }
 
     pub fn step_event(&self) -> Event {

@@ -1,23 +1,28 @@
 //! The training loop: batches → forward → loss → backward → step → metrics → events.
 //!
 //! It reads from top to bottom. What it stands on: `run.rs` opens the folder and finds the
-//! place to go on from, `batches.rs` gathers (and augments) ahead, `optimizer.rs` steps.
+//! place to go on from, `batches.rs` gathers (and augments) ahead, `step.rs` computes a batch,
+//! `readings.rs` says when the host hears of it, `optimizer.rs` steps.
 
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use catscan_data::Dataset;
-use catscan_models::{Draws, Mode, Taps};
-use tch::{Device, Tensor};
+use catscan_models::{Draws, Mode};
+use tch::Device;
 
-use crate::batches::{Batch, Loader};
 use crate::error::TrainError;
 use crate::evaluate::names;
 use crate::event::{Event, Signal, Watch};
+use crate::feed::{self, Feed};
+use crate::first_bad;
+use crate::optimizer::lay_end_to_end;
+use crate::readings::{Noted, Reading, Readings, Row, Taken};
 use crate::recipe::Recipe;
+use crate::resident::Resident;
 use crate::run::{Opened, Run};
-use crate::{first_bad, loss, optimizer};
+use crate::step::Steps;
 
 /// One training to be made, and where.
 pub struct Job<'a> {
@@ -94,12 +99,24 @@ pub enum Outcome {
 /// Impossible recipes and folders are refused before anything is written; a loss or gradient that
 /// is not finite stops the run before it reaches the weights; see [`TrainError::exit_code`].
 pub fn train(job: &Job, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
+    train_reading(job, Reading::of(job.device), watch)
+}
+
+/// The same, where the host learns of its steps as `reading` says. No number depends on it.
+///
+/// # Errors
+/// As [`train`].
+pub fn train_reading(
+    job: &Job,
+    reading: Reading,
+    watch: &mut dyn Watch,
+) -> Result<Outcome, TrainError> {
     let started = Instant::now();
     let mut run = match Run::open(job, watch)? {
         Opened::Run(run) => run,
         Opened::AlreadyDone => return Ok(Outcome::AlreadyDone),
     };
-    match epochs(job, &mut run, watch).and_then(|()| run.test(job, watch)) {
+    match epochs(job, reading, &mut run, watch).and_then(|()| run.test(job, watch)) {
         Ok(()) => {
             let (steps, bounded) = (run.state.step, run.is_bounded());
             let seconds = started.elapsed().as_secs_f64();
@@ -116,32 +133,52 @@ pub fn train(job: &Job, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
     }
 }
 
-fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainError> {
+fn epochs(
+    job: &Job,
+    reading: Reading,
+    run: &mut Run,
+    watch: &mut dyn Watch,
+) -> Result<(), TrainError> {
     let (recipe, parameters) = (job.recipe, run.parameters());
+    if job.device.is_cuda() {
+        lay_end_to_end(&parameters);
+    }
+    let resident = Resident::if_it_fits(job.dataset, &job.dataset.split.train, job.device);
+    let mut engine = Steps::new(job.device, recipe.batch);
+    let mut readings = Readings::new(reading);
     thread::scope(|scope| {
         while let Some(steps) = run.next_epoch() {
-            let mut batches = Loader::start(scope, job.dataset, job.device, run.plan.steps(steps));
+            let plan = run.plan.steps(steps);
+            let mut batches = Feed::start(scope, job.dataset, job.device, resident.as_ref(), plan);
             let mut clock = Instant::now();
             while let Some(batch) = batches.next_batch()? {
                 // images [N, C, H, W] -> logits [N, K] -> loss [] -> gradient [P]
                 let draws = Draws { seed: recipe.seed, epoch: batch.pass, samples: &batch.indices };
-                let logits = run.model.forward(&batch.images, Mode::Train(draws), &mut Taps::off());
-                let loss = match &batch.own {
-                    None => loss::mean(&logits, &batch.labels),
-                    Some(own) => loss::mixed_mean(&logits, &batch.labels, own),
+                let mode = Mode::Train(draws);
+                let computed = engine.compute(&run.model, &parameters, &batch, mode)?;
+                let gate = match readings.note(computed.row.shallow_clone()) {
+                    Noted::Gated(gate) => Some(gate),
+                    Noted::Known(row) => finite(job, run, run.state.step, row).map(|()| None)?,
                 };
-                let gradient = Tensor::run_backward(&[&loss], &parameters, false, false);
-                let gradient = optimizer::flatten(&gradient);
-                let loss = finite(job.dataset, run, &loss, &gradient, &batch, draws)?;
-
                 let lr = recipe.schedule.lr(recipe.optimizer.lr(), run.state.step, run.steps_total);
-                recipe.optimizer.step(&run.groups, &gradient, &mut run.moments, lr);
+                let (gate, gradient) = (gate.as_ref(), &computed.gradient);
+                recipe.optimizer.step_if(gate, &run.groups, gradient, &mut run.moments, lr);
 
-                let right = loss::right(&logits, &batch.labels);
                 let time = StepTime::of(&mut clock, batches.take_waited());
-                run.took_step(loss, right, batch.indices.len() as u64, lr, time);
-                watch.on_event(&run.step_event());
-                if let Some(signal) = watch.should_stop() {
+                let (step, pictures) = (run.state.step, batch.indices.len() as u64);
+                readings.took(Taken { step, pictures, lr, time });
+                run.state.step += 1;
+                if readings.is_due() {
+                    settle(job, run, &mut readings)?;
+                    watch.on_event(&run.step_event());
+                    let text = engine.fell_back();
+                    text.into_iter().for_each(|text| watch.on_event(&Event::Warning { text }));
+                }
+                let signal = watch.should_stop();
+                if signal.is_some() || job.saving.is_due(run.state.step) {
+                    settle(job, run, &mut readings)?;
+                }
+                if let Some(signal) = signal {
                     return Err(TrainError::Stopped(signal));
                 }
                 if job.saving.is_due(run.state.step) {
@@ -149,37 +186,34 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
                     clock = Instant::now();
                 }
             }
+            settle(job, run, &mut readings)?;
             run.close_epoch(job, watch)?;
         }
         Ok(())
     })
 }
 
-/// The loss as a number, if it and every gradient are finite: a NaN must not reach the weights.
-fn finite(
-    dataset: &Dataset,
-    run: &Run,
-    loss: &Tensor,
-    gradient: &Tensor,
-    batch: &Batch,
-    draws: Draws,
-) -> Result<f64, TrainError> {
-    let value = loss.double_value(&[]);
-    let largest = largest(gradient);
-    for (what, value) in [("the loss", value), ("the largest gradient", largest)] {
-        if !value.is_finite() {
-            let place = format!("step {}", run.state.step + 1);
-            let first = first_bad::of_step(run, batch, draws, gradient);
-            let pictures = names(dataset, &batch.indices);
-            return Err(TrainError::NotFinite { place, what, value, first, pictures });
-        }
+/// Reads what was not read yet: the run's sums learn of it, or it is an error.
+fn settle(job: &Job, run: &mut Run, readings: &mut Readings) -> Result<(), TrainError> {
+    for (taken, row) in readings.read() {
+        finite(job, run, taken.step, row)?;
+        run.took_step(taken, row);
     }
-    Ok(value)
+    Ok(())
 }
 
-/// The largest magnitude, NaN if any value is, in one walk.
-fn largest(gradient: &Tensor) -> f64 {
-    gradient.norm_scalaropt_dim(f64::INFINITY, [0i64], false).double_value(&[])
+/// Refuses a step whose loss or gradient is not finite: such a number must not reach the weights.
+/// They are those that `step` began with, so that its batch, made again, tells where it came from.
+fn finite(job: &Job, run: &Run, step: u64, row: Row) -> Result<(), TrainError> {
+    let Some((what, value)) = row.bad() else { return Ok(()) };
+    let planned = run.plan.steps(step..step + 1).next().expect("a plan has no end");
+    let batch = feed::again(job.dataset, job.device, planned);
+    let draws = Draws { seed: job.recipe.seed, epoch: batch.pass, samples: &batch.indices };
+    let (parameters, mut engine) = (run.parameters(), Steps::new(Device::Cpu, 0));
+    let computed = engine.compute(&run.model, &parameters, &batch, Mode::Train(draws))?;
+    let first = first_bad::of_step(run, &batch, draws, &computed.gradient);
+    let (place, pictures) = (format!("step {}", step + 1), names(job.dataset, &batch.indices));
+    Err(TrainError::NotFinite { place, what, value, first, pictures })
 }
 
 /// Where the time of one step went.
@@ -195,23 +229,5 @@ impl StepTime {
         let spent = clock.elapsed().saturating_sub(waited);
         *clock = Instant::now();
         StepTime { step_s: spent.as_secs_f64(), wait_s: waited.as_secs_f64() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tch::Kind;
-
-    use super::*;
-
-    #[test]
-    fn one_nan_among_many_gradients_shows_in_the_largest() {
-        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let mut gradient = Tensor::zeros([100_000], (Kind::Float, Device::Cpu));
-            let _ = gradient.narrow(0, 77_777, 1).fill_(f64::from(bad));
-            assert!(!largest(&gradient).is_finite(), "{bad}");
-            let _ = gradient.fill_(1e30);
-            assert_eq!(largest(&gradient), f64::from(1e30f32));
-        }
     }
 }

@@ -2,6 +2,8 @@
 
 #[path = "it/common.rs"]
 mod common;
+#[path = "it/deferred.rs"]
+mod deferred;
 #[path = "it/faults.rs"]
 mod faults;
 #[path = "it/goldens.rs"]

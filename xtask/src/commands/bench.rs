@@ -1,4 +1,5 @@
-//! `cargo xtask bench models` and `… memory`: our program and PyTorch side by side on this machine.
+//! `cargo xtask bench models`, `… memory` and `… train`: our program and PyTorch side by
+//! side on this machine.
 //!
 //! The work is done by the script of that name in `scripts/bench`; here the program is built.
 
@@ -10,7 +11,7 @@ use crate::failure::Failure;
 use crate::libtorch;
 use crate::workspace;
 
-const WHAT: [&str; 2] = ["models", "memory"];
+const WHAT: [&str; 3] = ["models", "memory", "train"];
 
 /// Builds, then hands the words after the first to the script.
 pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
@@ -21,9 +22,17 @@ pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
         usual.to_owned()
     });
     let mut command = Command::new(python);
-    command.arg(root.join("scripts/bench").join(format!("{what}.py")));
+    command.arg(root.join("scripts/bench").join(format!("{}.py", script(what, rest))));
     command.arg("--catscan").arg(program).arg("--cache").arg(libtorch::cache::root()?);
     workspace::run(command.args(rest), "the benchmark")
+}
+
+/// On a CUDA device a training is timed by a script of its own, since other arms compete there.
+fn script<'a>(what: &'a str, rest: &[String]) -> &'a str {
+    let named = rest.iter().position(|word| word == "--device").and_then(|at| rest.get(at + 1));
+    let on_cuda = named.is_some_and(|device| device.starts_with("cuda"))
+        || rest.iter().any(|word| word.starts_with("--device=cuda"));
+    if what == "train" && on_cuda { "train_cuda" } else { what }
 }
 
 fn chosen(words: &[String]) -> Result<(&str, &[String]), Failure> {
@@ -47,7 +56,18 @@ mod tests {
         assert_eq!(chosen(&words).unwrap(), ("models", &words[1..]));
         let failure = chosen(&["modles".to_owned()]).unwrap_err();
         assert_eq!(failure.exit, 2);
-        assert!(failure.message.contains("got modles, want models or memory"));
+        assert!(failure.message.contains("got modles, want models or memory or train"));
         assert!(chosen(&[]).unwrap_err().message.contains("got nothing"));
+    }
+
+    #[test]
+    fn a_cuda_device_has_its_own_script() {
+        let words =
+            |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        assert_eq!(script("train", &words(&["--device", "cuda:1"])), "train_cuda");
+        assert_eq!(script("train", &words(&["--quick", "--device=cuda"])), "train_cuda");
+        assert_eq!(script("train", &words(&["--device", "cpu"])), "train");
+        assert_eq!(script("train", &[]), "train");
+        assert_eq!(script("models", &words(&["--device", "cuda"])), "models");
     }
 }

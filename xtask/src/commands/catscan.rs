@@ -42,7 +42,7 @@ fn build(root: &Path, program: &Path) -> Result<(), Failure> {
 }
 
 /// The commit that was built, with `+dirty` when files differ from it.
-fn commit(root: &Path) -> Option<String> {
+pub fn commit(root: &Path) -> Option<String> {
     let commit = workspace::git(root, &["rev-parse", "HEAD"])?;
     let changes = workspace::git(root, &["status", "--porcelain"])?;
     Some(if changes.is_empty() { commit } else { format!("{commit}+dirty") })

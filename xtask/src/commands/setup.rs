@@ -5,11 +5,16 @@ use std::path::Path;
 use crate::failure::Failure;
 use crate::libtorch::{self, Wanted};
 use crate::say::{say, timed};
+use crate::{plugin, workspace};
 
 /// Finds or fetches libtorch, then says what may follow.
 pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     let wanted = parse(words)?;
     timed("setup", || libtorch::set_up(root, wanted))?;
+    if wanted.cuda && !wanted.offline {
+        // Beside the program, which looks for it there.
+        plugin::build(root, &workspace::target_folder(root)?.join("release"))?;
+    }
     say("plain cargo build, cargo test and rust-analyzer now find it too");
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! libtorch by pip: into a temporary folder beside its place, checked, then renamed into it.
 
-mod trim;
+pub(super) mod trim;
 
 use std::fs;
 use std::io::stderr;
@@ -122,32 +122,42 @@ impl Job<'_> {
     }
 
     fn pip_install(&self) -> Result<Command, Failure> {
-        let temporary = self.partial.join("tmp");
-        fs::create_dir_all(&temporary).map_err(|error| Failure::cache(&temporary, &error))?;
-        let mut command = self.pip.command();
-        command.args(["install", "--no-deps", "--no-compile", "--no-cache-dir"]);
-        // Any Python will do: the wheels of this one are taken for their libraries and headers.
-        command.args(["--only-binary=:all:", "--python-version", "3.11"]);
-        command.args(["--implementation", "cp", "--abi", "cp311"]);
-        for tag in self.platform.tags {
-            command.args(["--platform", tag]);
-        }
-        command.arg("--target").arg(self.site());
-        // Unpack beside the target: a full disk is then the cache's, and moving costs nothing.
-        for name in ["TMPDIR", "TMP", "TEMP"] {
-            command.env(name, &temporary);
-        }
-        // pip's own settings (index, proxy, certificates) stay; these would only get in the way.
-        command.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
-        command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_NO_INPUT", "1");
-        command.env("PIP_ROOT_USER_ACTION", "ignore");
-        // stdout belongs to the program that is started later; pip draws its progress on stderr.
-        command.stdin(Stdio::null()).stdout(stderr());
-        Ok(command)
+        pip_install(&self.pip, self.platform, &self.partial, &self.site())
     }
 }
 
-fn succeeds(command: &mut Command) -> Result<bool, Failure> {
+/// pip, about to unpack wheels of `platform` into `site`; what to fetch is for the caller to add.
+pub(super) fn pip_install(
+    pip: &Pip,
+    platform: &Platform,
+    partial: &Path,
+    site: &Path,
+) -> Result<Command, Failure> {
+    let temporary = partial.join("tmp");
+    fs::create_dir_all(&temporary).map_err(|error| Failure::cache(&temporary, &error))?;
+    let mut command = pip.command();
+    command.args(["install", "--no-deps", "--no-compile", "--no-cache-dir"]);
+    // Any Python will do: the wheels of this one are taken for their libraries and headers.
+    command.args(["--only-binary=:all:", "--python-version", "3.11"]);
+    command.args(["--implementation", "cp", "--abi", "cp311"]);
+    for tag in platform.tags {
+        command.args(["--platform", tag]);
+    }
+    command.arg("--target").arg(site);
+    // Unpack beside the target: a full disk is then the cache's, and moving costs nothing.
+    for name in ["TMPDIR", "TMP", "TEMP"] {
+        command.env(name, &temporary);
+    }
+    // pip's own settings (index, proxy, certificates) stay; these would only get in the way.
+    command.env("PIP_USER", "0").env("PIP_REQUIRE_VIRTUALENV", "0");
+    command.env("PIP_DISABLE_PIP_VERSION_CHECK", "1").env("PIP_NO_INPUT", "1");
+    command.env("PIP_ROOT_USER_ACTION", "ignore");
+    // stdout belongs to the program that is started later; pip draws its progress on stderr.
+    command.stdin(Stdio::null()).stdout(stderr());
+    Ok(command)
+}
+
+pub(super) fn succeeds(command: &mut Command) -> Result<bool, Failure> {
     let status = command.status();
     status
         .map(|status| status.success())
@@ -164,7 +174,7 @@ fn state_version(folder: &Path) -> Result<(), Failure> {
 }
 
 /// Refuses before fetching what will not fit.
-fn enough_room(folder: &Path, needed_mb: u32) -> Result<(), Failure> {
+pub(super) fn enough_room(folder: &Path, needed_mb: u32) -> Result<(), Failure> {
     match free_mb(folder) {
         Some(free) if free < u64::from(needed_mb) => Err(Failure::storage(format!(
             "{}: {free} MB free, want {needed_mb} MB; make room, or set CATSCAN_CACHE to a folder \

@@ -105,6 +105,13 @@ impl Platform {
         let half = if cuda { "-cuda" } else { "" };
         root.join("xtask/libtorch").join(format!("{}-{}{half}.txt", self.os, self.arch))
     }
+
+    /// The same of CUDA's headers, where there is CUDA.
+    pub fn header_pins(&self, root: &Path) -> Result<PathBuf, Failure> {
+        self.size(true)?;
+        let name = format!("{}-{}-cuda-headers.txt", self.os, self.arch);
+        Ok(root.join("xtask/libtorch").join(name))
+    }
 }
 
 #[cfg(test)]
@@ -113,20 +120,36 @@ mod tests {
     use crate::libtorch::version::FETCHED;
     use crate::workspace;
 
+    /// The packages of a file of pins, each of which has its digest.
+    fn pinned(path: &Path) -> Vec<String> {
+        let pins = std::fs::read_to_string(path).unwrap();
+        let lines: Vec<&str> = pins.lines().filter(|line| !line.starts_with('#')).collect();
+        let package = |pair: &[&str]| {
+            assert!(pair[0].contains("==") && pair[0].ends_with('\\'), "{pair:?}");
+            let digest = pair[1].trim().strip_prefix("--hash=sha256:").unwrap();
+            assert_eq!(digest.len(), 64, "{pair:?}");
+            pair[0].trim_end_matches(" \\").to_owned()
+        };
+        lines.chunks(2).map(package).collect()
+    }
+
     #[test]
     fn every_set_is_pinned_by_digest() {
+        let root = workspace::root();
         for platform in PLATFORMS {
-            let halves = if platform.cuda.is_some() { vec![false, true] } else { vec![false] };
-            for cuda in halves {
-                let path = platform.pins(&workspace::root(), cuda);
-                let pins = std::fs::read_to_string(&path).unwrap();
-                let lines: Vec<&str> = pins.lines().filter(|line| !line.starts_with('#')).collect();
-                assert_eq!(lines[0], format!("torch=={FETCHED} \\"), "{}", path.display());
-                for pair in lines.chunks(2) {
-                    assert!(pair[0].contains("==") && pair[0].ends_with('\\'), "{pair:?}");
-                    let digest = pair[1].trim().strip_prefix("--hash=sha256:").unwrap();
-                    assert_eq!(digest.len(), 64, "{pair:?}");
-                }
+            let cpu = pinned(&platform.pins(&root, false));
+            assert_eq!(cpu[0], format!("torch=={FETCHED}"));
+            if platform.cuda.is_none() {
+                assert_eq!(platform.header_pins(&root).unwrap_err().exit, 2);
+                continue;
+            }
+            let cuda = pinned(&platform.pins(&root, true));
+            assert_eq!(cuda[0], cpu[0]);
+            // The plugin is compiled against the very runtime and NCCL that it will meet.
+            let headers = pinned(&platform.header_pins(&root).unwrap());
+            for package in ["nvidia-cuda-runtime", "nvidia-nccl-cu13"] {
+                let version = |set: &[String]| set.iter().find(|p| p.starts_with(package)).cloned();
+                assert_eq!(version(&headers), version(&cuda));
             }
         }
     }

@@ -11,7 +11,9 @@
 //! ```
 //!
 //! The model of the last request is kept, so that repeating a request repeats the work only;
-//! `repeat: 0` builds and does nothing.
+//! `repeat: 0` builds and does nothing. With `"device":"cuda:0"` the repetitions are asked for one
+//! after the other and waited for together, so all of them have one time; `"graph":true` records the
+//! step as a CUDA graph, and the answer's `how` says whether that came about.
 
 use std::io::{self, BufRead};
 use std::time::Instant;
@@ -20,11 +22,13 @@ use anyhow::{Context, Result};
 use catscan_models::{
     Convention, Memory, Mode, Model, ModelConfig, ModelRow, Pool, Pooling, Precision, Shape, Taps,
 };
-use catscan_train::optimizer::{Moments, Optimizer, ParameterGroup, flatten};
+use catscan_torch_ext::graphs::{How, Pass, Stepper};
+use catscan_train::optimizer::{Moments, Optimizer, ParameterGroup, flatten, lay_end_to_end};
 use catscan_train::{Semantics, Sgd, loss};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
+use super::ready;
 use crate::output::print;
 
 #[derive(Debug, clap::Args)]
@@ -42,6 +46,11 @@ struct Request {
     layout: Layout,
     memory: Memory,
     repeat: usize,
+    /// As `--device`; the processor without it.
+    #[serde(default)]
+    device: Option<String>,
+    #[serde(default)]
+    graph: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -66,6 +75,9 @@ struct Answer {
     seconds: Vec<f64>,
     /// The most memory this process ever held, where the system tells.
     peak_bytes: Option<u64>,
+    /// How a step on a CUDA device is taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    how: Option<String>,
 }
 
 /// A model, a batch and an optimiser, ready to go.
@@ -77,6 +89,9 @@ struct Bench {
     groups: Vec<ParameterGroup>,
     optimizer: Optimizer,
     moments: Moments,
+    device: Device,
+    /// Forward, loss and backward; leaves the gradient `[P]`.
+    stepper: Stepper<Tensor>,
 }
 
 /// Answers requests until there are no more.
@@ -102,8 +117,9 @@ pub fn run(_: &Args) -> Result<u8> {
             }
         };
         let ready = bench.insert(ready);
-        let seconds = (0..repeat).map(|_| ready.time()).collect();
-        let answer = Answer { seconds, peak_bytes: peak_bytes() };
+        let seconds = ready.repeat(repeat)?;
+        let how = ready.device.is_cuda().then(|| in_words(ready.stepper.how()));
+        let answer = Answer { seconds, peak_bytes: peak_bytes(), how };
         print(format_args!("{}\n", serde_json::to_string(&answer)?))?;
     }
     Ok(0)
@@ -126,16 +142,20 @@ impl Bench {
             precision: request.precision,
             memory: request.memory,
         };
-        let model = Model::build(&config, 1, Device::Cpu)?;
+        let device = match &request.device {
+            Some(text) => ready(text.parse()?)?,
+            None => Device::Cpu,
+        };
+        let model = Model::build(&config, 1, device)?;
         let (n, px) = (request.batch, request.size_px);
-        let cpu = (Kind::Float, Device::Cpu);
+        let on = (Kind::Float, device);
         let x = match request.layout {
-            Layout::Nchw => Tensor::rand([n, config.in_channels, px, px], cpu),
+            Layout::Nchw => Tensor::rand([n, config.in_channels, px, px], on),
             Layout::ChannelsLast => {
-                Tensor::rand([n, px, px, config.in_channels], cpu).permute([0, 3, 1, 2])
+                Tensor::rand([n, px, px, config.in_channels], on).permute([0, 3, 1, 2])
             }
         };
-        let labels = Tensor::arange(n, (Kind::Int64, Device::Cpu)).remainder(config.outputs);
+        let labels = Tensor::arange(n, (Kind::Int64, device)).remainder(config.outputs);
         let parameters = model.weights().parameters().map(|weight| weight.tensor.shallow_clone());
         let group = ParameterGroup::of_all(parameters.collect());
         let optimizer = Optimizer::Sgd(Sgd {
@@ -145,29 +165,65 @@ impl Bench {
             weight_decay: 0.0,
             semantics: Semantics::Pytorch,
         });
-        let moments = Moments::zeros(&optimizer, group.numbers(), Device::Cpu);
-        Ok(Bench { request, model, x, labels, groups: vec![group], optimizer, moments })
+        let moments = Moments::zeros(&optimizer, group.numbers(), device);
+        if device.is_cuda() {
+            lay_end_to_end(&group.parameters);
+        }
+        let stepper = match (device, request.graph) {
+            (Device::Cuda(_), true) => Stepper::recorded(),
+            (Device::Cuda(_), false) => Stepper::eager("as asked for"),
+            _ => Stepper::eager("graphs are CUDA's"),
+        };
+        let groups = vec![group];
+        Ok(Bench { request, model, x, labels, groups, optimizer, moments, device, stepper })
     }
 
-    /// Seconds of one repetition.
-    fn time(&mut self) -> f64 {
+    /// Seconds of each of so many repetitions; on CUDA the mean of all, which the host asks for
+    /// without waiting in between, as in a training.
+    fn repeat(&mut self, times: usize) -> Result<Vec<f64>> {
+        let Device::Cuda(index) = self.device else {
+            return (0..times).map(|_| self.time()).collect();
+        };
+        tch::Cuda::synchronize(index as i64);
+        let began = Instant::now();
+        for _ in 0..times {
+            self.time()?;
+        }
+        tch::Cuda::synchronize(index as i64);
+        Ok(vec![began.elapsed().as_secs_f64() / times.max(1) as f64; times])
+    }
+
+    /// Seconds of one repetition, as far as the host waits for it.
+    fn time(&mut self) -> Result<f64> {
         let began = Instant::now();
         match self.request.work {
             Work::Forward => {
                 let _ = no_grad(|| self.model.forward(&self.x, Mode::Eval, &mut Taps::off()));
             }
-            Work::Step => self.step(),
+            Work::Step => self.step()?,
         }
-        began.elapsed().as_secs_f64()
+        Ok(began.elapsed().as_secs_f64())
     }
 
     /// As the training loop steps (`crates/train/src/train.rs`), without its bookkeeping.
-    fn step(&mut self) {
-        let logits = self.model.forward(&self.x, Mode::TRAIN, &mut Taps::off());
-        let loss = loss::mean(&logits, &self.labels);
+    fn step(&mut self) -> Result<()> {
+        let (model, x, labels) = (&self.model, &self.x, &self.labels);
         let parameters = &self.groups[0].parameters;
-        let gradient = flatten(&Tensor::run_backward(&[&loss], parameters, false, false));
-        self.optimizer.step(&self.groups, &gradient, &mut self.moments, self.optimizer.lr());
+        let gradient = self.stepper.run(|_: Pass| {
+            let logits = model.forward(x, Mode::TRAIN, &mut Taps::off());
+            let loss = loss::mean(&logits, labels);
+            flatten(&Tensor::run_backward(&[&loss], parameters, false, false))
+        })?;
+        self.optimizer.step(&self.groups, gradient, &mut self.moments, self.optimizer.lr());
+        Ok(())
+    }
+}
+
+fn in_words(how: &How) -> String {
+    match how {
+        How::WarmingUp { left } => format!("warming up, {left} steps left"),
+        How::Recorded => "graph".into(),
+        How::Eager { reason } => format!("eager: {reason}"),
     }
 }
 
@@ -192,7 +248,7 @@ mod tests {
                 "precision":"{precision}","layout":"{layout}","memory":"keep","repeat":1}}"#
             );
             let mut bench = Bench::new(serde_json::from_str(&text).unwrap()).unwrap();
-            assert!(bench.time() > 0.0);
+            assert!(bench.repeat(1).unwrap()[0] > 0.0);
             let steps = if work == "step" { 1 } else { 0 };
             assert_eq!(bench.moments.steps(), steps);
         }

@@ -10,6 +10,7 @@ use catscan_data::{Dataset, Part};
 use catscan_models::ModelRow;
 use catscan_torch_ext::{DeviceSpec, cpu};
 use catscan_train::Recipe;
+use tch::Device;
 
 use super::train::read_recipe;
 use super::{command_line, device, open_dataset};
@@ -49,7 +50,8 @@ pub struct Args {
     /// Stop each run after this many steps: a trial, named as such in the report
     #[arg(long, value_name = "N")]
     pub max_steps: Option<u64>,
-    /// Runs at once; by default one a core, one on a GPU
+    /// Runs at once; by default one a core, one on a GPU. On a GPU at most so many: the next
+    /// begins when its memory has room for one more
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub jobs: Option<u64>,
     /// auto, cpu, cuda or cuda:N
@@ -67,6 +69,9 @@ pub struct Args {
     /// Take only operations that give the same bits each time, and refuse others
     #[arg(long)]
     pub deterministic: bool,
+    /// On a GPU: multiply 32-bit numbers in TF32, faster and less exact; noted in the records
+    #[arg(long)]
+    pub tf32: bool,
     /// Print the study as JSON
     #[arg(long)]
     pub json: bool,
@@ -135,6 +140,11 @@ pub fn run(args: &Args) -> Result<u8> {
         max_steps: args.max_steps,
         allow_inexact_resume: args.allow_inexact_resume,
         deterministic: args.deterministic,
+        tf32: args.tf32,
+        card: match device {
+            Device::Cuda(index) => Some(index),
+            _ => None,
+        },
     };
     say(format_args!("{} cells, {jobs} at once, threads of each: {threads}", cells.len()));
     let stop = Stop::on_signals().context("handling signals")?;

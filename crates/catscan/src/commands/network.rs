@@ -9,7 +9,7 @@ use catscan_models::{Mode, Model, Taps};
 use catscan_torch_ext::DeviceSpec;
 use tch::{Device, Kind, Tensor};
 
-use super::device;
+use super::{device, ready};
 use crate::refusal::Refusal;
 use crate::weights::{Trained, WeightsArgs};
 
@@ -32,7 +32,7 @@ impl NetworkArgs {
     /// # Errors
     /// Where there is no such device, no such file, or weights do not fit.
     pub fn open(&self) -> Result<(Trained, Device)> {
-        let device = self.device.resolve()?;
+        let device = ready(self.device)?;
         Ok((Trained::open(&self.weights, device)?, device))
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use catscan_torch_ext::DeviceSpec;
 
-use super::{device, folders};
+use super::{device, folders, ready};
 use crate::output::say;
 use crate::refusal::Refusal;
 use crate::serve::{Arm, serve};
@@ -31,7 +31,7 @@ pub struct Args {
 
 /// Serves until it is stopped.
 pub fn run(args: &Args) -> Result<u8> {
-    let device = args.device.resolve()?;
+    let device = ready(args.device)?;
     let mut arms = Vec::new();
     for folder in &args.runs {
         for (name, run) in runs(folder)? {

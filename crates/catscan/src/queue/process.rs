@@ -96,6 +96,9 @@ fn command(cell: &Cell, settings: &Settings) -> Result<Command> {
     if settings.deterministic {
         command.arg("--deterministic");
     }
+    if settings.tf32 {
+        command.arg("--tf32");
+    }
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Ctrl-C reaches every process of the terminal's group; cells hear of it from the queue, once.
     #[cfg(unix)]

@@ -5,7 +5,7 @@ use tch::Tensor;
 use super::op::Op;
 use super::step::Rectangle;
 use super::{Affine, Augment, Fill};
-use crate::batch::{is_channels_last, to_channels_last};
+use crate::batch::{is_channels_last, sent, to_channels_last};
 
 const BILINEAR: i64 = 0;
 const NEAREST: i64 = 1;
@@ -24,7 +24,7 @@ impl Augment {
         let halves = 2.0 / (w - 1).max(1) as f32;
         let theta = |&Affine([a, b, x, c, d, y]): &Affine| [a, b, x * halves, c, d, y * halves];
         let rows: Vec<f32> = affines.iter().flat_map(theta).collect();
-        let theta = Tensor::from_slice(&rows).view([n, 2, 3]).to_device(batch.device());
+        let theta = sent(Tensor::from_slice(&rows).view([n, 2, 3]), batch.device());
         let grid = Tensor::affine_grid_generator(&theta, [n, c, h, w], true);
         let moved = sample(batch, &grid, fill, w as f64);
         kept_strides(batch, moved)

@@ -1,5 +1,8 @@
 //! What only a whole process can show: CUDA is asked once, and the CPU always works.
 
+use std::time::Duration;
+
+use catscan_torch_ext::nccl::{Group, Place};
 use catscan_torch_ext::plugin::{self, PluginError};
 use catscan_torch_ext::{CudaStatus, DeviceSpec, cuda};
 
@@ -35,6 +38,15 @@ fn the_plugin_loads_without_a_device_and_says_what_is_missing() {
     // Nothing of it can be had then, and asking twice is no harm.
     if let Err(error) = plugin::ready() {
         assert_eq!(plugin::memory(0), Err(error.clone()));
-        assert_eq!(plugin::use_side_stream(0), Err(error));
+        assert_eq!(plugin::use_side_stream(0), Err(error.clone()));
+        let place = Place {
+            host: "127.0.0.1".into(),
+            port: 29_500,
+            prefix: "test".into(),
+            rank: 0,
+            world: 1,
+            timeout: Duration::from_secs(1),
+        };
+        assert_eq!(Group::join(&place).unwrap_err(), error);
     }
 }

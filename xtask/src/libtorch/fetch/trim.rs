@@ -24,6 +24,17 @@ pub fn trim(site: &Path, cuda: bool) -> Result<(), Failure> {
     trim_folder(site, cuda).map_err(|error| Failure::cache(site, &error))
 }
 
+/// Of NVIDIA's wheels, their headers alone. The packages' licences stay.
+pub fn keep_headers(site: &Path) -> Result<(), Failure> {
+    let keep_all = || {
+        keep(site, |name| name == "nvidia" || name.ends_with(".dist-info"))?;
+        folders(&site.join("nvidia"))?
+            .iter()
+            .try_for_each(|package| keep(package, |n| n == "include"))
+    };
+    keep_all().map_err(|error| Failure::cache(site, &error))
+}
+
 fn trim_folder(site: &Path, cuda: bool) -> io::Result<()> {
     keep(site, |name| ["torch", "nvidia"].contains(&name) || name.ends_with(".dist-info"))?;
     let torch = site.join("torch");
