@@ -5,8 +5,8 @@
 //! and a step of small kernels is then as slow as their launches. There a step leaves its row
 //! `[loss, right, largest gradient]` on the device, with a gate that a number which is not finite
 //! closes for good: behind a closed gate no update moves a weight. The rows are read together,
-//! every so many steps and before anything is saved, scored or stopped; what is wrong with one is told
-//! then, of that very step, whose weights are still the ones it began with.
+//! every so many steps and before anything is saved, scored or stopped; what is wrong with one is
+//! told then, of that very step, whose weights are still the ones it began with.
 //!
 //! Both give the same bits (a test holds that on the processor): the same sums in the same order.
 

@@ -2,9 +2,9 @@
 //! scripts/gpu/check.sh.
 //!
 //! The same network with the same weights takes the same ten steps on both, in fp32 and in bf16.
-//! The yardstick is the processor's fp32. In fp32 the device may differ from it by rounding, summed up
-//! in another order; in bf16 it may be off by no more than the processor's own bf16 is, doubled. So
-//! nothing here is a number that was seen once and written down.
+//! The yardstick is the processor's fp32. In fp32 the device may differ from it by rounding,
+//! summed up in another order; in bf16 it may be off by no more than the processor's own bf16 is,
+//! doubled, so that bound is measured beside it.
 
 use anyhow::Result;
 use catscan_models::{

@@ -1,9 +1,9 @@
 //! How many cells a card holds: the next begins when what is free there suffices for one more.
 //!
 //! What a cell takes is measured, not guessed: it is what is free on the card before the cell
-//! begins less what is free after its first steps have been read, by when activations, workspaces and its
-//! graph are there. Until then no other begins. On a processor every cell may begin, and so it is
-//! where the card cannot be asked.
+//! begins less what is free after its first steps have been read, by when activations, workspaces
+//! and its graph are there. Until then no other begins. On a processor every cell may begin, and
+//! so it is where the card cannot be asked.
 
 use std::collections::HashMap;
 
