@@ -212,33 +212,25 @@ impl ParameterGroup {
 
     /// Adds to each parameter, times `keep`, its part of `change [G]`; nothing if `open` is false.
     fn add(&self, change: &Tensor, keep: f64, open: Option<&Tensor>) {
-        let Some(open) = open else { return self.add_all(change, keep) };
-        if keep != 1.0 {
-            let one = Tensor::ones([], (Kind::Float, change.device()));
-            let keep = (&one * keep).where_self(open, &one);
-            self.parameters
-                .iter()
-                .for_each(|parameter| drop(parameter.shallow_clone().g_mul_(&keep)));
-        }
-        self.add_all(&change.where_self(open, &change.zeros_like()), 1.0);
-    }
-
-    fn add_all(&self, change: &Tensor, keep: f64) {
-        if let Some(mut flat) = self.flat() {
-            if keep != 1.0 {
-                let _ = flat.g_mul_scalar_(keep);
-            }
-            let _ = flat.g_add_(change);
-            return;
-        }
+        let change = match open {
+            Some(open) => change.where_self(open, &change.zeros_like()),
+            None => change.shallow_clone(),
+        };
+        let one = || Tensor::ones([], (Kind::Float, change.device()));
+        let gated = open.map(|open| (one() * keep).where_self(open, &one()));
+        let places = match self.flat() {
+            Some(flat) => vec![flat],
+            None => self.parameters.iter().map(as_it_lies).collect(),
+        };
         let mut start = 0;
-        for parameter in &self.parameters {
-            let length = parameter.numel() as i64;
-            let mut parameter = as_it_lies(parameter);
-            if keep != 1.0 {
-                let _ = parameter.g_mul_scalar_(keep);
+        for mut place in places {
+            let length = place.numel() as i64;
+            match &gated {
+                _ if keep == 1.0 => {}
+                Some(keep) => drop(place.g_mul_(keep)),
+                None => drop(place.g_mul_scalar_(keep)),
             }
-            let _ = parameter.g_add_(&change.narrow(0, start, length).view_as(&parameter));
+            let _ = place.g_add_(&change.narrow(0, start, length).view_as(&place));
             start += length;
         }
     }

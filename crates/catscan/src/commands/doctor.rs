@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use catscan_data::default_cache_dir;
 use catscan_models::{Mode, Model, ModelConfig, Precision, Taps};
+use catscan_torch_ext::plugin::{self, DeviceMemory};
 use catscan_torch_ext::{CudaStatus, cpu, cuda, libtorch};
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
@@ -32,6 +33,9 @@ struct Findings {
     processor: cpu::Cpu,
     threads: usize,
     cuda: CudaStatus,
+    /// `ready`, or why there are no graphs.
+    cuda_plugin: String,
+    cuda_memory: Option<DeviceMemory>,
     cache: Cache,
     speed: Vec<Speed>,
 }
@@ -83,6 +87,8 @@ fn findings(args: &Args) -> Result<Findings> {
         processor: cpu::describe(),
         threads: cpu::threads(),
         cuda,
+        cuda_plugin: plugin::ready().map_or_else(|error| error.to_string(), |()| "ready".into()),
+        cuda_memory: plugin::memory(0).ok(),
         cache: cache(&default_cache_dir()),
         speed,
     })
@@ -153,6 +159,13 @@ fn in_lines(findings: &Findings) -> String {
     line("", &cpu.features.join(" "));
     line("threads", &findings.threads.to_string());
     line("CUDA", &findings.cuda.to_string());
+    if let CudaStatus::Ready { .. } = findings.cuda {
+        line("", &format!("plugin: {}", findings.cuda_plugin));
+    }
+    if let Some(memory) = findings.cuda_memory {
+        let (free, total) = (megabytes(memory.free_bytes), megabytes(memory.total_bytes));
+        line("", &format!("{free} free of {total}"));
+    }
     let cache = &findings.cache;
     let state = match (cache.exists, cache.writable) {
         (_, false) => "cannot be written; name another folder by CATSCAN_CACHE",
