@@ -1,23 +1,24 @@
-//! The training loop: batches → forward → loss → backward → step → metrics → events.
+//! The training loop: batches → gradient → step → metrics → events.
 //!
 //! It reads from top to bottom. What it stands on: `run.rs` opens the folder and finds the
-//! place to go on from, `batches.rs` gathers (and augments) ahead, `optimizer.rs` steps.
+//! place to go on from, `batches.rs` gathers (and augments) ahead, `learner.rs` is the step:
+//! forward → loss → backward → clip → optimiser.
 
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use catscan_data::Dataset;
-use catscan_models::{Draws, Mode, Taps};
 use tch::{Device, Tensor};
 
 use crate::batches::{Batch, Loader};
 use crate::error::TrainError;
 use crate::evaluate::names;
 use crate::event::{Event, Signal, Watch};
+use crate::first_bad;
+use crate::learner::Computed;
 use crate::recipe::Recipe;
 use crate::run::{Opened, Run};
-use crate::{first_bad, loss, optimizer};
 
 /// One training to be made, and where.
 pub struct Job<'a> {
@@ -79,7 +80,7 @@ pub enum OnSaveError {
 /// How a call of [`train`] ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All steps were taken and the test part was scored.
+    /// All steps were taken, or validation no longer got better; the test part was scored.
     Finished,
     /// Stopped after a checkpoint; the same call goes on from it.
     Interrupted(Signal),
@@ -117,29 +118,19 @@ pub fn train(job: &Job, watch: &mut dyn Watch) -> Result<Outcome, TrainError> {
 }
 
 fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainError> {
-    let (recipe, parameters) = (job.recipe, run.parameters());
     thread::scope(|scope| {
         while let Some(steps) = run.next_epoch() {
             let mut batches = Loader::start(scope, job.dataset, job.device, run.plan.steps(steps));
             let mut clock = Instant::now();
             while let Some(batch) = batches.next_batch()? {
-                // images [N, C, H, W] -> logits [N, K] -> loss [] -> gradient [P]
-                let draws = Draws { seed: recipe.seed, epoch: batch.pass, samples: &batch.indices };
-                let logits = run.model.forward(&batch.images, Mode::Train(draws), &mut Taps::off());
-                let loss = match &batch.own {
-                    None => loss::mean(&logits, &batch.labels),
-                    Some(own) => loss::mixed_mean(&logits, &batch.labels, own),
-                };
-                let gradient = Tensor::run_backward(&[&loss], &parameters, false, false);
-                let gradient = optimizer::flatten(&gradient);
-                let loss = finite(job.dataset, run, &loss, &gradient, &batch, draws)?;
+                // images [N, C, H, W] -> loss [], gradient [P] -> weights
+                let computed = run.learner.compute(&batch);
+                let loss = finite(job.dataset, run, &computed, &batch)?;
+                let lr = job.recipe.lr(run.state.step, run.steps_total);
+                run.learner.step(computed.gradient, lr);
 
-                let lr = recipe.schedule.lr(recipe.optimizer.lr(), run.state.step, run.steps_total);
-                recipe.optimizer.step(&run.groups, &gradient, &mut run.moments, lr);
-
-                let right = loss::right(&logits, &batch.labels);
                 let time = StepTime::of(&mut clock, batches.take_waited());
-                run.took_step(loss, right, batch.indices.len() as u64, lr, time);
+                run.took_step(loss, computed.right, batch.indices.len() as u64, lr, time);
                 watch.on_event(&run.step_event());
                 if let Some(signal) = watch.should_stop() {
                     return Err(TrainError::Stopped(signal));
@@ -159,17 +150,15 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
 fn finite(
     dataset: &Dataset,
     run: &Run,
-    loss: &Tensor,
-    gradient: &Tensor,
+    computed: &Computed,
     batch: &Batch,
-    draws: Draws,
 ) -> Result<f64, TrainError> {
-    let value = loss.double_value(&[]);
-    let largest = largest(gradient);
+    let value = computed.loss.double_value(&[]);
+    let largest = largest(&computed.gradient);
     for (what, value) in [("the loss", value), ("the largest gradient", largest)] {
         if !value.is_finite() {
             let place = format!("step {}", run.state.step + 1);
-            let first = first_bad::of_step(run, batch, draws, gradient);
+            let first = first_bad::of_step(&run.learner, batch, &computed.gradient);
             let pictures = names(dataset, &batch.indices);
             return Err(TrainError::NotFinite { place, what, value, first, pictures });
         }
