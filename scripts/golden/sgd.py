@@ -21,7 +21,7 @@ def rate(step):
     return 0.1 / (1 + step)
 
 
-def sgd_case(momentum, nesterov, weight_decay):
+def sgd_case(momentum, nesterov, weight_decay, dampening=0.0):
     """The seven numbers after each step, computed in 64-bit."""
     flat = torch.tensor(START, dtype=torch.float64)
     parameters, start = [], 0
@@ -31,7 +31,12 @@ def sgd_case(momentum, nesterov, weight_decay):
         parameters.append(torch.nn.Parameter(part))
         start += length
     optimizer = torch.optim.SGD(
-        parameters, lr=1.0, momentum=momentum, nesterov=nesterov, weight_decay=weight_decay
+        parameters,
+        lr=1.0,
+        momentum=momentum,
+        dampening=dampening,
+        nesterov=nesterov,
+        weight_decay=weight_decay,
     )
     after = []
     for step in range(STEPS):
@@ -46,6 +51,7 @@ def sgd_case(momentum, nesterov, weight_decay):
     return {
         "momentum": momentum,
         "nesterov": nesterov,
+        "dampening": dampening,
         "weight_decay": weight_decay,
         "after": after,
     }
@@ -84,6 +90,7 @@ golden = {
         sgd_case(0.9, False, 0.1),
         sgd_case(0.9, True, 0.0),
         sgd_case(0.9, True, 0.1),
+        sgd_case(0.9, False, 0.1, dampening=0.3),
     ],
     "one_cycle": [
         one_cycle_case("linear", 0.3, 40),

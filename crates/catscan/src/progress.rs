@@ -165,10 +165,17 @@ fn draw(bar: &ProgressBar, event: &Event) {
 fn in_words(event: &Event, has_bar: bool) -> Option<String> {
     match event {
         Event::Warning { text } => Some(format!("warning: {text}")),
-        Event::Tested { pictures, loss, accuracy, images_per_s } => Some(format!(
-            "test accuracy {:.2} %, loss {loss:.4} on {pictures} pictures ({images_per_s:.0} \
-             images/s)",
-            accuracy * 100.0
+        Event::Tested { pictures, loss, accuracy, macro_f1, calibration_error, images_per_s } => {
+            Some(format!(
+                "test accuracy {:.2} %, loss {loss:.4}, F1 {:.2} %, calibration error {:.2} % on \
+                 {pictures} pictures ({images_per_s:.0} images/s)",
+                accuracy * 100.0,
+                macro_f1 * 100.0,
+                calibration_error * 100.0
+            ))
+        }
+        Event::StoppedEarly { epoch, best } => Some(format!(
+            "validation no longer gets better: finished after epoch {epoch}, best was epoch {best}"
         )),
         Event::Started { resumed_from: Some(step), steps_total, .. } => {
             Some(format!("goes on from step {step} of {steps_total}"))

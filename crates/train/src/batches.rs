@@ -22,6 +22,7 @@ use catscan_data::{Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
 
 use crate::error::TrainError;
+use crate::loss::Targets;
 use crate::recipe::Recipe;
 
 /// The stream of training batches.
@@ -116,15 +117,22 @@ impl Plan {
     }
 }
 
+/// A batch of `pictures` in pieces of `most`, the last of which may be shorter. As of batches, no
+/// piece is a single picture unless the batch is: it joins the one before it.
+pub(crate) fn pieces(pictures: usize, most: Option<u32>) -> Vec<Range<usize>> {
+    let most = most.map_or(pictures, |most| most as usize).clamp(1, pictures.max(1));
+    let (whole, rest) = (pictures / most, pictures % most);
+    let count = (whole + usize::from(rest > 1 || whole == 0)).max(1);
+    let end = |piece: usize| if piece + 1 == count { pictures } else { (piece + 1) * most };
+    (0..count).map(|piece| piece * most..end(piece)).collect()
+}
+
 /// A batch on the device.
 pub struct Batch {
     /// `[N, C, H, W]` f32, channels_last, augmented.
     pub images: Tensor,
-    /// `[N]` i64.
-    pub labels: Tensor,
-    /// `[N]` f32, where pictures are mixed: how much of each is its own label's; the rest is that
-    /// of the picture before it, the first's of the last.
-    pub own: Option<Tensor>,
+    /// Their labels, `[N]`.
+    pub targets: Targets,
     /// `[N]` sample indices.
     pub indices: Vec<u32>,
     /// How often every picture was shown before.
@@ -136,8 +144,8 @@ impl Batch {
     pub(crate) fn of(bytes: &Tensor, planned: Planned, dataset: &Dataset) -> Batch {
         let (images, own) = augmented(bytes, dataset.config(), planned.fill, &planned.drawn);
         let labels = Tensor::from_slice(&dataset.labels(&planned.indices));
-        let labels = sent(labels, bytes.device());
-        Batch { images, labels, own, indices: planned.indices, pass: planned.pass }
+        let targets = Targets::new(sent(labels, bytes.device()), own);
+        Batch { images, targets, indices: planned.indices, pass: planned.pass }
     }
 }
 
@@ -257,6 +265,23 @@ mod tests {
         assert_eq!(sizes(&plan(5, 4), 0..2), [5, 5]);
         let error = Plan::new(&recipe(), &[7]).unwrap_err();
         assert_eq!(error.exit_code(), 3);
+    }
+
+    #[test]
+    fn pieces_are_whole_and_never_alone() {
+        for (pictures, most, ends) in [
+            (8, None, &[8][..]),
+            (8, Some(20), &[8]),
+            (8, Some(4), &[4, 8]),
+            (8, Some(3), &[3, 6, 8]),
+            (9, Some(4), &[4, 9]),
+            (1, Some(4), &[1]),
+        ] {
+            let pieces = pieces(pictures, most);
+            let found: Vec<usize> = pieces.iter().map(|piece| piece.end).collect();
+            assert_eq!(found, ends, "{pictures} by {most:?}");
+            assert!(pieces.windows(2).all(|pair| pair[0].end == pair[1].start));
+        }
     }
 
     #[test]

@@ -6,6 +6,10 @@
 //! a process dies, every `step-N` that exists was complete; what the disk does to it later, the
 //! hashes find.
 //!
+//! Where weights are averaged ([`crate::ema`]), `weights.safetensors` holds the averages, which is
+//! what every reader of a run wants, and `trained.safetensors` the weights that training goes on
+//! with.
+//!
 //! The newest few are kept, and beside them `checkpoints/best/`: the same four files, of the epoch
 //! with the lowest validation loss. It is written before the `step-N` of its epoch, so that a run
 //! which goes on from `step-N` has it.
@@ -19,6 +23,7 @@ use safetensors::tensor::{Dtype, TensorView, serialize};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor};
 
+use crate::ema::Average;
 use crate::error::TrainError;
 use crate::metrics::Tally;
 use crate::optimizer::Moments;
@@ -30,6 +35,8 @@ mod find;
 pub use find::{newest, newest_intact, read_moments, read_state, set_aside_after, verify};
 
 pub(crate) const WEIGHTS_FILE: &str = "weights.safetensors";
+/// Beside averaged weights alone.
+pub(crate) const TRAINED_FILE: &str = "trained.safetensors";
 const OPTIMIZER_FILE: &str = "optimizer.safetensors";
 const STATE_FILE: &str = "state.json";
 const MANIFEST_FILE: &str = "manifest.json";
@@ -83,6 +90,8 @@ pub struct Contents<'a> {
     pub weights: &'a Weights,
     /// The optimiser's.
     pub moments: &'a Moments,
+    /// Of the weights, where the recipe asks for it.
+    pub average: Option<&'a Average>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -121,8 +130,8 @@ pub fn best(run: &Path) -> Option<PathBuf> {
 }
 
 /// Bytes one checkpoint needs, without the few of its JSON files.
-pub fn size(weights: &Weights, moments: &Moments) -> u64 {
-    4 * (weights.count_all() as u64 + moments.numbers())
+pub fn size(weights: &Weights, moments: &Moments, average: Option<&Average>) -> u64 {
+    4 * (weights.count_all() as u64 + moments.numbers() + average.map_or(0, Average::numbers))
 }
 
 /// Bytes that all checkpoints of a run need: those kept, the best, and one being written.
@@ -162,20 +171,30 @@ impl Contents<'_> {
     }
 
     fn size(self) -> u64 {
-        size(self.weights, self.moments)
+        size(self.weights, self.moments, self.average)
     }
 
     fn write_files(self, temporary: &Path, path: &Path) -> Result<u64, TrainError> {
         let failed = |error| TrainError::storage(path, self.size(), error);
-        self.weights.save(&temporary.join(WEIGHTS_FILE)).map_err(|error| match error {
-            ModelError::Save { source, .. } => failed(source),
-            other => other.into(),
-        })?;
+        let save = |name: &str| {
+            self.weights.save(&temporary.join(name)).map_err(|error| match error {
+                ModelError::Save { source, .. } => failed(source),
+                other => other.into(),
+            })
+        };
+        let mut names = vec![WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE];
+        if let Some(average) = self.average {
+            average.standing_in(self.weights, || save(WEIGHTS_FILE))?;
+            save(TRAINED_FILE)?;
+            names.push(TRAINED_FILE);
+        } else {
+            save(WEIGHTS_FILE)?;
+        }
         let state_text = serde_json::to_vec_pretty(self.state).expect("a state is plain data");
         write_synced(&temporary.join(OPTIMIZER_FILE), &encode(self.moments)).map_err(failed)?;
         write_synced(&temporary.join(STATE_FILE), &state_text).map_err(failed)?;
         let mut manifest = Manifest { step: self.state.step, files: BTreeMap::new() };
-        for name in [WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE] {
+        for name in names {
             let entry = FileEntry::of(&temporary.join(name)).map_err(failed)?;
             manifest.files.insert(name.to_string(), entry);
         }

@@ -81,7 +81,7 @@ pub fn evaluate(
 fn score(model: &Model, batch: &Batch) -> (f64, Vec<Vec<f32>>) {
     no_grad(|| {
         let logits = model.forward(&batch.images, Mode::Eval, &mut Taps::off());
-        let loss = loss::sum(&logits, &batch.labels).double_value(&[]);
+        let loss = loss::sum(&logits, &batch.targets.labels).double_value(&[]);
         (loss, rows(&loss::probabilities(&logits)))
     })
 }

@@ -118,6 +118,13 @@ pub enum Event {
     },
     /// An epoch was validated and its line written.
     Epoch(EpochRecord),
+    /// Validation no longer gets better: the training is finished before its last epoch.
+    StoppedEarly {
+        /// The last that was closed; counts from 1.
+        epoch: u32,
+        /// The one with the lowest validation loss, kept as `checkpoints/best`.
+        best: u32,
+    },
     /// A checkpoint is complete on the disk.
     Saved {
         /// Steps taken when it was saved.
@@ -135,6 +142,10 @@ pub enum Event {
         loss: f64,
         /// 0 to 1.
         accuracy: f64,
+        /// Mean over classes, 0 to 1; all scores are in [`crate::TestRecord::scores`].
+        macro_f1: f64,
+        /// Expected calibration error, 0 to 1.
+        calibration_error: f64,
         /// Waiting for data included.
         images_per_s: f64,
     },

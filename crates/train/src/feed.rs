@@ -89,7 +89,7 @@ mod tests {
                 let once_more = again(&dataset, Device::Cpu, planned);
                 for batch in [&other, &once_more] {
                     assert_eq!(one.images, batch.images);
-                    assert_eq!(one.labels, batch.labels);
+                    assert_eq!(one.targets.labels, batch.targets.labels);
                     assert_eq!((&one.indices, one.pass), (&batch.indices, batch.pass));
                 }
             }

@@ -1,16 +1,16 @@
 //! Where a NaN or an infinity came up first, once one has been found: the forward again with all
 //! taps on, then the gradients in the order in which backward makes them.
 
-use catscan_models::{Draws, Mode, Model, Taps, Weights};
+use catscan_models::{Mode, Model, Taps, Weights};
 use tch::{Tensor, no_grad};
 
 use crate::batches::Batch;
-use crate::run::Run;
+use crate::learner::Learner;
 
 /// Of a training step whose loss or `gradient [P]` is not finite.
-pub(crate) fn of_step(run: &Run, batch: &Batch, draws: Draws, gradient: &Tensor) -> String {
-    of_forward(&run.model, &batch.images, Mode::Train(draws))
-        .or_else(|| of_backward(run.model.weights(), &run.parameters(), gradient))
+pub(crate) fn of_step(learner: &Learner, batch: &Batch, gradient: &Tensor) -> String {
+    of_forward(&learner.model, &batch.images, Mode::Train(learner.draws(batch)))
+        .or_else(|| of_backward(learner.model.weights(), learner.parameters(), gradient))
         .unwrap_or_else(none_before_the_loss)
 }
 

@@ -18,6 +18,31 @@ use serde::{Deserialize, Serialize};
 use crate::optimizer::ParameterGroup;
 use crate::recipe::{Recipe, RecipeError};
 
+/// Which parameters weight decay acts on, whatever their group.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Decayed {
+    /// Every trained number: biases and batch norm included, as PyTorch's and Keras' optimisers
+    /// have it of themselves.
+    #[default]
+    All,
+    /// Weights of two axes or more alone, those of convolutions and linear layers: a bias or a
+    /// batch norm's scale has nothing to gain from being small (Goyal et al. 2017,
+    /// arXiv:1706.02677, section 5.1; timm's `no_weight_decay` of one-dimensional parameters).
+    Matrices,
+}
+
+impl Decayed {
+    pub(crate) fn is_all(&self) -> bool {
+        *self == Decayed::All
+    }
+
+    /// Whether decay acts on this one.
+    fn covers(self, weight: &Weight) -> bool {
+        self == Decayed::All || weight.tensor.dim() > 1
+    }
+}
+
 /// Parameters that step at their own rate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -44,7 +69,8 @@ pub(crate) fn pattern(key: &str, text: &str) -> Result<Pattern, RecipeError> {
 }
 
 /// Freezes what the recipe freezes, and sorts the rest by group: the recipe's groups first, in
-/// their order, then the rest. No group is empty.
+/// their order, then the rest, each in two where decay does not act on all of it. No group is
+/// empty.
 ///
 /// # Errors
 /// A pattern that decides nothing, or a network of which nothing is left to train.
@@ -58,23 +84,28 @@ pub(crate) fn resolve(
     for (i, group) in recipe.groups.iter().enumerate() {
         patterns.push(pattern(&key(i), &group.pattern)?);
     }
-    let group = |group: &Group| ParameterGroup {
-        parameters: Vec::new(),
-        lr_factor: group.lr_factor,
-        weight_decay: group.weight_decay,
+    // Of each group first what decays, then what does not.
+    let halves = |lr_factor: f64, weight_decay: Option<f64>| {
+        [weight_decay, Some(0.0)].map(|weight_decay| {
+            let parameters = Vec::new();
+            ParameterGroup { parameters, lr_factor, weight_decay }
+        })
     };
-    let mut groups: Vec<ParameterGroup> = recipe.groups.iter().map(group).collect();
-    groups.push(ParameterGroup::of_all(Vec::new()));
+    let mut groups: Vec<[ParameterGroup; 2]> =
+        recipe.groups.iter().map(|group| halves(group.lr_factor, group.weight_decay)).collect();
+    groups.push(halves(1.0, None));
     for weight in weights.parameters().filter(|weight| weight.is_trained()) {
         let first = patterns.iter().position(|pattern| pattern.matches(&weight.name));
-        let parameters = &mut groups[first.unwrap_or(patterns.len())].parameters;
+        let half = usize::from(!recipe.decayed.covers(weight));
+        let parameters = &mut groups[first.unwrap_or(patterns.len())][half].parameters;
         parameters.push(weight.tensor.shallow_clone());
     }
     for (i, pattern) in patterns.iter().enumerate() {
-        if groups[i].parameters.is_empty() {
+        if groups[i].iter().all(|half| half.parameters.is_empty()) {
             return Err(decides_nothing(key(i), pattern, weights));
         }
     }
+    let mut groups: Vec<ParameterGroup> = groups.into_iter().flatten().collect();
     groups.retain(|group| !group.parameters.is_empty());
     Ok(groups)
 }
@@ -151,6 +182,23 @@ mod tests {
         assert_eq!((groups[0].lr_factor, groups[2].lr_factor), (0.1, 1.0));
         let tail = resolved(&["features.*", "classifier.*"], &[]).unwrap();
         assert_eq!(sizes(&tail).len(), 2, "an empty rest is no group");
+    }
+
+    #[test]
+    fn vectors_need_not_decay() {
+        let decay = Group { weight_decay: Some(0.5), ..group("classifier.*") };
+        let recipe = Recipe { groups: vec![decay], decayed: Decayed::Matrices, ..recipe() };
+        let model = Model::build(&recipe.model, 1, Device::Cpu).unwrap();
+        let groups = resolve(&recipe, model.weights()).unwrap();
+        let found: Vec<_> =
+            groups.iter().map(|group| (group.lr_factor, group.weight_decay)).collect();
+        assert_eq!(found, [(0.1, Some(0.5)), (0.1, Some(0.0)), (1.0, None), (1.0, Some(0.0))]);
+        for group in &groups {
+            let decays = group.weight_decay != Some(0.0);
+            assert!(group.parameters.iter().all(|tensor| (tensor.dim() > 1) == decays));
+        }
+        let all = model.weights().parameters().count();
+        assert_eq!(sizes(&groups).iter().sum::<usize>(), all);
     }
 
     #[test]

@@ -2,31 +2,40 @@
 //!
 //! 1. [`recipe`]: what one training is, as plain data; validated, hashed, written as `recipe.json`.
 //! 2. [`init`] and [`groups`]: the weights before the first step, and which of them are trained.
-//! 3. [`schedule`] and [`optimizer`]: the learning rate of a step, and the step.
+//! 3. [`schedule`] and [`optimizer`]: the learning rate of a step, and the step; [`clip`] holds a
+//!    gradient down, [`ema`] averages the weights, [`early_stop`] knows when it is enough.
 //! 4. [`batches`]: which pictures a step sees, gathered ahead of the trainer on a thread.
-//! 5. [`mod@train`]: **the loop**, batches → forward → loss → backward → step → metrics → events;
-//!    `step` computes a batch, as a CUDA graph where it can; [`readings`]: when the host hears of
-//!    it; `feed` and `resident`: pictures that lie on the device already;
+//! 5. [`mod@train`]: **the loop**, batches → step → metrics → events; `learner` is the step:
+//!    forward → loss → backward → update; `step` takes it, as a CUDA graph where it can, and
+//!    [`readings`] tells when the host hears of it; `feed` and `resident`: pictures that lie on the
+//!    device already;
 //!    `open` refuses what cannot be trained, `resume` finds the place to go on from, `run` holds
 //!    the state, `pace` the speed; `first_bad` looks where a NaN came from.
 //! 6. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
 //! 7. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
-//! 8. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
+//! 8. [`find_lr`] and [`estimate`]: before a run, which rate to take and what it will cost.
+//! 9. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
 //!    out.
-//! 9. [`record`], [`environment`] and [`tensorboard`]: a run's folder, written and read back.
+//! 10. [`record`], [`environment`] and [`tensorboard`]: a run's folder, written and read back.
 //!
 //! Axes: `N` batch, `C` channels, `H W` space, `K` classes.
 
 pub mod batches;
 pub mod checkpoint;
+pub mod clip;
+pub mod early_stop;
+pub mod ema;
 pub mod environment;
 pub mod error;
+pub mod estimate;
 pub mod evaluate;
 pub mod event;
 mod feed;
+pub mod find_lr;
 mod first_bad;
 pub mod groups;
 pub mod init;
+mod learner;
 pub mod lock;
 pub mod loss;
 pub mod metrics;
@@ -49,15 +58,21 @@ extern crate self as catscan_train;
 mod testing;
 pub mod train;
 
+pub use clip::Clip;
+pub use early_stop::EarlyStop;
+pub use ema::Ema;
 pub use environment::Environment;
 pub use error::TrainError;
+pub use estimate::{Estimate, estimate};
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Event, Signal, Watch};
-pub use groups::Group;
+pub use find_lr::{RangeTest, RatePoint, RateSearch, find_lr};
+pub use groups::{Decayed, Group};
 pub use init::{Init, InitFile};
+pub use loss::ClassWeights;
 pub use optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
 pub use readings::Reading;
 pub use recipe::{Difference, Recipe, RecipeError};
 pub use record::{EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord};
-pub use schedule::{Anneal, Schedule};
+pub use schedule::{Anneal, Schedule, Warmup};
 pub use train::{Job, OnSaveError, Outcome, Saving, train, train_reading};

@@ -1,6 +1,13 @@
 //! How right the probabilities are: pure functions of `[N][K]` probabilities and `[N]` labels.
+//! [`Scores`] is all of them at once.
 
 use serde::{Deserialize, Serialize};
+
+mod calibration;
+mod scores;
+
+pub use calibration::{Answer, Bin, answers, bins, calibration_error};
+pub use scores::{ClassScores, Scores, TOP_K, roc_auc, top_k_accuracy};
 
 /// The class with the largest probability; the first of equals.
 pub fn predicted(probabilities: &[f32]) -> u32 {

@@ -4,25 +4,23 @@
 use std::fs;
 use std::path::Path;
 
-use catscan_data::order;
-use catscan_models::{Mode, Model};
+use catscan_data::{Dataset, order};
+use catscan_models::Mode;
 use catscan_torch_ext::{cpu, determinism};
 
-use crate::batches::Plan;
+use crate::batches::{Plan, pieces};
 use crate::checkpoint::{self, State};
 use crate::environment::{
     ENVIRONMENT_FILE, Environment, Resumption, WORLD_SIZE, computing_on, rfc3339, unix_s,
 };
 use crate::error::TrainError;
 use crate::event::{Event, Watch};
-use crate::groups;
-use crate::init::Init;
+use crate::learner::Learner;
 use crate::lock::Lock;
 use crate::metrics::Tally;
-use crate::optimizer::{Moments, ParameterGroup};
 use crate::pace::Pace;
-use crate::recipe::RecipeError;
-use crate::record::{self, RECIPE_FILE, TEST_FILE};
+use crate::recipe::{Recipe, RecipeError};
+use crate::record::{self, PartCounts, RECIPE_FILE, TEST_FILE};
 use crate::resume::{Place, find_place, refuse_other_run};
 use crate::run::{Ledger, Opened, Run};
 use crate::storage::{read_json, remove_leftovers, write_atomic};
@@ -42,30 +40,20 @@ impl Run {
         if job.resume.is_none() && already_done(job, steps_target)? {
             return Ok(Opened::AlreadyDone);
         }
-        let model = Model::build(&recipe.model, recipe.seed, job.device)?;
-        let side = i64::from(recipe.data.size_px);
-        let groups = groups::resolve(recipe, model.weights())?;
-        let loaded = match &recipe.init {
-            Init::Random => None,
-            Init::File(init) => Some(init.fill(&model, &init.read()?)?),
-        };
-        let (smallest, channels) = (plan.smallest_batch() as i64, job.dataset.channels() as i64);
-        model.check_input(&[smallest, channels, side, side], Mode::TRAIN)?;
+        let counts = PartCounts::of(job.dataset).train;
+        let (mut learner, loaded) = Learner::build(recipe, &counts, job.device)?;
+        check_smallest(recipe, &plan, &learner)?;
 
         watch.on_event(&data_event(job));
         let lock = take_folder(job.folder)?;
         refuse_other_run(job)?;
         remove_leftovers(job.folder).map_err(|error| TrainError::storage(job.folder, 0, error))?;
         let place = find_place(job, steps_per_epoch, watch)?;
-        let numbers = groups.iter().map(ParameterGroup::numbers).sum();
-        let mut moments = Moments::zeros(&recipe.optimizer, numbers, job.device);
-        check_room(job, checkpoint::size(model.weights(), &moments), watch)?;
+        check_room(job, learner.checkpoint_bytes(), watch)?;
 
         let state = match &place {
             Some(place) => {
-                model.weights().load(&place.path.join(checkpoint::WEIGHTS_FILE))?;
-                let optimizer = &recipe.optimizer;
-                moments = checkpoint::read_moments(&place.path, optimizer, numbers, job.device)?;
+                learner.restore(&place.path, job.device)?;
                 place.state.clone()
             }
             None => {
@@ -77,24 +65,23 @@ impl Run {
         write_records(job, place.as_ref())?;
         let ledger = Ledger::restart(job.folder, &state.epochs)?;
         watch.on_event(&Event::Started {
-            parameters: numbers as u64,
-            frozen: model.weights().count_parameters() as u64 - numbers as u64,
+            parameters: learner.numbers() as u64,
+            frozen: learner.frozen() as u64,
             steps_total,
             steps_target,
             epochs: recipe.epochs,
             resumed_from: place.map(|place| place.state.step),
         });
         Ok(Opened::Run(Box::new(Run {
-            model,
-            groups,
-            moments,
+            learner,
             state,
             plan,
             steps_total,
             steps_target,
             steps_per_epoch,
             epochs: recipe.epochs,
-            validation: validation_pictures(job),
+            early_stop: recipe.early_stop,
+            validation: validation_pictures(recipe, job.dataset),
             test_pictures: job.dataset.split.test.len() as u64,
             batch: recipe.batch,
             folder: job.folder.to_path_buf(),
@@ -109,14 +96,19 @@ impl Run {
 
 /// What can be told from the job alone.
 fn check(job: &Job) -> Result<(), TrainError> {
-    let (recipe, dataset) = (job.recipe, job.dataset);
-    recipe.validate()?;
-    let wrong = |key: &str, value: String, allowed: String| {
-        Err(RecipeError::Value { key: key.into(), value, allowed }.into())
-    };
     if job.max_steps == Some(0) {
         return wrong("max_steps", "0".into(), "1 or more".into());
     }
+    check_data(job.recipe, job.dataset)
+}
+
+fn wrong(key: &str, value: String, allowed: String) -> Result<(), TrainError> {
+    Err(RecipeError::Value { key: key.into(), value, allowed }.into())
+}
+
+/// Whether the recipe is possible and the open data set is the one it speaks of.
+pub(crate) fn check_data(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError> {
+    recipe.validate()?;
     if dataset.size_px != recipe.data.size_px {
         let allowed = format!("{}, the size of the open data set", dataset.size_px);
         return wrong("data.size_px", recipe.data.size_px.to_string(), allowed);
@@ -142,12 +134,24 @@ fn check(job: &Job) -> Result<(), TrainError> {
     Ok(())
 }
 
+/// The smallest piece of a batch must be enough for the network.
+pub(crate) fn check_smallest(
+    recipe: &Recipe,
+    plan: &Plan,
+    learner: &Learner,
+) -> Result<(), TrainError> {
+    let pieces = pieces(plan.smallest_batch(), recipe.micro_batch);
+    let smallest = pieces.iter().map(|piece| piece.len()).min().unwrap_or(0) as i64;
+    let (channels, side) = (recipe.model.in_channels, i64::from(recipe.data.size_px));
+    Ok(learner.model.check_input(&[smallest, channels, side, side], Mode::TRAIN)?)
+}
+
 /// Whether `test.json` is of this recipe and data, and of as many steps as are asked for.
 fn already_done(job: &Job, steps_target: u64) -> Result<bool, TrainError> {
     Ok(record::read_test(job.folder)?.is_some_and(|test| {
         test.recipe_hash == job.recipe.hash()
             && test.data_digest == job.dataset.digest
-            && test.steps >= steps_target
+            && test.covers(steps_target)
     }))
 }
 
@@ -239,13 +243,13 @@ fn write_records(job: &Job, place: Option<&Place>) -> Result<(), TrainError> {
 
 /// All of the validation part, or the first `validation_steps` batches' worth of it in an order
 /// that depends on the split alone: the same pictures in every epoch, arm and seed.
-fn validation_pictures(job: &Job) -> Vec<u32> {
-    let part = &job.dataset.split.val;
-    let Some(steps) = job.recipe.validation_steps else {
+pub(crate) fn validation_pictures(recipe: &Recipe, dataset: &Dataset) -> Vec<u32> {
+    let part = &dataset.split.val;
+    let Some(steps) = recipe.validation_steps else {
         return part.clone();
     };
-    let most = u64::from(steps) * u64::from(job.recipe.batch);
-    let order = order::shuffled(job.recipe.data.split.seed, 0, part.len());
+    let most = u64::from(steps) * u64::from(recipe.batch);
+    let order = order::shuffled(recipe.data.split.seed, 0, part.len());
     let mut pictures: Vec<u32> = order.iter().map(|at| part[*at as usize]).collect();
     pictures.truncate(usize::try_from(most).unwrap_or(usize::MAX));
     pictures.sort_unstable();

@@ -5,15 +5,20 @@ use catscan_models::ModelConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::groups::Group;
+use crate::clip::Clip;
+use crate::early_stop::EarlyStop;
+use crate::ema::Ema;
+use crate::groups::{Decayed, Group};
 use crate::init::Init;
+use crate::loss::ClassWeights;
 use crate::optimizer::Optimizer;
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Warmup};
 
 mod validate;
 
 /// The resolved description of one training. There is no `Default`: what changes a result is
-/// written out, in `recipe.json` beside the result.
+/// written out, in `recipe.json` beside the result. What came later and is not used is left out
+/// there, so that a recipe keeps its hash.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recipe {
@@ -29,14 +34,38 @@ pub struct Recipe {
     pub freeze: Vec<String>,
     /// Parameters with their own rate; the first pattern that matches counts.
     pub groups: Vec<Group>,
+    /// Which parameters weight decay acts on.
+    #[serde(default, skip_serializing_if = "Decayed::is_all")]
+    pub decayed: Decayed,
     /// Its `lr` is the peak that `schedule` moves below.
     pub optimizer: Optimizer,
     /// Runs over all epochs' steps together.
     pub schedule: Schedule,
+    /// Lowers the schedule's rate at the beginning, whichever it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub warmup: Option<Warmup>,
+    /// What a gradient is held below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clip: Option<Clip>,
+    /// Weights averaged over the training, which are then what is scored and kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ema: Option<Ema>,
+    /// 0 to below 1: the share of a label that is spread over all classes. See [`crate::loss`].
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub label_smoothing: f64,
+    /// How much each class counts in the loss; `None`: alike.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub class_weights: Option<ClassWeights>,
     /// Pictures in a step.
     pub batch: u32,
+    /// Pictures at once: a step adds up the gradients of such pieces of its batch. `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub micro_batch: Option<u32>,
     /// How many; each closes with a validation and a checkpoint.
     pub epochs: u32,
+    /// Ends the training before that, when validation no longer gets better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub early_stop: Option<EarlyStop>,
     /// `None`: an epoch is one pass over the training part. `Some(80)`: an epoch is 80 steps, and
     /// the stream of batches runs on through passes, as Keras' generators do.
     pub steps_per_epoch: Option<u32>,
@@ -82,7 +111,18 @@ impl RecipeError {
     }
 }
 
+/// Whether a number that came later is not used.
+pub(crate) fn is_zero(number: &f64) -> bool {
+    *number == 0.0
+}
+
 impl Recipe {
+    /// The learning rate of step `step`, counted from 0, of `steps_total`.
+    pub fn lr(&self, step: u64, steps_total: u64) -> f64 {
+        let warmup = self.warmup.map_or(1.0, |warmup| warmup.factor(step));
+        warmup * self.schedule.lr(self.optimizer.lr(), step, steps_total)
+    }
+
     /// Sixteen hexadecimal digits that change when anything in the recipe changes, and not when
     /// keys are written in another order: blake3 of the JSON with sorted keys.
     pub fn hash(&self) -> String {
@@ -152,6 +192,37 @@ mod tests {
         assert_eq!(recipe().hash().len(), 16);
         assert_ne!(Recipe { seed: 2, ..recipe() }.hash(), recipe().hash());
         assert_ne!(Recipe { augment: None, ..recipe() }.hash(), recipe().hash());
+    }
+
+    #[test]
+    fn values_that_came_later_are_absent_where_they_are_not_used() {
+        let text = recipe().to_json_pretty();
+        for key in
+            ["decayed", "warmup", "clip", "ema", "label_smoothing", "class_weights", "micro_batch"]
+        {
+            assert!(!text.contains(&format!("\"{key}\"")), "{key} in {text}");
+        }
+        assert!(!text.contains("early_stop") && !text.contains("dampening"), "{text}");
+        // Of a recipe as it was written before they came: its runs are still its own.
+        assert_eq!(recipe().hash(), "4a6ea94877ff0167");
+    }
+
+    #[test]
+    fn values_that_came_later_survive_json() {
+        let full = Recipe {
+            decayed: Decayed::Matrices,
+            warmup: Some(Warmup { steps: 5, start_fraction: 0.1 }),
+            clip: Some(Clip::Norm(1.0)),
+            ema: Some(Ema { decay: 0.99, warmup_power: Some(0.75) }),
+            label_smoothing: 0.1,
+            class_weights: Some(ClassWeights::Balanced),
+            micro_batch: Some(4),
+            early_stop: Some(EarlyStop { patience: 3, min_delta: 0.0 }),
+            ..recipe()
+        };
+        assert_eq!(Recipe::from_json(&full.to_json_pretty()).unwrap(), full);
+        assert!((full.lr(0, 18) - 0.1 * recipe().lr(0, 18)).abs() < 1e-12);
+        assert_eq!(full.lr(9, 18), recipe().lr(9, 18));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::checkpoint;
 use crate::environment::{ENVIRONMENT_FILE, Environment};
 use crate::error::TrainError;
+use crate::metrics::{Answer, Scores, answers};
 use crate::recipe::Recipe;
 use crate::storage::{read_json, read_text, record_error, write_atomic};
 
@@ -76,6 +77,9 @@ pub struct TestRecord {
     pub steps_total: u64,
     /// `steps < steps_total`: a trial, not a finished training.
     pub bounded: bool,
+    /// Finished before `steps_total`, because validation no longer got better; then not `bounded`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub stopped_early: bool,
     /// `[K]` names, in the order of the labels.
     pub classes: Vec<String>,
     /// Mean cross-entropy over `pictures`, nats.
@@ -156,6 +160,32 @@ pub struct RunRecord {
     pub train_seconds: f64,
 }
 
+impl TestRecord {
+    /// What this run's probabilities are worth, class by class.
+    pub fn scores(&self) -> Scores {
+        let (probabilities, labels) = self.columns();
+        Scores::of(&probabilities, &labels, &self.classes)
+    }
+
+    /// How sure it was of each picture, and whether it was right.
+    pub fn answers(&self) -> Vec<Answer> {
+        let (probabilities, labels) = self.columns();
+        answers(&probabilities, &labels)
+    }
+
+    /// `[N][K]` probabilities and `[N]` labels.
+    fn columns(&self) -> (Vec<Vec<f32>>, Vec<u32>) {
+        let probabilities = self.pictures.iter().map(|picture| picture.probabilities.clone());
+        let labels = self.pictures.iter().map(|picture| picture.label);
+        (probabilities.collect(), labels.collect())
+    }
+
+    /// Whether it is of as many steps as are asked for, or of a run that had no more to take.
+    pub fn covers(&self, steps: u64) -> bool {
+        self.stopped_early || self.steps >= steps
+    }
+}
+
 impl RunRecord {
     /// Reads a run's folder. A folder without `recipe.json` is no run and is refused as such
     /// (exit 2); a file that says what it must not is an error that names it (exit 4).
@@ -230,22 +260,7 @@ fn read_metrics(path: &Path) -> Result<Vec<EpochRecord>, TrainError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn line(epoch: u32) -> EpochRecord {
-        EpochRecord {
-            epoch,
-            step: 10,
-            lr: 0.1,
-            train_loss: 0.1 + 0.2,
-            train_accuracy: 0.5,
-            val_loss: 0.7,
-            val_accuracy: 0.6,
-            images_per_s: 40.0,
-            seconds: 2.0,
-            seconds_waiting_for_data: 0.0,
-            unix_s: 1e9,
-        }
-    }
+    use crate::testing::epoch as line;
 
     #[test]
     fn metrics_are_one_line_an_epoch_and_a_bad_line_is_named() {

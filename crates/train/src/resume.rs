@@ -131,7 +131,7 @@ fn may_change(field: &str, same_moments: bool) -> bool {
         "model" => ["model.precision", "model.memory"].contains(&field),
         // Keras' velocity holds the learning rate, PyTorch's does not.
         "optimizer" => same_moments && !field.ends_with(".semantics"),
-        "init" | "freeze" | "groups" => false,
+        "init" | "freeze" | "groups" | "decayed" | "ema" => false,
         _ => true,
     }
 }

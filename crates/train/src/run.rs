@@ -9,18 +9,16 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use catscan_models::Model;
-use tch::Tensor;
-
 use crate::batches::Plan;
 use crate::checkpoint::{self, Contents, State};
+use crate::early_stop::EarlyStop;
 use crate::environment::unix_s;
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{Event, Signal, Watch};
+use crate::learner::Learner;
 use crate::lock::Lock;
 use crate::metrics::Tally;
-use crate::optimizer::{Moments, ParameterGroup};
 use crate::pace::{Ahead, Pace};
 use crate::readings::{Row, Taken};
 use crate::record::{self, EpochRecord, METRICS_FILE, TEST_FILE, TestPicture, TestRecord};
@@ -35,10 +33,7 @@ pub(crate) enum Opened {
 
 /// An open run.
 pub(crate) struct Run {
-    pub model: Model,
-    /// What is trained, in the order of the moments.
-    pub groups: Vec<ParameterGroup>,
-    pub moments: Moments,
+    pub learner: Learner,
     pub state: State,
     pub plan: Plan,
     /// What the recipe asks for.
@@ -47,6 +42,7 @@ pub(crate) struct Run {
     pub(crate) steps_target: u64,
     pub(crate) steps_per_epoch: u64,
     pub(crate) epochs: u32,
+    pub(crate) early_stop: Option<EarlyStop>,
     /// The pictures each epoch is validated on.
     pub(crate) validation: Vec<u32>,
     pub(crate) test_pictures: u64,
@@ -61,21 +57,23 @@ pub(crate) struct Run {
 }
 
 impl Run {
-    /// The trained tensors, in the order of the moments.
-    pub fn parameters(&self) -> Vec<Tensor> {
-        self.groups.iter().flat_map(|group| &group.parameters).map(Tensor::shallow_clone).collect()
+    /// Stopped before the recipe's last step, though there was something left to gain.
+    pub fn is_bounded(&self) -> bool {
+        self.state.step < self.steps_total && !self.is_stopped_early()
     }
 
-    /// Stopped before the recipe's last step.
-    pub fn is_bounded(&self) -> bool {
-        self.state.step < self.steps_total
+    /// Whether the closed epochs say that it is enough.
+    fn is_stopped_early(&self) -> bool {
+        self.closed_epochs() < u64::from(self.epochs)
+            && self.early_stop.is_some_and(|stop| stop.is_due(&self.state.epochs))
     }
 
     /// The steps still to be taken in the open (or next) epoch; `None` when all is done. May be
     /// empty: a run can have been stopped between an epoch's last step and its validation.
     pub fn next_epoch(&self) -> Option<Range<u64>> {
         let begun = self.state.step > self.epoch_start() || self.state.step < self.steps_target;
-        let open = self.closed_epochs() < u64::from(self.epochs) && begun && !self.cut;
+        let left = self.closed_epochs() < u64::from(self.epochs) && !self.is_stopped_early();
+        let open = left && begun && !self.cut;
         open.then(|| self.state.step..self.epoch_end().min(self.steps_target))
     }
 
@@ -140,7 +138,16 @@ impl Run {
             self.state.tally = Tally::default();
         }
         watch.on_event(&Event::Epoch(record));
+        if self.is_stopped_early() {
+            let epoch = self.closed_epochs() as u32;
+            watch.on_event(&Event::StoppedEarly { epoch, best: self.best_epoch() });
+        }
         self.save_or_warn(watch)
+    }
+
+    fn best_epoch(&self) -> u32 {
+        let by_loss = |a: &&EpochRecord, b: &&EpochRecord| a.val_loss.total_cmp(&b.val_loss);
+        self.state.epochs.iter().min_by(by_loss).map_or(0, |best| best.epoch)
     }
 
     fn epoch_record(&self, scores: &Evaluation) -> EpochRecord {
@@ -162,8 +169,9 @@ impl Run {
 
     /// Writes the step's checkpoint; after the best epoch so far, that of the best before it.
     pub fn save(&self, watch: &mut dyn Watch) -> Result<(), TrainError> {
-        let (state, weights, moments) = (&self.state, self.model.weights(), &self.moments);
-        let contents = Contents { state, weights, moments };
+        let Learner { model, moments, average, .. } = &self.learner;
+        let (state, weights) = (&self.state, model.weights());
+        let contents = Contents { state, weights, moments, average: average.as_ref() };
         if self.just_closed_the_best() {
             checkpoint::save_best(&self.folder, contents)?;
         }
@@ -213,6 +221,7 @@ impl Run {
             steps: self.state.step,
             steps_total: self.steps_total,
             bounded: self.is_bounded(),
+            stopped_early: self.is_stopped_early(),
             classes: job.dataset.classes.clone(),
             loss: scores.loss,
             accuracy: scores.accuracy,
@@ -221,10 +230,13 @@ impl Run {
             pictures: pictures.collect(),
         };
         record::write_json(&self.folder.join(TEST_FILE), &record)?;
+        let scores = record.scores();
         watch.on_event(&Event::Tested {
             pictures: indices.len() as u64,
             loss: record.loss,
             accuracy: record.accuracy,
+            macro_f1: scores.macro_f1,
+            calibration_error: scores.calibration_error,
             images_per_s: record.images_per_s,
         });
         Ok(())
@@ -242,20 +254,15 @@ impl Run {
             watch.on_event(&Event::Evaluating { part: part.to_string(), done, total });
             watch.should_stop()
         };
-        evaluate(
-            &self.model,
-            job.dataset,
-            indices,
-            scoring_batch(self.batch),
-            job.device,
-            &mut on_batch,
-        )
+        let batch = scoring_batch(self.batch);
+        self.learner
+            .judged(|model| evaluate(model, job.dataset, indices, batch, job.device, &mut on_batch))
     }
 }
 
 /// Without gradients a batch may be larger; how large is part of the last bits, so it follows from
 /// the recipe alone.
-fn scoring_batch(batch: u32) -> u32 {
+pub(crate) fn scoring_batch(batch: u32) -> u32 {
     batch.saturating_mul(2).max(64)
 }
 

@@ -47,6 +47,29 @@ pub enum Schedule {
     },
 }
 
+/// A straight rise at the beginning, for any schedule: the rate is multiplied by
+/// `start_fraction` at the first step and by 1 from step `steps` on (Goyal et al. 2017,
+/// arXiv:1706.02677, section 2.2). The numbers are those of `torch.optim.lr_scheduler.LinearLR`,
+/// chained to the schedule's own.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Warmup {
+    /// 1 or more; PyTorch's `total_iters`.
+    pub steps: u64,
+    /// 0 to 1; PyTorch's `start_factor`.
+    pub start_fraction: f64,
+}
+
+impl Warmup {
+    /// What the rate of step `step`, counted from 0, is multiplied by.
+    pub fn factor(self, step: u64) -> f64 {
+        if step >= self.steps {
+            return 1.0;
+        }
+        self.start_fraction + (1.0 - self.start_fraction) * step as f64 / self.steps as f64
+    }
+}
+
 /// The shape of a one-cycle's two halves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

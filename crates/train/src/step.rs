@@ -4,40 +4,34 @@
 //! images `[N, C, H, W]` → logits `[N, K]` → loss `[]` → gradient `[P]`. A graph reads from tensors
 //! of its own, into which each batch is copied, and is for batches of one size: the short last one
 //! of a pass goes eagerly. So does every batch of a network whose layers draw at random, since a
-//! recorded draw would come again and again (`Mode::TRAIN` refuses to be drawn from, which the
-//! recording finds out and tells).
+//! recorded draw would come again and again (without sample numbers a layer refuses to
+//! draw, which the recording finds out and tells).
 
-use catscan_models::{Mode, Model, Taps};
+use catscan_models::Draws;
 use catscan_torch_ext::graphs::{How, Pass, Stepper};
 use tch::{Device, Tensor, no_grad};
 
 use crate::batches::Batch;
 use crate::error::TrainError;
+use crate::learner::Learner;
+use crate::loss::{Mixed, Targets};
 use crate::readings;
-use crate::{loss, optimizer};
 
 /// What a step leaves on the device.
-pub(crate) struct Computed {
+pub(crate) struct Left {
     /// `[3]`: see [`readings::row`].
     pub row: Tensor,
     /// `[P]`.
     pub gradient: Tensor,
 }
 
-/// What a step reads on the device.
-struct Inputs {
-    images: Tensor,
-    labels: Tensor,
-    own: Option<Tensor>,
-}
-
 /// Takes the steps of a training, up to the update.
 pub(crate) struct Steps {
-    stepper: Stepper<Computed>,
+    stepper: Stepper<Left>,
     /// Where the graph reads; made by the first batch of the usual size.
-    inputs: Option<Inputs>,
+    inputs: Option<Batch>,
     /// Of any other size, or without a graph.
-    eager: Option<Computed>,
+    eager: Option<Left>,
     batch: usize,
     /// Whether it is still to be told that there is no graph.
     tells: bool,
@@ -65,64 +59,56 @@ impl Steps {
     ///
     /// # Errors
     /// Where CUDA fails.
-    pub fn compute(
-        &mut self,
-        model: &Model,
-        parameters: &[Tensor],
-        batch: &Batch,
-        mode: Mode,
-    ) -> Result<&Computed, TrainError> {
+    pub fn compute(&mut self, learner: &Learner, batch: &Batch) -> Result<&Left, TrainError> {
         let eager = matches!(self.stepper.how(), How::Eager { .. });
         if eager || batch.indices.len() != self.batch {
             self.eager = None;
-            let (images, labels, own) = (&batch.images, &batch.labels, batch.own.as_ref());
-            return Ok(self.eager.insert(once(model, parameters, images, labels, own, mode)));
+            return Ok(self.eager.insert(once(learner, batch, learner.draws(batch))));
         }
-        let inputs = self.inputs.get_or_insert_with(|| Inputs::like(batch));
-        inputs.fill(batch);
+        let inputs = self.inputs.get_or_insert_with(|| like(batch));
+        fill(inputs, batch);
         let run = self.stepper.run(|pass| {
-            let mode = if pass == Pass::Recording { Mode::TRAIN } else { mode };
-            once(model, parameters, &inputs.images, &inputs.labels, inputs.own.as_ref(), mode)
+            let draws = learner.draws(inputs);
+            match pass {
+                Pass::Eager => once(learner, inputs, draws),
+                Pass::Recording => once(learner, inputs, Draws { samples: &[], ..draws }),
+            }
         });
         run.map_err(|error| TrainError::Device(error.to_string()))
     }
 }
 
-impl Inputs {
-    fn like(batch: &Batch) -> Inputs {
-        Inputs {
-            images: batch.images.empty_like(),
-            labels: batch.labels.empty_like(),
-            own: batch.own.as_ref().map(Tensor::empty_like),
-        }
-    }
+fn once(learner: &Learner, batch: &Batch, draws: Draws) -> Left {
+    let computed = learner.compute_drawing(batch, draws);
+    let row = no_grad(|| readings::row(&computed.loss, &computed.right, &computed.gradient));
+    Left { row, gradient: computed.gradient }
+}
 
-    fn fill(&mut self, batch: &Batch) {
-        no_grad(|| {
-            self.images.copy_(&batch.images);
-            self.labels.copy_(&batch.labels);
-            if let (Some(here), Some(own)) = (&mut self.own, &batch.own) {
-                here.copy_(own);
-            }
-        });
+/// A batch of tensors like those of `batch`, still without values.
+fn like(batch: &Batch) -> Batch {
+    let mixed =
+        |mixed: &Mixed| Mixed { own: mixed.own.empty_like(), other: mixed.other.empty_like() };
+    Batch {
+        images: batch.images.empty_like(),
+        targets: Targets {
+            labels: batch.targets.labels.empty_like(),
+            mixed: batch.targets.mixed.as_ref().map(mixed),
+        },
+        indices: Vec::new(),
+        pass: 0,
     }
 }
 
-fn once(
-    model: &Model,
-    parameters: &[Tensor],
-    images: &Tensor,
-    labels: &Tensor,
-    own: Option<&Tensor>,
-    mode: Mode,
-) -> Computed {
-    let logits = model.forward(images, mode, &mut Taps::off());
-    let loss = match own {
-        None => loss::mean(&logits, labels),
-        Some(own) => loss::mixed_mean(&logits, labels, own),
-    };
-    let gradient = Tensor::run_backward(&[&loss], parameters, false, false);
-    let gradient = optimizer::flatten(&gradient);
-    let row = no_grad(|| readings::row(&loss, &loss::right(&logits, labels), &gradient));
-    Computed { row, gradient }
+/// Copies `batch` into tensors that stay where they are.
+fn fill(inputs: &mut Batch, batch: &Batch) {
+    no_grad(|| {
+        inputs.images.copy_(&batch.images);
+        inputs.targets.labels.copy_(&batch.targets.labels);
+        if let (Some(here), Some(there)) = (&mut inputs.targets.mixed, &batch.targets.mixed) {
+            here.own.copy_(&there.own);
+            here.other.copy_(&there.other);
+        }
+    });
+    inputs.indices.clone_from(&batch.indices);
+    inputs.pass = batch.pass;
 }

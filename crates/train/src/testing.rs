@@ -7,7 +7,7 @@
 
 use catscan_data::{Augment, BadImages, Colour, DataConfig, Fill, Filter, Shear, SplitRule};
 use catscan_models::{Convention, Memory, ModelConfig, Pool, Pooling, Precision};
-use catscan_train::{Adam, Decay, Init, Recipe, Schedule, Semantics, Sgd};
+use catscan_train::{Adam, Decay, Decayed, EpochRecord, Init, Recipe, Schedule, Semantics, Sgd};
 
 /// A recipe that trains in a second: the smallest net on 100 drawings of 32 px for two epochs.
 pub fn recipe() -> Recipe {
@@ -45,19 +45,51 @@ pub fn recipe() -> Recipe {
         init: Init::Random,
         freeze: Vec::new(),
         groups: Vec::new(),
+        decayed: Decayed::All,
         optimizer: sgd(0.05).into(),
         schedule: Schedule::Cosine { warmup_steps: 3, end_fraction: 0.0 },
+        warmup: None,
+        clip: None,
+        ema: None,
+        label_smoothing: 0.0,
+        class_weights: None,
         batch: 8,
+        micro_batch: None,
         epochs: 2,
+        early_stop: None,
         steps_per_epoch: None,
         validation_steps: None,
         seed: 1,
     }
 }
 
+/// A line of `metrics.jsonl`.
+pub fn epoch(epoch: u32) -> EpochRecord {
+    EpochRecord {
+        epoch,
+        step: 10 * u64::from(epoch),
+        lr: 0.1,
+        train_loss: 0.1 + 0.2,
+        train_accuracy: 0.5,
+        val_loss: 0.7,
+        val_accuracy: 0.6,
+        images_per_s: 40.0,
+        seconds: 2.0,
+        seconds_waiting_for_data: 0.0,
+        unix_s: 1e9,
+    }
+}
+
 /// PyTorch's, with momentum and a little decay.
 pub fn sgd(lr: f64) -> Sgd {
-    Sgd { lr, momentum: 0.9, nesterov: false, weight_decay: 1e-4, semantics: Semantics::Pytorch }
+    Sgd {
+        lr,
+        momentum: 0.9,
+        nesterov: false,
+        dampening: 0.0,
+        weight_decay: 1e-4,
+        semantics: Semantics::Pytorch,
+    }
 }
 
 /// PyTorch's AdamW, with a little decay.

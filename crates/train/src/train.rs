@@ -1,15 +1,15 @@
-//! The training loop: batches → forward → loss → backward → step → metrics → events.
+//! The training loop: batches → gradient → step → metrics → events.
 //!
 //! It reads from top to bottom. What it stands on: `run.rs` opens the folder and finds the
-//! place to go on from, `batches.rs` gathers (and augments) ahead, `step.rs` computes a batch,
-//! `readings.rs` says when the host hears of it, `optimizer.rs` steps.
+//! place to go on from, `batches.rs` gathers (and augments) ahead, `learner.rs` is the step:
+//! forward → loss → backward → clip → optimiser; `step.rs` takes it, and `readings.rs` says when
+//! the host hears of it.
 
 use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use catscan_data::Dataset;
-use catscan_models::{Draws, Mode};
 use tch::Device;
 
 use crate::error::TrainError;
@@ -84,7 +84,7 @@ pub enum OnSaveError {
 /// How a call of [`train`] ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// All steps were taken and the test part was scored.
+    /// All steps were taken, or validation no longer got better; the test part was scored.
     Finished,
     /// Stopped after a checkpoint; the same call goes on from it.
     Interrupted(Signal),
@@ -139,12 +139,11 @@ fn epochs(
     run: &mut Run,
     watch: &mut dyn Watch,
 ) -> Result<(), TrainError> {
-    let (recipe, parameters) = (job.recipe, run.parameters());
     if job.device.is_cuda() {
-        lay_end_to_end(&parameters);
+        lay_end_to_end(run.learner.parameters());
     }
     let resident = Resident::if_it_fits(job.dataset, &job.dataset.split.train, job.device);
-    let mut engine = Steps::new(job.device, recipe.batch);
+    let mut engine = Steps::new(job.device, job.recipe.batch);
     let mut readings = Readings::new(reading);
     thread::scope(|scope| {
         while let Some(steps) = run.next_epoch() {
@@ -152,17 +151,14 @@ fn epochs(
             let mut batches = Feed::start(scope, job.dataset, job.device, resident.as_ref(), plan);
             let mut clock = Instant::now();
             while let Some(batch) = batches.next_batch()? {
-                // images [N, C, H, W] -> logits [N, K] -> loss [] -> gradient [P]
-                let draws = Draws { seed: recipe.seed, epoch: batch.pass, samples: &batch.indices };
-                let mode = Mode::Train(draws);
-                let computed = engine.compute(&run.model, &parameters, &batch, mode)?;
+                // images [N, C, H, W] -> loss [], gradient [P] -> weights
+                let computed = engine.compute(&run.learner, &batch)?;
                 let gate = match readings.note(computed.row.shallow_clone()) {
                     Noted::Gated(gate) => Some(gate),
                     Noted::Known(row) => finite(job, run, run.state.step, row).map(|()| None)?,
                 };
-                let lr = recipe.schedule.lr(recipe.optimizer.lr(), run.state.step, run.steps_total);
-                let (gate, gradient) = (gate.as_ref(), &computed.gradient);
-                recipe.optimizer.step_if(gate, &run.groups, gradient, &mut run.moments, lr);
+                let lr = job.recipe.lr(run.state.step, run.steps_total);
+                run.learner.step_if(gate.as_ref(), &computed.gradient, lr);
 
                 let time = StepTime::of(&mut clock, batches.take_waited());
                 let (step, pictures) = (run.state.step, batch.indices.len() as u64);
@@ -208,10 +204,8 @@ fn finite(job: &Job, run: &Run, step: u64, row: Row) -> Result<(), TrainError> {
     let Some((what, value)) = row.bad() else { return Ok(()) };
     let planned = run.plan.steps(step..step + 1).next().expect("a plan has no end");
     let batch = feed::again(job.dataset, job.device, planned);
-    let draws = Draws { seed: job.recipe.seed, epoch: batch.pass, samples: &batch.indices };
-    let (parameters, mut engine) = (run.parameters(), Steps::new(Device::Cpu, 0));
-    let computed = engine.compute(&run.model, &parameters, &batch, Mode::Train(draws))?;
-    let first = first_bad::of_step(run, &batch, draws, &computed.gradient);
+    let computed = run.learner.compute(&batch);
+    let first = first_bad::of_step(&run.learner, &batch, &computed.gradient);
     let (place, pictures) = (format!("step {}", step + 1), names(job.dataset, &batch.indices));
     Err(TrainError::NotFinite { place, what, value, first, pictures })
 }

@@ -14,6 +14,8 @@ mod inexact;
 mod killed;
 #[path = "it/records.rs"]
 mod records;
+#[path = "it/refinements.rs"]
+mod refinements;
 #[path = "it/resume.rs"]
 mod resume;
 #[path = "../src/testing.rs"]

@@ -162,6 +162,7 @@ impl Bench {
             lr: 1e-3,
             momentum: 0.9,
             nesterov: false,
+            dampening: 0.0,
             weight_decay: 0.0,
             semantics: Semantics::Pytorch,
         });
@@ -227,8 +228,8 @@ fn in_words(how: &How) -> String {
     }
 }
 
-/// `VmHWM`.
-fn peak_bytes() -> Option<u64> {
+/// The most memory this process ever held (`VmHWM`), where the system tells.
+pub fn peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)

@@ -3,7 +3,7 @@
 //! accuracy). All seeds of an arm together.
 
 use anyhow::Result;
-use catscan_train::metrics::predicted;
+use catscan_train::metrics::{Answer, bins, calibration_error};
 use catscan_viz::chart::{Axes, Line, lines};
 use catscan_viz::report::{Block, Section};
 
@@ -11,17 +11,8 @@ use super::{section, table};
 use crate::study::{Run, Study};
 use crate::table::Table;
 
-/// Bins of equal width for the expected calibration error (Guo et al. 2017).
-const BINS: usize = 15;
 /// Parts of the pictures for the curve of selective accuracy.
 const PARTS: usize = 20;
-
-/// One answer: the probability of the class that was said, and whether it was right.
-#[derive(Clone, Copy)]
-struct Answer {
-    sureness: f64,
-    right: bool,
-}
 
 /// The section, with a line an arm in each of two charts.
 pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
@@ -51,7 +42,7 @@ pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
             kept(0.5),
         ]);
         let points =
-            bins(&answers).into_iter().map(|(sure, right, _)| (100.0 * sure, 100.0 * right));
+            bins(&answers).into_iter().map(|bin| (100.0 * bin.sureness, 100.0 * bin.right));
         reliability.push(Line { name: arm.arm.clone(), points: points.collect() });
         let part = |i: usize| i as f64 / PARTS as f64;
         let points = (1..=PARTS).map(|i| (100.0 * part(i), 100.0 * surest(&answers, part(i))));
@@ -83,13 +74,7 @@ pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
 }
 
 fn answers(runs: &[&Run]) -> Vec<Answer> {
-    let pictures = runs.iter().flat_map(|run| &run.test.pictures);
-    let answer = |picture: &catscan_train::TestPicture| {
-        let said = predicted(&picture.probabilities);
-        let sureness = f64::from(picture.probabilities[said as usize]);
-        Answer { sureness, right: said == picture.label }
-    };
-    pictures.map(answer).collect()
+    runs.iter().flat_map(|run| run.test.answers()).collect()
 }
 
 /// Mean over pictures of the squared distance between the probabilities and the truth, halved for
@@ -103,22 +88,6 @@ fn brier(runs: &[&Run]) -> f64 {
         };
         picture.probabilities.iter().enumerate().map(error).sum::<f64>() / 2.0
     }))
-}
-
-/// Of each bin that holds answers: mean probability, share right, and how many.
-fn bins(answers: &[Answer]) -> Vec<(f64, f64, usize)> {
-    let bin = |answer: &Answer| ((answer.sureness * BINS as f64) as usize).min(BINS - 1);
-    let of_bin = |b: usize| {
-        let inside: Vec<&Answer> = answers.iter().filter(|answer| bin(answer) == b).collect();
-        let right = mean(inside.iter().map(|answer| f64::from(u8::from(answer.right))));
-        (mean(inside.iter().map(|answer| answer.sureness)), right, inside.len())
-    };
-    (0..BINS).map(of_bin).filter(|(_, _, count)| *count > 0).collect()
-}
-
-fn calibration_error(answers: &[Answer]) -> f64 {
-    let gap = |(sure, right, count): (f64, f64, usize)| (sure - right).abs() * count as f64;
-    bins(answers).into_iter().map(gap).sum::<f64>() / answers.len() as f64
 }
 
 /// Accuracy on the surest `share` of the answers, at least one.
@@ -140,14 +109,6 @@ mod tests {
 
     fn answer(sureness: f64, right: bool) -> Answer {
         Answer { sureness, right }
-    }
-
-    #[test]
-    fn an_arm_that_is_as_often_right_as_it_says_has_no_calibration_error() {
-        let honest: Vec<Answer> = (0..100).map(|i| answer(0.75, i < 75)).collect();
-        assert!(calibration_error(&honest) < 1e-12);
-        let boastful: Vec<Answer> = (0..100).map(|i| answer(0.99, i < 75)).collect();
-        assert!((calibration_error(&boastful) - 0.24).abs() < 1e-12);
     }
 
     #[test]

@@ -95,7 +95,7 @@ impl Cell {
         }
         let finished = run.test.as_ref().is_some_and(|test| {
             let wanted = max_steps.map_or(test.steps_total, |steps| steps.min(test.steps_total));
-            test.data_digest == data_digest && test.steps >= wanted
+            test.data_digest == data_digest && test.covers(wanted)
         });
         cell.state = if finished { State::Finished } else { State::Cut };
         cell.threads_before = Some(run.environment.threads as usize);

@@ -3,7 +3,7 @@
 use catscan_data::{Augment, BadImages, Colour, DataConfig, Fill, Filter, Shear, SplitRule};
 use catscan_models::{Convention, Memory, ModelConfig, Pool, Pooling, Precision};
 use catscan_train::schedule::Anneal;
-use catscan_train::{Adam, Decay, Init, Optimizer, Recipe, Schedule, Semantics, Sgd};
+use catscan_train::{Adam, Decay, Decayed, Init, Optimizer, Recipe, Schedule, Semantics, Sgd};
 
 use super::imagenet;
 
@@ -48,16 +48,25 @@ pub fn original() -> Recipe {
         init: Init::Random,
         freeze: Vec::new(),
         groups: Vec::new(),
+        decayed: Decayed::All,
         optimizer: Optimizer::Sgd(Sgd {
             lr: 0.001,
             momentum: 0.9,
             nesterov: false,
+            dampening: 0.0,
             weight_decay: 0.0,
             semantics: Semantics::Keras,
         }),
         schedule: Schedule::Constant,
+        warmup: None,
+        clip: None,
+        ema: None,
+        label_smoothing: 0.0,
+        class_weights: None,
         batch: 20,
+        micro_batch: None,
         epochs: 250,
+        early_stop: None,
         steps_per_epoch: Some(80),
         validation_steps: Some(20),
         seed: 1,
@@ -88,6 +97,7 @@ pub fn full() -> Recipe {
             lr: 0.05,
             momentum: 0.9,
             nesterov: true,
+            dampening: 0.0,
             weight_decay: 5e-4,
             semantics: Semantics::Pytorch,
         }),

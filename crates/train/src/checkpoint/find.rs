@@ -119,9 +119,11 @@ pub fn verify(path: &Path) -> Result<(), TrainError> {
     let manifest: Manifest =
         read_json(&path.join(MANIFEST_FILE)).map_err(|error| damaged(error.to_string()))?;
     for name in [WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE] {
-        let Some(want) = manifest.files.get(name) else {
+        if !manifest.files.contains_key(name) {
             return Err(damaged(format!("{name} is missing from {MANIFEST_FILE}")));
-        };
+        }
+    }
+    for (name, want) in &manifest.files {
         let got = FileEntry::of(&path.join(name))
             .map_err(|error| damaged(format!("{name} cannot be read ({error})")))?;
         if got.bytes != want.bytes {

@@ -32,7 +32,8 @@ pub struct Adam {
     pub beta2: f64,
     /// Above 0. Where it is added is a matter of `semantics`.
     pub eps: f64,
-    /// 0 or more. Acts on every trained number, biases and batch norm included.
+    /// 0 or more. Acts on every trained number, biases and batch norm included, where the recipe's
+    /// `decayed` does not say otherwise.
     pub weight_decay: f64,
     /// How `weight_decay` acts.
     pub decay: Decay,

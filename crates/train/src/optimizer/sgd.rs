@@ -7,11 +7,12 @@
 //! | | PyTorch | Keras |
 //! |---|---|---|
 //! | decay | `g ← g + d·w` (coupled) | `w ← w − lr·d·w` (decoupled, Keras 3) |
-//! | velocity | `v ← m·v + g` | `v ← m·v − lr·g` |
+//! | velocity | `v ← m·v + (1 − p)·g`, `v ← g` at the first step | `v ← m·v − lr·g` |
 //! | plain | `w ← w − lr·v` | `w ← w + v` |
 //! | Nesterov | `w ← w − lr·(g + m·v)` | `w ← w + m·v − lr·g` |
 //!
-//! While `lr` is constant and `d` is zero the two are the same numbers up to rounding.
+//! `p` is PyTorch's dampening, which Keras does not have. While `lr` is constant and `d` and `p` are
+//! zero the two are the same numbers up to rounding.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
@@ -28,7 +29,11 @@ pub struct Sgd {
     pub momentum: f64,
     /// Look ahead by one momentum step; needs momentum above 0.
     pub nesterov: bool,
-    /// 0 or more. Acts on every trained number, biases and batch norm included.
+    /// 0 to below 1: how much of a gradient does not reach the velocity. PyTorch's alone.
+    #[serde(default, skip_serializing_if = "crate::recipe::is_zero")]
+    pub dampening: f64,
+    /// 0 or more. Acts on every trained number, biases and batch norm included, where the recipe's
+    /// `decayed` does not say otherwise.
     pub weight_decay: f64,
     /// Which column of the table above.
     pub semantics: Semantics,
@@ -55,7 +60,11 @@ impl Sgd {
             return g * -lr;
         };
         *v *= self.momentum;
-        *v += &g;
+        if self.dampening == 0.0 || stretch.steps == 1 {
+            *v += &g;
+        } else {
+            *v += &g * (1.0 - self.dampening);
+        }
         if self.nesterov { (g + &*v * self.momentum) * -lr } else { &*v * -lr }
     }
 
@@ -75,6 +84,7 @@ pub(super) const SETTINGS: Sgd = Sgd {
     lr: 0.1,
     momentum: 0.9,
     nesterov: false,
+    dampening: 0.0,
     weight_decay: 0.0,
     semantics: Semantics::Pytorch,
 };

@@ -5,9 +5,13 @@ use std::ops::RangeInclusive;
 use catscan_data::DataError;
 
 use super::{Recipe, RecipeError};
+use crate::clip::Clip;
+use crate::early_stop::EarlyStop;
+use crate::ema::Ema;
 use crate::groups::pattern;
+use crate::loss::ClassWeights;
 use crate::optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
-use crate::schedule::Schedule;
+use crate::schedule::{Schedule, Warmup};
 
 impl Recipe {
     /// Refuses the first impossible value by its key and allowed range.
@@ -21,6 +25,9 @@ impl Recipe {
         if let Some(steps) = self.validation_steps {
             whole("validation_steps", steps.into(), 1..=1_000_000_000)?;
         }
+        if let Some(most) = self.micro_batch {
+            whole("micro_batch", most.into(), 2..=self.batch.into())?;
+        }
         self.validate_model()?;
         self.data.validate().map_err(of_data)?;
         if let Some(augment) = &self.augment {
@@ -28,7 +35,9 @@ impl Recipe {
         }
         self.validate_optimizer()?;
         self.validate_groups()?;
-        self.validate_schedule()
+        self.validate_schedule()?;
+        self.validate_step()?;
+        self.validate_loss()
     }
 
     fn validate_model(&self) -> Result<(), RecipeError> {
@@ -61,7 +70,41 @@ impl Recipe {
         Ok(())
     }
 
+    /// What a step does besides the optimiser's formula, and when there are enough of them.
+    fn validate_step(&self) -> Result<(), RecipeError> {
+        match self.clip {
+            Some(Clip::Norm(most)) => positive("clip.norm", most)?,
+            Some(Clip::Value(most)) => positive("clip.value", most)?,
+            None => {}
+        }
+        if let Some(Ema { decay, warmup_power }) = self.ema {
+            below_one("ema.decay", decay)?;
+            positive("ema.warmup_power", warmup_power.unwrap_or(1.0))?;
+        }
+        if let Some(EarlyStop { patience, min_delta }) = self.early_stop {
+            whole("early_stop.patience", patience.into(), 1..=1_000_000)?;
+            not_negative("early_stop.min_delta", min_delta)?;
+        }
+        Ok(())
+    }
+
+    /// How many class weights there must be depends on the data: `ClassWeights::resolve` checks it.
+    fn validate_loss(&self) -> Result<(), RecipeError> {
+        below_one("label_smoothing", self.label_smoothing)?;
+        if let Some(ClassWeights::Values(values)) = &self.class_weights {
+            for (i, &weight) in values.iter().enumerate() {
+                positive(&format!("class_weights.values[{i}]"), weight)?;
+            }
+        }
+        Ok(())
+    }
+
     fn validate_schedule(&self) -> Result<(), RecipeError> {
+        if let Some(Warmup { steps, start_fraction }) = self.warmup {
+            whole("warmup.steps", steps, 1..=1_000_000_000)?;
+            let fits = (0.0..=1.0).contains(&start_fraction);
+            number("warmup.start_fraction", start_fraction, fits, "a number from 0 to 1")?;
+        }
         match self.schedule {
             Schedule::Constant => Ok(()),
             Schedule::Step { ref milestones, factor, warmup_factor, warmup_steps: _ } => {
@@ -93,12 +136,17 @@ impl Recipe {
 }
 
 fn validate_sgd(sgd: &Sgd) -> Result<(), RecipeError> {
-    let Sgd { lr, momentum, weight_decay, nesterov, semantics: _ } = *sgd;
+    let Sgd { lr, momentum, dampening, weight_decay, nesterov, semantics } = *sgd;
     positive("optimizer.sgd.lr", lr)?;
     below_one("optimizer.sgd.momentum", momentum)?;
     not_negative("optimizer.sgd.weight_decay", weight_decay)?;
     if nesterov && momentum == 0.0 {
         return Err(value("optimizer.sgd.nesterov", nesterov, "false while momentum is 0"));
+    }
+    below_one("optimizer.sgd.dampening", dampening)?;
+    if dampening > 0.0 && (nesterov || momentum == 0.0 || semantics == Semantics::Keras) {
+        let allowed = "0 unless PyTorch's momentum is used, without nesterov";
+        return Err(value("optimizer.sgd.dampening", dampening, allowed));
     }
     Ok(())
 }
@@ -242,6 +290,31 @@ mod tests {
         check(group("a*", 1.0, Some(-0.1)), "groups[0].weight_decay is -0.1, want 0 or more");
         check(group("a[", 1.0, None), "groups[0].pattern is a[, want a pattern");
         check(|recipe| recipe.freeze = vec![String::new()], "freeze[0] is , want a pattern");
+    }
+
+    #[test]
+    fn impossible_refinements_are_named_with_their_range() {
+        check(
+            |recipe| recipe.micro_batch = Some(1),
+            "micro_batch is 1, want a whole number from 2",
+        );
+        check(|recipe| recipe.micro_batch = Some(9), "micro_batch is 9, want");
+        check(|recipe| recipe.clip = Some(Clip::Norm(0.0)), "clip.norm is 0, want");
+        check(|recipe| recipe.clip = Some(Clip::Value(f64::NAN)), "clip.value is NaN, want");
+        let ema = |decay, warmup_power| Some(Ema { decay, warmup_power });
+        check(|recipe| recipe.ema = ema(1.0, None), "ema.decay is 1, want");
+        check(|recipe| recipe.ema = ema(0.9, Some(0.0)), "ema.warmup_power is 0, want");
+        check(|recipe| recipe.label_smoothing = 1.0, "label_smoothing is 1, want");
+        let weights = Some(ClassWeights::Values(vec![1.0, 0.0]));
+        check(|recipe| recipe.class_weights = weights, "class_weights.values[1] is 0, want");
+        let stop = |patience, min_delta| Some(EarlyStop { patience, min_delta });
+        check(|recipe| recipe.early_stop = stop(0, 0.0), "early_stop.patience is 0, want");
+        check(|recipe| recipe.early_stop = stop(1, -1.0), "early_stop.min_delta is -1, want");
+        let warmup = |steps, start_fraction| Some(Warmup { steps, start_fraction });
+        check(|recipe| recipe.warmup = warmup(0, 0.5), "warmup.steps is 0, want");
+        check(|recipe| recipe.warmup = warmup(5, 1.5), "warmup.start_fraction is 1.5, want");
+        let nesterov = Sgd { nesterov: true, dampening: 0.1, ..testing::sgd(0.1) };
+        check(|recipe| recipe.optimizer = nesterov.into(), "dampening is 0.1, want 0 unless");
     }
 
     #[test]

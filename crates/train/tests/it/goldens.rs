@@ -2,19 +2,22 @@
 
 use std::process::Command;
 
+use catscan_train::metrics::{Scores, confusion, top_k_accuracy};
 use catscan_train::optimizer::{Moments, ParameterGroup, flatten};
 use catscan_train::tensorboard::EventFile;
-use catscan_train::{Adam, Anneal, EpochRecord, Optimizer, Schedule, Semantics, Sgd};
+use catscan_train::{Adam, Anneal, EpochRecord, Optimizer, Recipe, Schedule, Semantics, Sgd};
 use serde_json::Value;
 use tch::{Device, Tensor};
 
-fn golden(text: &str) -> Value {
+use crate::testing::recipe;
+
+pub fn golden(text: &str) -> Value {
     let value: Value = serde_json::from_str(text).unwrap();
     println!("{}", value["made_by"]);
     value
 }
 
-fn numbers(value: &Value) -> Vec<f64> {
+pub fn numbers(value: &Value) -> Vec<f64> {
     value.as_array().unwrap().iter().map(|number| number.as_f64().unwrap()).collect()
 }
 
@@ -56,6 +59,7 @@ fn ten_steps_of_sgd_are_torchs() {
             lr: 1.0,
             momentum: case["momentum"].as_f64().unwrap(),
             nesterov: case["nesterov"].as_bool().unwrap(),
+            dampening: case["dampening"].as_f64().unwrap(),
             weight_decay: case["weight_decay"].as_f64().unwrap(),
             semantics: Semantics::Pytorch,
         };
@@ -106,6 +110,66 @@ fn steps_are_torchs_multi_step() {
             let got = schedule.lr(case["peak"].as_f64().unwrap(), step as u64, steps);
             assert!((got - want).abs() < 1e-15, "{schedule:?} step {step}: {got}, want {want}");
         }
+    }
+}
+
+#[test]
+fn a_warm_up_before_any_schedule_is_torchs_chained() {
+    let golden = golden(include_str!("../golden/schedules.json"));
+    let cases = golden["warmed_up"].as_array().unwrap();
+    assert_eq!(cases.len(), 4);
+    for case in cases {
+        let recipe = Recipe {
+            schedule: serde_json::from_value(case["schedule"].clone()).unwrap(),
+            warmup: serde_json::from_value(case["warmup"].clone()).unwrap(),
+            optimizer: recipe().optimizer.with_lr(case["peak"].as_f64().unwrap()),
+            ..recipe()
+        };
+        let steps = case["steps"].as_u64().unwrap();
+        for (step, want) in numbers(&case["lr"]).into_iter().enumerate() {
+            let got = recipe.lr(step as u64, steps);
+            // torch multiplies its rate on from step to step, which rounds.
+            assert!((got - want).abs() < 1e-14, "{case} step {step}: {got}, want {want}");
+        }
+    }
+}
+
+#[test]
+fn scores_are_scikit_learns() {
+    let golden = golden(include_str!("../golden/metrics.json"));
+    let close = |got: Option<f64>, want: &Value, what: &str| {
+        let (got, want) = (got.unwrap(), want.as_f64().unwrap());
+        // Probabilities are multiples of 1/256, so both compute with the same numbers in 64-bit.
+        assert!((got - want).abs() < 1e-12, "{what}: {got}, want {want}");
+    };
+    for case in golden["cases"].as_array().unwrap() {
+        let labels: Vec<u32> = numbers(&case["labels"]).iter().map(|&label| label as u32).collect();
+        let row = |row: &Value| numbers(row).iter().map(|&p| (p / 256.0) as f32).collect();
+        let rows = case["probabilities_256"].as_array().unwrap().iter();
+        let probabilities: Vec<Vec<f32>> = rows.map(row).collect();
+        let classes = case["classes"].as_u64().unwrap() as usize;
+        let names: Vec<String> = (0..classes).map(|class| format!("class {class}")).collect();
+        let scores = Scores::of(&probabilities, &labels, &names);
+        close(Some(scores.accuracy), &case["accuracy"], "accuracy");
+        close(Some(scores.balanced_accuracy), &case["balanced_accuracy"], "balanced");
+        close(Some(scores.macro_precision), &case["macro"][0], "precision");
+        close(Some(scores.macro_recall), &case["macro"][1], "recall");
+        close(Some(scores.macro_f1), &case["macro"][2], "F1");
+        close(scores.roc_auc, &case["auc"], "AUC");
+        close(Some(scores.log_loss), &case["log_loss"], "log-loss");
+        close(Some(scores.calibration_error), &case["calibration_error"], "calibration");
+        assert_eq!(scores.top_k_accuracy, case["top_5"].as_f64());
+        if classes > 2 {
+            close(Some(top_k_accuracy(&probabilities, &labels, 2)), &case["top_2"], "top 2");
+        }
+        for (class, scores) in scores.classes.iter().enumerate() {
+            close(scores.precision, &case["precision"][class], "a precision");
+            close(scores.recall, &case["recall"][class], "a recall");
+            close(Some(scores.f1), &case["f1"][class], "an F1");
+            close(scores.roc_auc, &case["auc_each"][class], "an AUC");
+        }
+        let counts = confusion(&probabilities, &labels, classes);
+        assert_eq!(serde_json::to_value(counts).unwrap(), case["confusion"]);
     }
 }
 

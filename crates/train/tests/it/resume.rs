@@ -5,6 +5,7 @@ use catscan_models::densenet::{DENSENET_MINI, DenseNetConfig};
 use catscan_train::{Event, Job, Outcome, Recipe, Signal};
 
 use crate::common::{STEPS_PER_EPOCH, Watcher, every, job, metrics, newest, recipe, run, tensors};
+use crate::refinements::refined;
 use crate::testing::adam;
 
 /// Runs `recipe` straight, and once more stopped where `stop_at` says; both must end alike.
@@ -24,6 +25,9 @@ fn check(recipe: &Recipe, stop_at: fn(&Event) -> bool) {
     assert_eq!(metrics(straight.path()), metrics(stopped.path()));
     assert_eq!(metrics(straight.path()).len(), recipe.epochs as usize, "no line doubles");
     assert!(tensors(straight.path()) == tensors(stopped.path()), "weights or moments differ");
+    let trained = |folder| std::fs::read(newest(folder).join("trained.safetensors")).ok();
+    assert!(trained(straight.path()) == trained(stopped.path()), "trained weights differ");
+    assert_eq!(trained(straight.path()).is_some(), recipe.ema.is_some());
     let test = |folder: &std::path::Path| {
         let record = catscan_train::RunRecord::read(folder).unwrap();
         assert!(record.is_finished());
@@ -41,6 +45,20 @@ fn stopped_in_the_middle_of_an_epoch() {
 fn stopped_in_the_second_epoch_of_a_stream_that_ignores_passes() {
     let recipe = Recipe { steps_per_epoch: Some(6), validation_steps: Some(1), ..recipe() };
     check(&recipe, |event| matches!(event, Event::Step { step: 10, .. }));
+}
+
+/// Averaged weights, pieces of a batch, clipping, a warm-up: all that a step can be made of.
+#[test]
+fn stopped_in_the_middle_of_an_epoch_with_every_refinement_on() {
+    check(&refined(), |event| matches!(event, Event::Step { step: 5, .. }));
+}
+
+#[test]
+fn stopped_while_averaged_weights_are_validated() {
+    check(
+        &refined(),
+        |event| matches!(event, Event::Evaluating { part, .. } if part == "validation"),
+    );
 }
 
 #[test]

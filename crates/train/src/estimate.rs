@@ -1,0 +1,204 @@
+//! What a training will cost, before it is begun: memory by adding up what a step holds, time from a
+//! few steps that are taken and thrown away. Nothing is written and no run is touched.
+//!
+//! **Memory** counts, in 32-bit numbers: all weights; the moments; the averages; gradients (each
+//! parameter's, and all of them flat); and the larger of what comes and goes: the activations that a
+//! piece's backward needs ([`catscan_models::Summary`], halved in bf16, quartered where dense blocks
+//! compute them again), or the optimiser's two flat tensors. It leaves out what libtorch itself
+//! takes and what its convolutions borrow; `docs/training.md` says how far off it was.
+//!
+//! **Time** is the median of the steps, after two that warm up, times the steps of the run, and the
+//! speed of scoring some pictures of the training part times all validations and the test.
+
+use std::thread;
+use std::time::Instant;
+
+use catscan_data::Dataset;
+use catscan_models::{Memory, Precision, Summary};
+use serde::Serialize;
+use tch::Device;
+
+use crate::batches::{Loader, Plan};
+use crate::error::TrainError;
+use crate::evaluate::evaluate;
+use crate::learner::Learner;
+use crate::open::{check_data, check_smallest, validation_pictures};
+use crate::recipe::Recipe;
+use crate::record::PartCounts;
+use crate::run::scoring_batch;
+
+/// Steps that are taken before the clock starts.
+const WARM_UP: u64 = 2;
+
+/// What a training costs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Estimate {
+    /// What the recipe asks for, or fewer where the run is bounded.
+    pub steps: u64,
+    /// Batches that show every training picture once, or as the recipe has it.
+    pub steps_per_epoch: u64,
+    /// Pictures scored by all validations and the test.
+    pub scored_pictures: u64,
+    /// Seconds of a step, the median of `measured_steps`, waiting for data included.
+    pub step_s: f64,
+    /// How many steps were timed.
+    pub measured_steps: u64,
+    /// Pictures a second without gradients.
+    pub scored_per_s: f64,
+    /// All steps and all scoring, seconds.
+    pub total_s: f64,
+    /// Bytes at the height of a step.
+    pub memory: MemoryEstimate,
+}
+
+/// Bytes of what a step holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct MemoryEstimate {
+    /// Running statistics included.
+    pub weights: u64,
+    /// The optimiser's.
+    pub moments: u64,
+    /// Of the weights.
+    pub average: u64,
+    /// Each parameter's, and all of them flat.
+    pub gradients: u64,
+    /// What backward needs of a piece of a batch.
+    pub activations: u64,
+    /// The sum; in the place of activations the optimiser's step where that is larger.
+    pub total: u64,
+}
+
+/// Takes `measured_steps`, at least one, and adds up; `max_steps` bounds the run as in a job.
+///
+/// # Errors
+/// An impossible recipe, or one that does not fit the data.
+pub fn estimate(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    device: Device,
+    max_steps: Option<u64>,
+    measured_steps: u64,
+) -> Result<Estimate, TrainError> {
+    check_data(recipe, dataset)?;
+    let plan = Plan::new(recipe, &dataset.split.train)?;
+    let (mut learner, _) = Learner::build(recipe, &PartCounts::of(dataset).train, device)?;
+    check_smallest(recipe, &plan, &learner)?;
+    let step_s = time_steps(recipe, dataset, device, &plan, &mut learner, measured_steps.max(1))?;
+    let scored_per_s = scored_per_s(recipe, dataset, device, &learner)?;
+
+    let steps_per_epoch = recipe.steps_per_epoch.map_or(plan.steps_per_pass(), u64::from);
+    let all = steps_per_epoch * u64::from(recipe.epochs);
+    let steps = max_steps.map_or(all, |most| most.min(all));
+    let validations = steps.div_ceil(steps_per_epoch);
+    let scored_pictures = validations * validation_pictures(recipe, dataset).len() as u64
+        + dataset.split.test.len() as u64;
+    Ok(Estimate {
+        steps,
+        steps_per_epoch,
+        scored_pictures,
+        step_s,
+        measured_steps: measured_steps.max(1),
+        scored_per_s,
+        total_s: steps as f64 * step_s + scored_pictures as f64 / scored_per_s,
+        memory: memory(recipe, &learner)?,
+    })
+}
+
+fn time_steps(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    device: Device,
+    plan: &Plan,
+    learner: &mut Learner,
+    steps: u64,
+) -> Result<f64, TrainError> {
+    let total =
+        recipe.steps_per_epoch.map_or(plan.steps_per_pass(), u64::from) * u64::from(recipe.epochs);
+    thread::scope(|scope| {
+        let mut batches = Loader::start(scope, dataset, device, plan.steps(0..WARM_UP + steps));
+        let mut seconds = Vec::new();
+        let mut clock = Instant::now();
+        while let Some(batch) = batches.next_batch()? {
+            let computed = learner.compute(&batch);
+            // Reading a number waits for the device, as the loop does.
+            let _ = computed.loss.double_value(&[]);
+            learner.step(computed.gradient, recipe.lr(seconds.len() as u64, total));
+            seconds.push(clock.elapsed().as_secs_f64());
+            clock = Instant::now();
+        }
+        let mut timed = seconds.split_off(WARM_UP as usize);
+        timed.sort_by(f64::total_cmp);
+        Ok(timed[timed.len() / 2])
+    })
+}
+
+/// On as many pictures as two batches of scoring hold, after the same once to warm up.
+fn scored_per_s(
+    recipe: &Recipe,
+    dataset: &Dataset,
+    device: Device,
+    learner: &Learner,
+) -> Result<f64, TrainError> {
+    let batch = scoring_batch(recipe.batch);
+    let some: Vec<u32> = dataset.split.train.iter().copied().take(2 * batch as usize).collect();
+    let score = || evaluate(&learner.model, dataset, &some, batch, device, &mut |_| None);
+    score()?;
+    Ok(score()?.images_per_s)
+}
+
+fn memory(recipe: &Recipe, learner: &Learner) -> Result<MemoryEstimate, TrainError> {
+    let of_picture =
+        Summary::of(&recipe.model, i64::from(recipe.data.size_px))?.cost.activation_bytes;
+    let pictures = u64::from(recipe.micro_batch.unwrap_or(recipe.batch));
+    let precision = match recipe.model.precision {
+        Precision::Fp32 => 1,
+        Precision::Bf16 => 2,
+    };
+    let again = match recipe.model.memory {
+        Memory::Keep => 1,
+        Memory::Recompute => 4,
+    };
+    let numbers = learner.numbers() as u64;
+    let weights = 4 * learner.model.weights().count_all() as u64;
+    let moments = 4 * learner.moments.numbers();
+    let average = 4 * learner.average.as_ref().map_or(0, |average| average.numbers());
+    let gradients = 8 * numbers;
+    let activations = pictures * of_picture / precision / again;
+    // The optimiser's change of every number, and the weights that a coupled decay looks at.
+    let total = weights + moments + average + gradients + activations.max(8 * numbers);
+    Ok(MemoryEstimate { weights, moments, average, gradients, activations, total })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ema::Ema;
+    use crate::testing::recipe;
+
+    #[test]
+    fn memory_is_the_sum_of_what_a_step_holds() {
+        let of = |recipe: &Recipe| {
+            memory(recipe, &Learner::build(recipe, &[1, 1], Device::Cpu).unwrap().0).unwrap()
+        };
+        let plain = of(&recipe());
+        let pieces = of(&Recipe { micro_batch: Some(2), ..recipe() });
+        assert_eq!(plain.activations, 4 * pieces.activations, "of 8 pictures, and of 2");
+        let averaged =
+            of(&Recipe { ema: Some(Ema { decay: 0.9, warmup_power: None }), ..recipe() });
+        assert_eq!((plain.average, averaged.average), (0, plain.weights));
+        assert_eq!(averaged.total, plain.total + plain.weights);
+        assert_eq!(plain.moments * 2, plain.gradients, "one velocity a number");
+    }
+
+    #[test]
+    fn time_is_steps_and_scoring() {
+        let cache = tempfile::tempdir().unwrap();
+        let dataset = Dataset::open(&recipe().data, cache.path(), &()).unwrap();
+        let got = estimate(&recipe(), &dataset, Device::Cpu, Some(10), 2).unwrap();
+        // 68 pictures in 9 steps; two validations of 16 and a test of 16.
+        assert_eq!((got.steps, got.steps_per_epoch, got.scored_pictures), (10, 9, 48));
+        assert!(got.step_s > 0.0 && got.scored_per_s > 0.0);
+        let want = 10.0 * got.step_s + 48.0 / got.scored_per_s;
+        assert!((got.total_s - want).abs() < 1e-9);
+    }
+}
