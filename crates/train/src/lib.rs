@@ -11,7 +11,8 @@
 //! 7. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
 //! 8. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
 //!    out.
-//! 9. [`record`], [`environment`] and [`tensorboard`]: a run's folder, written and read back.
+//! 9. [`record`], [`gradients`], [`environment`] and [`tensorboard`]: a run's folder, written and
+//!    read back.
 //!
 //! Axes: `N` batch, `C` channels, `H W` space, `K` classes.
 
@@ -22,6 +23,7 @@ pub mod error;
 pub mod evaluate;
 pub mod event;
 mod first_bad;
+pub mod gradients;
 pub mod groups;
 pub mod init;
 pub mod lock;
@@ -47,6 +49,7 @@ pub use environment::Environment;
 pub use error::TrainError;
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Event, Signal, Watch};
+pub use gradients::{GradientRecord, read_gradients};
 pub use groups::Group;
 pub use init::{Init, InitFile};
 pub use optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};

@@ -133,6 +133,7 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
                 let gradient = Tensor::run_backward(&[&loss], &parameters, false, false);
                 let gradient = optimizer::flatten(&gradient);
                 let loss = finite(job.dataset, run, &loss, &gradient, &batch, draws)?;
+                run.note_gradient(&gradient, watch)?;
 
                 let lr = recipe.schedule.lr(recipe.optimizer.lr(), run.state.step, run.steps_total);
                 recipe.optimizer.step(&run.groups, &gradient, &mut run.moments, lr);
