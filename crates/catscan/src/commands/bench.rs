@@ -11,7 +11,10 @@
 //! ```
 //!
 //! The model of the last request is kept, so that repeating a request repeats the work only;
-//! `repeat: 0` builds and does nothing.
+//! `repeat: 0` builds and does nothing. `catscan bench scans` answers other requests: see
+//! `scans.rs`.
+
+mod scans;
 
 use std::io::{self, BufRead};
 use std::time::Instant;
@@ -20,15 +23,29 @@ use anyhow::{Context, Result};
 use catscan_models::{
     Convention, Memory, Mode, Model, ModelConfig, ModelRow, Pool, Pooling, Precision, Shape, Taps,
 };
+use catscan_train::environment::peak_memory_bytes;
 use catscan_train::optimizer::{Moments, Optimizer, ParameterGroup, flatten};
 use catscan_train::{Semantics, Sgd, loss};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::output::print;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// What is timed
+    #[arg(value_enum, default_value_t = What::Steps)]
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Forwards and training steps
+    Steps,
+    /// Class activation maps, and whether to believe them
+    Scans,
+}
 
 /// What to do, and how often.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -83,11 +100,32 @@ struct Bench {
 ///
 /// # Errors
 /// A request that cannot be read or a model that cannot be built.
-pub fn run(_: &Args) -> Result<u8> {
-    let mut bench: Option<Bench> = None;
+pub fn run(args: &Args) -> Result<u8> {
+    match args.what {
+        What::Steps => steps()?,
+        What::Scans => {
+            let mut scans = scans::Scans::default();
+            answer_each(|request| scans.answer(&request))?;
+        }
+    }
+    Ok(0)
+}
+
+/// Reads requests, a line each, and prints their answers, until there are no more.
+fn answer_each<R: DeserializeOwned, A: Serialize>(
+    mut answer: impl FnMut(R) -> Result<A>,
+) -> Result<()> {
     for line in io::stdin().lock().lines() {
         let line = line.context("reading a request")?;
-        let request: Request = serde_json::from_str(&line).with_context(|| line.clone())?;
+        let request = serde_json::from_str(&line).with_context(|| line.clone())?;
+        print(format_args!("{}\n", serde_json::to_string(&answer(request)?)?))?;
+    }
+    Ok(())
+}
+
+fn steps() -> Result<()> {
+    let mut bench: Option<Bench> = None;
+    answer_each(|request: Request| {
         let repeat = request.repeat;
         let ready = match bench.take() {
             Some(ready)
@@ -103,38 +141,45 @@ pub fn run(_: &Args) -> Result<u8> {
         };
         let ready = bench.insert(ready);
         let seconds = (0..repeat).map(|_| ready.time()).collect();
-        let answer = Answer { seconds, peak_bytes: peak_bytes() };
-        print(format_args!("{}\n", serde_json::to_string(&answer)?))?;
+        Ok(Answer { seconds, peak_bytes: peak_memory_bytes() })
+    })
+}
+
+/// The network of this name as peers are compared on it: two classes of three channels, or the
+/// notebooks' ten digits.
+fn config(model: &str, precision: Precision, memory: Memory) -> Result<ModelConfig> {
+    let row = ModelRow::find(model)?;
+    let (pool, convention, in_channels, outputs) = match row.shape {
+        Shape::Mnist(_) => (Pool::Max, Convention::KerasLayers, 1, 10),
+        _ => (Pool::Avg, Convention::Torchvision, 3, 2),
+    };
+    Ok(ModelConfig {
+        name: model.to_owned(),
+        shape: None,
+        pooling: Pooling::for_sites(row.sites(), pool, Pool::Avg),
+        convention,
+        in_channels,
+        outputs,
+        precision,
+        memory,
+    })
+}
+
+/// `[N, C, H, W]` in this layout.
+fn laid_out(x: &Tensor, layout: Layout) -> Tensor {
+    match layout {
+        Layout::Nchw => x.contiguous(),
+        Layout::ChannelsLast => x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]),
     }
-    Ok(0)
 }
 
 impl Bench {
     fn new(request: Request) -> Result<Bench> {
-        let row = ModelRow::find(&request.model)?;
-        let (pool, convention, in_channels, outputs) = match row.shape {
-            Shape::Mnist(_) => (Pool::Max, Convention::KerasLayers, 1, 10),
-            _ => (Pool::Avg, Convention::Torchvision, 3, 2),
-        };
-        let config = ModelConfig {
-            name: request.model.clone(),
-            shape: None,
-            pooling: Pooling::for_sites(row.sites(), pool, Pool::Avg),
-            convention,
-            in_channels,
-            outputs,
-            precision: request.precision,
-            memory: request.memory,
-        };
+        let config = config(&request.model, request.precision, request.memory)?;
         let model = Model::build(&config, 1, Device::Cpu)?;
         let (n, px) = (request.batch, request.size_px);
-        let cpu = (Kind::Float, Device::Cpu);
-        let x = match request.layout {
-            Layout::Nchw => Tensor::rand([n, config.in_channels, px, px], cpu),
-            Layout::ChannelsLast => {
-                Tensor::rand([n, px, px, config.in_channels], cpu).permute([0, 3, 1, 2])
-            }
-        };
+        let random = Tensor::rand([n, config.in_channels, px, px], (Kind::Float, Device::Cpu));
+        let x = laid_out(&random, request.layout);
         let labels = Tensor::arange(n, (Kind::Int64, Device::Cpu)).remainder(config.outputs);
         let parameters = model.weights().parameters().map(|weight| weight.tensor.shallow_clone());
         let group = ParameterGroup::of_all(parameters.collect());
@@ -169,13 +214,6 @@ impl Bench {
         let gradient = flatten(&Tensor::run_backward(&[&loss], parameters, false, false));
         self.optimizer.step(&self.groups, &gradient, &mut self.moments, self.optimizer.lr());
     }
-}
-
-/// `VmHWM`.
-fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 #[cfg(test)]
