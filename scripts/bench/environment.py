@@ -7,27 +7,38 @@ from pathlib import Path
 
 # Those that our libtorch belongs to: the same kernels on both sides.
 PACKAGES = ["torch==2.11.0", "torchvision==0.26.0", "numpy"]
+# Maps of the peer, for viz.py only.
+GRAD_CAM = "grad-cam==1.5.5"
 
 
-def interpreter(cache: Path) -> Path:
-    """CATSCAN_PYTHON, or the one in the cache, made on first use."""
+def interpreter(cache: Path, extra: tuple[str, ...] = ()) -> Path:
+    """CATSCAN_PYTHON, or the one in the cache, made on first use; with the packages of `extra`."""
     if own := os.environ.get("CATSCAN_PYTHON"):
-        return checked(Path(own))
+        return checked(Path(own), extra)
     folder = cache / "bench-python"
     python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not (folder / "complete").exists():
         say(f"making a virtual environment with PyTorch in {folder}, once")
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # As xtask does for libtorch: another index, such as PyTorch's own without CUDA, if named.
-        if index := os.environ.get("CATSCAN_TORCH_INDEX"):
-            install += ["--index-url", index]
-        subprocess.run([*install, *PACKAGES], check=True)
+        index = os.environ.get("CATSCAN_TORCH_INDEX")
+        install(python, *(["--index-url", index] if index else []), *PACKAGES)
         (folder / "complete").touch()
-    return checked(python)
+    for package in extra:
+        if not (folder / package).exists():
+            say(f"adding {package} to {folder}, once")
+            # Named together, so that pip changes no PyTorch on the way.
+            install(python, package, *PACKAGES)
+            (folder / package).touch()
+    return checked(python, extra)
 
 
-def checked(python: Path) -> Path:
+def install(python: Path, *what: str) -> None:
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    subprocess.run([*pip, *what], check=True)
+
+
+def checked(python: Path, extra: tuple[str, ...] = ()) -> Path:
     code = "import torch, torchvision; print(torch.__version__, torchvision.__version__)"
     result = subprocess.run([python, "-c", code], capture_output=True, text=True)
     if result.returncode:
@@ -36,6 +47,13 @@ def checked(python: Path) -> Path:
     torch, torchvision = result.stdout.split()
     if not (torch.startswith("2.11.") and torchvision.startswith("0.26.")):
         sys.exit(f"{python}: has torch {torch} and torchvision {torchvision}, want 2.11 and 0.26")
+    for package in extra:
+        name, want = package.split("==")
+        code = f"from importlib.metadata import version; print(version({name!r}))"
+        result = subprocess.run([python, "-c", code], capture_output=True, text=True)
+        if result.stdout.strip() != want:
+            got = result.stdout.strip() or "none"
+            sys.exit(f"{python}: has {name} {got}, want {want}; install {package} there")
     return python
 
 

@@ -2,8 +2,10 @@
 //!
 //! - [`numbers`]: tables and charts from the runs' records;
 //! - [`pick`]: which test pictures are shown, by a rule and not by taste;
-//! - [`scans`]: feature maps and class activation maps, the same pictures and taps for every arm;
+//! - [`scans`]: class activation maps, the same pictures and taps for every arm;
+//! - [`feature_maps`]: what the convolutions hold;
 //! - [`trust`], [`budget`], [`robustness`]: probabilities, costs, pictures made worse;
+//! - [`gradients`]: how much of the error reaches each layer;
 //! - [`gallery`]: the pictures that tell the arms apart;
 //! - [`belief`]: whether the maps follow the network at all;
 //! - [`evidence`]: for drawings, how much of a map lies on what tells the classes apart;
@@ -12,7 +14,9 @@
 pub mod belief;
 pub mod budget;
 pub mod evidence;
+pub mod feature_maps;
 pub mod gallery;
+pub mod gradients;
 pub mod numbers;
 pub mod origin;
 pub mod pick;
@@ -70,15 +74,16 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
     let shown = first_runs(study, runs)?;
     let mut sections = vec![numbers::result(study)?];
     sections.extend(study.factorial.as_ref().map(numbers::factorial));
+    sections.push(numbers::curves(study, runs)?);
+    sections.extend(gradients::gradients(study, runs)?);
     sections.extend([
-        numbers::curves(study, runs)?,
         numbers::confusion(study, runs)?,
         budget::budget(study, runs)?,
         numbers::predictions(study, &shown)?,
         trust::trust(study, runs)?,
         gallery::gallery(study, runs, dataset)?,
         scans::activation_maps(study, &shown, dataset)?,
-        scans::feature_maps(&shown, dataset)?,
+        feature_maps::feature_maps(&shown, dataset)?,
     ]);
     sections.extend(evidence::evidence(study, runs, dataset)?);
     sections.extend(belief::belief(study, runs, dataset)?);
@@ -133,12 +138,12 @@ fn open(run: &Run) -> Result<Shown<'_>> {
 }
 
 /// A section of the page.
-fn section(id: &str, title: &str, blocks: Vec<Block>) -> Section {
+pub fn section(id: &str, title: &str, blocks: Vec<Block>) -> Section {
     Section { id: id.into(), title: title.into(), blocks }
 }
 
 /// A terminal's table as a page's.
-fn table(table: crate::table::Table, caption: &str) -> Block {
+pub fn table(table: crate::table::Table, caption: &str) -> Block {
     let crate::table::Table { head, rows, numeric } = table;
     Block::Table(Table { caption: caption.into(), head, rows, numeric })
 }

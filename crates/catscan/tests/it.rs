@@ -8,6 +8,7 @@ mod it {
     mod grey;
     mod kills;
     mod refusals;
+    mod report_page;
     mod serve;
     mod stops;
     mod study;

@@ -16,7 +16,8 @@
 //! 8. [`find_lr`] and [`estimate`]: before a run, which rate to take and what it will cost.
 //! 9. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
 //!    out.
-//! 10. [`record`], [`environment`] and [`tensorboard`]: a run's folder, written and read back.
+//! 10. [`record`], [`gradients`], [`environment`] and [`tensorboard`]: a run's folder, written and
+//!     read back.
 //!
 //! Axes: `N` batch, `C` channels, `H W` space, `K` classes.
 
@@ -33,6 +34,7 @@ pub mod event;
 mod feed;
 pub mod find_lr;
 mod first_bad;
+pub mod gradients;
 pub mod groups;
 pub mod init;
 mod learner;
@@ -67,6 +69,7 @@ pub use estimate::{Estimate, estimate};
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Event, Signal, Watch};
 pub use find_lr::{RangeTest, RatePoint, RateSearch, find_lr};
+pub use gradients::{GradientRecord, read_gradients};
 pub use groups::{Decayed, Group};
 pub use init::{Init, InitFile};
 pub use loss::ClassWeights;

@@ -90,6 +90,10 @@ pub struct TestRecord {
     pub images_per_s: f64,
     /// Wall-clock of scoring the test part.
     pub seconds: f64,
+    /// The most main memory that the process held until then, training included; absent in the
+    /// first runs' files and where the system does not tell. Of a resumed run, since it went on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_bytes: Option<u64>,
     /// In the order of the split's test part.
     pub pictures: Vec<TestPicture>,
 }

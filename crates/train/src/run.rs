@@ -12,10 +12,11 @@ use std::path::{Path, PathBuf};
 use crate::batches::Plan;
 use crate::checkpoint::{self, Contents, State};
 use crate::early_stop::EarlyStop;
-use crate::environment::unix_s;
+use crate::environment::{peak_memory_bytes, unix_s};
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
 use crate::event::{Event, Signal, Watch};
+use crate::gradients;
 use crate::learner::Learner;
 use crate::lock::Lock;
 use crate::metrics::Tally;
@@ -97,6 +98,20 @@ impl Run {
         tally.step_seconds += time.step_s;
         tally.seconds_waiting_for_data += time.wait_s;
         self.pace.step(pictures, time.step_s, time.wait_s);
+    }
+
+    /// Before an epoch's last step: how much of the loss's `gradient [P]` reaches each layer.
+    pub fn note_gradient(
+        &self,
+        gradient: &Tensor,
+        watch: &mut dyn Watch,
+    ) -> Result<(), TrainError> {
+        if self.state.step + 1 != self.epoch_end().min(self.steps_target) {
+            return Ok(());
+        }
+        let epoch = self.closed_epochs() as u32 + 1;
+        let record = gradients::of_step(self, epoch, gradient);
+        self.forgive(gradients::write(&self.folder, record), watch)
     }
 
     pub fn step_event(&self) -> Event {
@@ -227,6 +242,7 @@ impl Run {
             accuracy: scores.accuracy,
             images_per_s: scores.images_per_s,
             seconds: scores.seconds,
+            peak_memory_bytes: peak_memory_bytes(),
             pictures: pictures.collect(),
         };
         record::write_json(&self.folder.join(TEST_FILE), &record)?;

@@ -157,6 +157,7 @@ fn epochs(
                     Noted::Gated(gate) => Some(gate),
                     Noted::Known(row) => finite(job, run, run.state.step, row).map(|()| None)?,
                 };
+                run.note_gradient(&computed.gradient, watch)?;
                 let lr = job.recipe.lr(run.state.step, run.steps_total);
                 run.learner.step_if(gate.as_ref(), &computed.gradient, lr);
 

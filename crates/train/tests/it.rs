@@ -8,6 +8,8 @@ mod deferred;
 mod faults;
 #[path = "it/goldens.rs"]
 mod goldens;
+#[path = "it/gradients.rs"]
+mod gradients;
 #[path = "it/inexact.rs"]
 mod inexact;
 #[path = "it/killed.rs"]

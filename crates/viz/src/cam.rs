@@ -29,6 +29,7 @@ mod smooth_grad;
 mod weights_cam;
 mod xgrad_cam;
 
+pub(crate) use explain::activation_and_gradient;
 pub use explain::{explain, explain_each, grad_cam};
 pub(crate) use score::class_probabilities;
 

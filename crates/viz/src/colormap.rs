@@ -14,6 +14,13 @@ pub enum Colormap {
 }
 
 impl Colormap {
+    /// All of them, by the names of matplotlib.
+    pub const ALL: [(&'static str, Colormap); 3] = [
+        ("viridis", Colormap::Viridis),
+        ("inferno", Colormap::Inferno),
+        ("turbo", Colormap::Turbo),
+    ];
+
     /// The colour of `value`. Below 0 and above 1 count as 0 and 1, NaN as 0.
     pub fn colour(self, value: f32) -> [u8; 3] {
         let table: &[u8; 768] = match self {

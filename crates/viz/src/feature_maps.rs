@@ -1,7 +1,12 @@
 //! Feature maps: what each convolution of a network makes of one picture, as a grid in the order of
 //! the forward pass. The pooling study drew the 120 convolutions of DenseNet-121 as 8 rows of 15,
 //! one channel each, in viridis, every map by its own lowest and highest value; this is that
-//! figure, with the input beside it and a number on every tile.
+//! figure, with the input beside it and a number on every tile. [`channels()`] draws all channels
+//! of one layer instead.
+
+mod channels;
+
+pub use channels::{ChannelLayout, ChannelScale, Order, beside, channels};
 
 use crate::VizError;
 use crate::cam::values;
@@ -78,14 +83,7 @@ pub fn grid(
     picture: &RgbImage,
     layout: &GridLayout,
 ) -> Result<FeatureGrid, VizError> {
-    if input.size().first() != Some(&1) {
-        return Err(VizError::Shape {
-            place: "feature maps".to_owned(),
-            got: format!("{:?}", input.size()),
-            want: "[1, C, H, W]".to_owned(),
-            next: "give one picture at a time",
-        });
-    }
+    one_picture(input)?;
     model.check_input(&input.size(), Mode::Eval)?;
     let mut taps = model.taps(&model.conv_names())?;
     // The logits are not wanted here, only the taps.
@@ -100,13 +98,27 @@ pub fn grid(
         let map = values(&output.get(0).get(channel));
         let (min, max) = range(tap, &map)?;
         let (height, width) = (height as u32, width as u32);
-        images.push(tile(&map, (width, height), (min, max), layout.tile_px));
+        let (size, px) = ((width, height), layout.tile_px);
+        images.push(tile(&map, size, (min, max), px, Colormap::Viridis));
         let (number, tap) = (i as u32 + 1, tap.to_owned());
         tiles.push(Tile { number, tap, channel, channels, height, width, min, max });
     }
     let image = compose(picture, &tiles, &images, layout);
     let caption = caption(&tiles, layout);
     Ok(FeatureGrid { image, tiles, caption })
+}
+
+/// Refuses a batch.
+fn one_picture(input: &Tensor) -> Result<(), VizError> {
+    match input.size().first() {
+        Some(1) => Ok(()),
+        _ => Err(VizError::Shape {
+            place: "feature maps".to_owned(),
+            got: format!("{:?}", input.size()),
+            want: "[1, C, H, W]".to_owned(),
+            next: "give one picture at a time",
+        }),
+    }
 }
 
 /// The lowest and highest value.
@@ -121,9 +133,15 @@ fn range(tap: &str, map: &[f32]) -> Result<(f32, f32), VizError> {
     Ok((min, max))
 }
 
-/// A map in viridis at the tile's size. Small maps are enlarged without smoothing, so that their
+/// A map in colours at the tile's size. Small maps are enlarged without smoothing, so that their
 /// true resolution shows; large ones are averaged.
-fn tile(map: &[f32], (width, height): (u32, u32), (min, max): (f32, f32), px: u32) -> RgbImage {
+fn tile(
+    map: &[f32],
+    (width, height): (u32, u32),
+    (min, max): (f32, f32),
+    px: u32,
+    colours: Colormap,
+) -> RgbImage {
     let span = if max > min { max - min } else { 1.0 };
     let scaled: Vec<f32> = map.iter().map(|v| (v - min) / span).collect();
     let grey: ImageBuffer<Luma<f32>, _> =
@@ -131,7 +149,7 @@ fn tile(map: &[f32], (width, height): (u32, u32), (min, max): (f32, f32), px: u3
     let small = width.max(height) <= px;
     let filter = if small { FilterType::Nearest } else { FilterType::Triangle };
     let grey = image::imageops::resize(&grey, px, px, filter);
-    RgbImage::from_fn(px, px, |x, y| Rgb(Colormap::Viridis.colour(grey.get_pixel(x, y)[0])))
+    RgbImage::from_fn(px, px, |x, y| Rgb(colours.colour(grey.get_pixel(x, y)[0])))
 }
 
 /// Input and colour bar on the left, the grid on the right.
@@ -149,7 +167,7 @@ fn compose(
     raster::label(&mut on, GAP, GAP, "input", TEXT, Size::Small);
     let shown = image::imageops::resize(picture, side - GAP, side - GAP, FilterType::Triangle);
     image::imageops::replace(&mut on, &shown, GAP.into(), (GAP + LABEL).into());
-    colour_bar(&mut on, GAP, side + LABEL + 3 * GAP, side - GAP);
+    colour_bar(&mut on, GAP, side + LABEL + 3 * GAP, side - GAP, Colormap::Viridis);
     for (i, (tile, image)) in tiles.iter().zip(images).enumerate() {
         let x = side + GAP + i as u32 % layout.columns * step_x;
         let y = GAP + i as u32 / layout.columns * step_y;
@@ -163,9 +181,9 @@ fn compose(
     on
 }
 
-fn colour_bar(on: &mut RgbImage, left: u32, top: u32, width: u32) {
+fn colour_bar(on: &mut RgbImage, left: u32, top: u32, width: u32, colours: Colormap) {
     for x in 0..width {
-        let colour = Rgb(Colormap::Viridis.colour(x as f32 / (width - 1).max(1) as f32));
+        let colour = Rgb(colours.colour(x as f32 / (width - 1).max(1) as f32));
         for y in 0..12 {
             on.put_pixel(left + x, top + y, colour);
         }
@@ -226,10 +244,10 @@ mod tests {
 
     #[test]
     fn a_tile_spans_all_of_viridis_and_a_constant_one_is_flat() {
-        let spread = tile(&[-3.0, 0.0, 0.0, 5.0], (2, 2), (-3.0, 5.0), 8);
+        let spread = tile(&[-3.0, 0.0, 0.0, 5.0], (2, 2), (-3.0, 5.0), 8, Colormap::Viridis);
         assert_eq!(spread.get_pixel(0, 0).0, Colormap::Viridis.colour(0.0));
         assert_eq!(spread.get_pixel(7, 7).0, Colormap::Viridis.colour(1.0));
-        let flat = tile(&[2.0; 4], (2, 2), (2.0, 2.0), 8);
+        let flat = tile(&[2.0; 4], (2, 2), (2.0, 2.0), 8, Colormap::Viridis);
         assert!(flat.pixels().all(|p| p.0 == Colormap::Viridis.colour(0.0)));
     }
 

@@ -14,14 +14,26 @@ const DENSEST: f32 = 0.82;
 /// `picture` in grey under the positive part of `map`. `largest` is the value drawn as full heat;
 /// where it is 0 there is no heat at all.
 pub fn overlay(picture: &RgbImage, map: &Map, largest: f32) -> RgbImage {
-    let (width, height) = picture.dimensions();
-    let heat = enlarge(&map.positive(), (map.width, map.height), (width, height));
+    let heat = scaled(map, picture.dimensions(), largest);
     let mut out = picture.clone();
     for (pixel, value) in out.pixels_mut().zip(heat) {
-        let value = if largest > 0.0 { (value / largest).min(1.0) } else { 0.0 };
         *pixel = heated(luminance(*pixel), value);
     }
     out
+}
+
+/// The positive part of `map`, enlarged to (width, height) and divided by its largest value: 0..=1,
+/// row by row; zero everywhere where nothing is positive.
+pub fn heat(map: &Map, size: (u32, u32)) -> Vec<f32> {
+    scaled(map, size, map.largest())
+}
+
+fn scaled(map: &Map, size: (u32, u32), largest: f32) -> Vec<f32> {
+    let mut heat = enlarge(&map.positive(), (map.width, map.height), size);
+    for value in &mut heat {
+        *value = if largest > 0.0 { (*value / largest).min(1.0) } else { 0.0 };
+    }
+    heat
 }
 
 /// `picture` no larger than a gallery shows it: 128 pixels on its longer side.

@@ -1,5 +1,5 @@
-//! `cargo xtask bench models`, `… memory` and `… train`: our program and PyTorch side by
-//! side on this machine.
+//! `cargo xtask bench models`, `… memory`, `… train`, `… viz` and `… serve`: our program on this
+//! machine, side by side with its peers where it has any.
 //!
 //! The work is done by the script of that name in `scripts/bench`; here the program is built.
 
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::libtorch;
 use crate::workspace;
 
-const WHAT: [&str; 3] = ["models", "memory", "train"];
+const WHAT: [&str; 5] = ["models", "memory", "train", "viz", "serve"];
 
 /// Builds, then hands the words after the first to the script.
 pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
@@ -56,7 +56,8 @@ mod tests {
         assert_eq!(chosen(&words).unwrap(), ("models", &words[1..]));
         let failure = chosen(&["modles".to_owned()]).unwrap_err();
         assert_eq!(failure.exit, 2);
-        assert!(failure.message.contains("got modles, want models or memory or train"));
+        let want = "got modles, want models or memory or train or viz or serve";
+        assert!(failure.message.contains(want));
         assert!(chosen(&[]).unwrap_err().message.contains("got nothing"));
     }
 

@@ -14,6 +14,9 @@
 //! `repeat: 0` builds and does nothing. With `"device":"cuda:0"` the repetitions are asked for one
 //! after the other and waited for together, so all of them have one time; `"graph":true` records the
 //! step as a CUDA graph, and the answer's `how` says whether that came about.
+//! `catscan bench scans` answers other requests: see `scans.rs`.
+
+mod scans;
 
 use std::io::{self, BufRead};
 use std::time::Instant;
@@ -23,8 +26,10 @@ use catscan_models::{
     Convention, Memory, Mode, Model, ModelConfig, ModelRow, Pool, Pooling, Precision, Shape, Taps,
 };
 use catscan_torch_ext::graphs::{How, Pass, Stepper};
+use catscan_train::environment::peak_memory_bytes;
 use catscan_train::optimizer::{Moments, Optimizer, ParameterGroup, flatten, lay_end_to_end};
 use catscan_train::{Semantics, Sgd, loss};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -32,7 +37,19 @@ use super::ready;
 use crate::output::print;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// What is timed
+    #[arg(value_enum, default_value_t = What::Steps)]
+    what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum What {
+    /// Forwards and training steps
+    Steps,
+    /// Class activation maps, and whether to believe them
+    Scans,
+}
 
 /// What to do, and how often.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -98,11 +115,32 @@ struct Bench {
 ///
 /// # Errors
 /// A request that cannot be read or a model that cannot be built.
-pub fn run(_: &Args) -> Result<u8> {
-    let mut bench: Option<Bench> = None;
+pub fn run(args: &Args) -> Result<u8> {
+    match args.what {
+        What::Steps => steps()?,
+        What::Scans => {
+            let mut scans = scans::Scans::default();
+            answer_each(|request| scans.answer(&request))?;
+        }
+    }
+    Ok(0)
+}
+
+/// Reads requests, a line each, and prints their answers, until there are no more.
+fn answer_each<R: DeserializeOwned, A: Serialize>(
+    mut answer: impl FnMut(R) -> Result<A>,
+) -> Result<()> {
     for line in io::stdin().lock().lines() {
         let line = line.context("reading a request")?;
-        let request: Request = serde_json::from_str(&line).with_context(|| line.clone())?;
+        let request = serde_json::from_str(&line).with_context(|| line.clone())?;
+        print(format_args!("{}\n", serde_json::to_string(&answer(request)?)?))?;
+    }
+    Ok(())
+}
+
+fn steps() -> Result<()> {
+    let mut bench: Option<Bench> = None;
+    answer_each(|request: Request| {
         let repeat = request.repeat;
         let ready = match bench.take() {
             Some(ready)
@@ -119,42 +157,49 @@ pub fn run(_: &Args) -> Result<u8> {
         let ready = bench.insert(ready);
         let seconds = ready.repeat(repeat)?;
         let how = ready.device.is_cuda().then(|| in_words(ready.stepper.how()));
-        let answer = Answer { seconds, peak_bytes: peak_bytes(), how };
-        print(format_args!("{}\n", serde_json::to_string(&answer)?))?;
+        Ok(Answer { seconds, peak_bytes: peak_memory_bytes(), how })
+    })
+}
+
+/// The network of this name as peers are compared on it: two classes of three channels, or the
+/// notebooks' ten digits.
+fn config(model: &str, precision: Precision, memory: Memory) -> Result<ModelConfig> {
+    let row = ModelRow::find(model)?;
+    let (pool, convention, in_channels, outputs) = match row.shape {
+        Shape::Mnist(_) => (Pool::Max, Convention::KerasLayers, 1, 10),
+        _ => (Pool::Avg, Convention::Torchvision, 3, 2),
+    };
+    Ok(ModelConfig {
+        name: model.to_owned(),
+        shape: None,
+        pooling: Pooling::for_sites(row.sites(), pool, Pool::Avg),
+        convention,
+        in_channels,
+        outputs,
+        precision,
+        memory,
+    })
+}
+
+/// `[N, C, H, W]` in this layout.
+fn laid_out(x: &Tensor, layout: Layout) -> Tensor {
+    match layout {
+        Layout::Nchw => x.contiguous(),
+        Layout::ChannelsLast => x.permute([0, 2, 3, 1]).contiguous().permute([0, 3, 1, 2]),
     }
-    Ok(0)
 }
 
 impl Bench {
     fn new(request: Request) -> Result<Bench> {
-        let row = ModelRow::find(&request.model)?;
-        let (pool, convention, in_channels, outputs) = match row.shape {
-            Shape::Mnist(_) => (Pool::Max, Convention::KerasLayers, 1, 10),
-            _ => (Pool::Avg, Convention::Torchvision, 3, 2),
-        };
-        let config = ModelConfig {
-            name: request.model.clone(),
-            shape: None,
-            pooling: Pooling::for_sites(row.sites(), pool, Pool::Avg),
-            convention,
-            in_channels,
-            outputs,
-            precision: request.precision,
-            memory: request.memory,
-        };
+        let config = config(&request.model, request.precision, request.memory)?;
         let device = match &request.device {
             Some(text) => ready(text.parse()?)?,
             None => Device::Cpu,
         };
         let model = Model::build(&config, 1, device)?;
         let (n, px) = (request.batch, request.size_px);
-        let on = (Kind::Float, device);
-        let x = match request.layout {
-            Layout::Nchw => Tensor::rand([n, config.in_channels, px, px], on),
-            Layout::ChannelsLast => {
-                Tensor::rand([n, px, px, config.in_channels], on).permute([0, 3, 1, 2])
-            }
-        };
+        let random = Tensor::rand([n, config.in_channels, px, px], (Kind::Float, device));
+        let x = laid_out(&random, request.layout);
         let labels = Tensor::arange(n, (Kind::Int64, device)).remainder(config.outputs);
         let parameters = model.weights().parameters().map(|weight| weight.tensor.shallow_clone());
         let group = ParameterGroup::of_all(parameters.collect());
@@ -226,13 +271,6 @@ fn in_words(how: &How) -> String {
         How::Recorded => "graph".into(),
         How::Eager { reason } => format!("eager: {reason}"),
     }
-}
-
-/// The most memory this process ever held (`VmHWM`), where the system tells.
-pub fn peak_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
 }
 
 #[cfg(test)]

@@ -1,20 +1,27 @@
 //! `catscan explain`: class activation maps and feature maps of a trained network on any pictures.
 
+mod channels;
+mod masks;
+mod page;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use catscan_data::RgbImage;
 use catscan_train::metrics::predicted;
 use catscan_viz::cam::{CAMS, CamRow, Cams, explain};
-use catscan_viz::feature_maps::{FeatureGrid, GridLayout, grid};
-use catscan_viz::layer::layer;
-use catscan_viz::report::{Block, Frame, Packed, Page, Section, render};
+use catscan_viz::feature_maps::{GridLayout, grid};
+use catscan_viz::report::{Packed, Section, render};
 use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
 use serde::Serialize;
 use tch::Tensor;
 
 use super::network::{PictureArgs, input, open, probabilities};
 use super::write_file;
+use channels::ChannelArgs;
+use masks::{Mask, OnMask};
+use page::{nothing_there, page, section};
+
 use crate::names;
 use crate::output::{print, print_json};
 use crate::refusal::{DATA, Refusal};
@@ -40,6 +47,12 @@ pub struct Args {
     /// Write one page with all of it instead, with a slider through the layers
     #[arg(long, value_name = "FILE", conflicts_with = "out")]
     pub html: Option<PathBuf>,
+    /// Where the evidence is: a folder with a mask of each picture's name, white on black, or the
+    /// one picture's mask. Tells how much of each map lies on it, and whether its peak does
+    #[arg(long, value_name = "PATH")]
+    pub masks: Option<PathBuf>,
+    #[command(flatten)]
+    pub channels: ChannelArgs,
 }
 
 /// What was drawn for one picture.
@@ -54,9 +67,15 @@ struct Drawn {
     method: &'static str,
     activation_maps: String,
     feature_maps: String,
+    /// With `--channels`: all channels of one tap.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    channels: Option<String>,
     taps: Vec<String>,
     /// Taps at which nothing speaks for the class.
     empty_taps: Vec<String>,
+    /// With `--masks`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    on_mask: Option<OnMask>,
 }
 
 /// Draws both kinds of scans for each picture into `--out`.
@@ -65,16 +84,17 @@ pub fn run(args: &Args) -> Result<u8> {
     let method = method(&args.method)?;
     let taps = taps(args.at.as_deref(), method, &trained)?;
     let class = args.class.as_deref().map(|name| class(name, &trained.classes)).transpose()?;
+    args.channels.check(&trained)?;
     // All pictures are read before anything is drawn, so that a slip leaves nothing half made.
     let mut pictures = Vec::new();
     for path in &args.asked.pictures {
-        let rgb = open(path)?.map_err(|bad| {
-            Refusal::new(DATA, format!("{}: {}; give another picture", path.display(), bad.reason))
-        })?;
-        pictures.push((path, rgb));
+        let rgb = opened(path)?;
+        let of = |masks: &PathBuf| Mask::open(masks, &args.asked.pictures, path, &rgb, &trained);
+        let mask = args.masks.as_ref().map(of).transpose()?;
+        pictures.push((path, rgb, mask));
     }
     let (mut drawn, mut sections) = (Vec::new(), Vec::new());
-    for (number, (path, rgb)) in pictures.into_iter().enumerate() {
+    for (number, (path, rgb, mask)) in pictures.into_iter().enumerate() {
         let (picture, x) = input(rgb, &trained);
         let (shown, x) = (picture.into_shown(), x.to_device(device));
         let shares = probabilities(&trained.model, &x).remove(0);
@@ -82,7 +102,7 @@ pub fn run(args: &Args) -> Result<u8> {
         let cams = explain(method, &trained.model, &x, &[class as i64], &taps)?;
         let predicted = predicted(&shares) as usize;
         let probability = shares[class];
-        let seen = Seen { path, shown, x: &x, class, probability, predicted, cams: &cams };
+        let seen = Seen { path, shown, x: &x, class, probability, predicted, cams: &cams, mask };
         drawn.push(draw(args, &trained, seen, number, &mut sections)?);
     }
     if let Some(path) = &args.html {
@@ -96,6 +116,14 @@ pub fn run(args: &Args) -> Result<u8> {
     Ok(0)
 }
 
+/// A picture or a mask, or why there is none.
+fn opened(path: &Path) -> Result<RgbImage> {
+    let bad = |bad: catscan_data::BadImage| {
+        Refusal::new(DATA, format!("{}: {}; give another picture", path.display(), bad.reason))
+    };
+    Ok(open(path)?.map_err(bad)?)
+}
+
 /// One picture and what the network made of it.
 struct Seen<'a> {
     path: &'a Path,
@@ -106,6 +134,7 @@ struct Seen<'a> {
     probability: f32,
     predicted: usize,
     cams: &'a Cams,
+    mask: Option<Mask>,
 }
 
 fn method(name: &str) -> Result<&'static CamRow> {
@@ -157,7 +186,9 @@ fn draw(
     let maps = seen.cams.of_picture(0);
     let empty = |tap: &usize| !maps[*tap].has_positive();
     let empty_taps = (0..taps.len()).filter(empty).map(|tap| taps[tap].clone()).collect();
+    let on_mask = seen.mask.as_ref().map(|mask| mask.under(seen.cams)).transpose()?;
     let features = grid(&trained.model, seen.x, &seen.shown, &GridLayout::study())?;
+    let channels = args.channels.draw(trained, seen.x, &seen.shown, seen.class)?;
     let row = StripRow {
         label: vec![format!("P({class}) {:.2}", seen.probability), stem.to_string()],
         picture: seen.shown,
@@ -166,85 +197,39 @@ fn draw(
     let arm = StripArm { name: format!("{method} for {class}"), rows: vec![row] };
     // Numbered, because two folders may each hold a cat.jpg.
     let name = |kind: &str| args.out.join(format!("{:03}-{stem}.{kind}.png", number + 1));
-    let (cam_path, maps_path) = match &args.html {
+    let paths = match &args.html {
         Some(page) => {
             let says =
                 format!("{method} for {class}, whose probability is {:.4}.", seen.probability);
-            sections.push(section(number, &stem, says, &arm, &taps, &features)?);
-            (page.clone(), page.clone())
+            let figures = [Some(&features), channels.as_ref()];
+            sections.push(section(number, &stem, says, &arm, &taps, figures)?);
+            [page.clone(), page.clone(), page.clone()]
         }
         None => {
-            let paths = (name(method), name("feature-maps"));
+            let paths = [method, "feature-maps", "channels"].map(name);
             let heat = strip(std::slice::from_ref(&arm), &taps, ScaleRule::EachMap)?;
-            write_file(&paths.0, Packed::png(&heat)?.bytes())?;
-            write_file(&paths.1, Packed::png(&features.image)?.bytes())?;
+            write_file(&paths[0], Packed::png(&heat)?.bytes())?;
+            write_file(&paths[1], Packed::png(&features.image)?.bytes())?;
+            if let Some(channels) = &channels {
+                write_file(&paths[2], Packed::png(&channels.image)?.bytes())?;
+            }
             paths
         }
     };
+    let [cam_path, maps_path, channels_path] = paths.map(|path| path.display().to_string());
     Ok(Drawn {
         picture: seen.path.display().to_string(),
         class: class.clone(),
         probability: seen.probability,
         predicted: trained.classes[seen.predicted].clone(),
         method,
-        activation_maps: cam_path.display().to_string(),
-        feature_maps: maps_path.display().to_string(),
+        activation_maps: cam_path,
+        feature_maps: maps_path,
+        channels: channels.map(|_| channels_path),
         taps,
         empty_taps,
+        on_mask,
     })
-}
-
-/// One picture's part of the page: its maps layer by layer, then all convolutions' outputs.
-fn section(
-    number: usize,
-    name: &str,
-    says: String,
-    arm: &StripArm,
-    taps: &[String],
-    features: &FeatureGrid,
-) -> Result<Section> {
-    let frame = |(at, tap): (usize, &String)| {
-        let picture = Packed::jpeg(&layer(std::slice::from_ref(arm), at, ScaleRule::EachMap))?;
-        Ok(Frame { name: tap.clone(), picture, alt: format!("{} at {tap}", arm.name) })
-    };
-    let frames = taps.iter().enumerate().map(frame).collect::<Result<_>>()?;
-    let scale = ScaleRule::EachMap.in_words();
-    let picture = Block::Picture {
-        caption: features.caption.clone(),
-        picture: Packed::png(&features.image)?,
-        alt: format!("Grid of {} feature maps", features.tiles.len()),
-    };
-    Ok(Section {
-        id: format!("picture-{}", number + 1),
-        title: name.to_owned(),
-        blocks: vec![
-            Block::Paragraph(says),
-            Block::Slider {
-                caption: format!("Above the picture, below the map, {scale}."),
-                frames,
-            },
-            Block::Details { summary: "Feature maps".to_owned(), blocks: vec![picture] },
-        ],
-    })
-}
-
-fn page(drawn: &[Drawn], sections: Vec<Section>, method: &CamRow) -> Page {
-    let answer = |drawn: &Drawn| format!("{}: {}", drawn.picture, drawn.predicted);
-    let empty = drawn.iter().filter(|drawn| !drawn.empty_taps.is_empty());
-    Page {
-        title: "What the network looks at".to_owned(),
-        question: format!("{}: {}", method.name, method.about),
-        answer: drawn.iter().map(answer).collect(),
-        notices: empty.map(nothing_there).collect(),
-        sections,
-        footer: format!("Written by catscan {}.", env!("CARGO_PKG_VERSION")),
-    }
-}
-
-/// The taps of a picture at which there is nothing to see, in words.
-fn nothing_there(drawn: &Drawn) -> String {
-    let (class, taps) = (&drawn.class, drawn.empty_taps.join(", "));
-    format!("{}: nothing speaks for {class} at {taps}", drawn.picture)
 }
 
 /// Where the drawings lie, and the taps at which there is nothing to see.
@@ -263,6 +248,10 @@ fn in_a_table(drawn: &[Drawn]) -> String {
     let mut text = table.to_string();
     for drawn in drawn.iter().filter(|drawn| !drawn.empty_taps.is_empty()) {
         text += &(nothing_there(drawn) + "\n");
+    }
+    let on_masks: Vec<&OnMask> = drawn.iter().filter_map(|drawn| drawn.on_mask.as_ref()).collect();
+    if !on_masks.is_empty() {
+        text += &format!("\n{}\n{}\n", masks::summary(&on_masks), masks::UNDER);
     }
     text
 }

@@ -1,6 +1,6 @@
-//! What accuracy costs: the same arms at equal epochs, equal seconds and equal multiply-adds, and
-//! how soon each reached 80, 85 and 90 %. By the validation accuracy, which is known after every
-//! epoch.
+//! What accuracy costs: the same arms at equal epochs, equal seconds and equal multiply-adds, how
+//! soon each reached 80, 85 and 90 %, and the memory it took. By the validation accuracy, which is
+//! known after every epoch.
 
 use anyhow::Result;
 use catscan_viz::chart::{Axes, Line, lines};
@@ -54,7 +54,7 @@ pub fn budget(study: &Study, runs: &[Run]) -> Result<Section> {
                 .into(),
         panels,
     };
-    let content = vec![chart, matched(study, &arms), goals(study, &arms)];
+    let content = vec![chart, matched(study, &arms), goals(study, &arms, runs)];
     Ok(section("budget", "What accuracy costs", content))
 }
 /// Of each budget its name, its unit in words, and how much of it one unit is.
@@ -145,9 +145,16 @@ fn reached(run: &Spent, goal: f64) -> Option<f64> {
     Some(run.spent[at][1])
 }
 
-fn goals(study: &Study, arms: &[Vec<Spent>]) -> Block {
+/// The most main memory that any run of an arm held, where they tell.
+fn peak_memory_bytes(arm: &str, runs: &[Run]) -> Option<u64> {
+    let own = runs.iter().filter(|run| run.arm == arm);
+    own.filter_map(|run| run.test.peak_memory_bytes).max()
+}
+
+fn goals(study: &Study, arms: &[Vec<Spent>], all: &[Run]) -> Block {
     let head: Vec<String> = std::iter::once("arm".to_owned())
         .chain(GOALS.map(|goal| format!("#seconds to {:.0} %", 100.0 * goal)))
+        .chain(std::iter::once("#peak memory, MB".to_owned()))
         .collect();
     let mut rows = Table::new(&head.iter().map(String::as_str).collect::<Vec<_>>());
     for (arm, runs) in study.arms.iter().zip(arms) {
@@ -160,12 +167,15 @@ fn goals(study: &Study, arms: &[Vec<Spent>]) -> Block {
                 n => format!("{mean:.0} ({n} of {} runs)", runs.len()),
             }
         });
-        rows.row(std::iter::once(arm.arm.clone()).chain(times));
+        let memory = peak_memory_bytes(&arm.arm, all)
+            .map_or("–".to_owned(), |bytes| format!("{:.0}", bytes as f64 / 1e6));
+        rows.row(std::iter::once(arm.arm.clone()).chain(times).chain(std::iter::once(memory)));
     }
     table(
         rows,
         "Seconds of training until the validation accuracy first was so high, mean over the \
-                 seeds that reached it; counted in whole epochs.",
+                 seeds that reached it; counted in whole epochs. Peak memory is the most main \
+                 memory that a run's process held, program and picture cache included.",
     )
 }
 

@@ -1,13 +1,12 @@
-//! The scans: what the convolutions hold and what the networks look at, on the same pictures, at
-//! the same taps (where their networks have the same blocks) and by the same scale for every arm.
-//! (The published study drew its two arms at different layers with different thresholds, so its
-//! pictures could not be compared.)
+//! Class activation maps: what the networks look at, on the same pictures, at the same taps (where
+//! their networks have the same blocks) and by the same scale for every arm. (The published study
+//! drew its two arms at different layers with different thresholds, so its pictures could not be
+//! compared.)
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use catscan_data::{Dataset, RgbImage};
 use catscan_train::metrics::predicted;
-use catscan_viz::cam::{Cams, grad_cam};
-use catscan_viz::feature_maps::{GridLayout, grid};
+use catscan_viz::cam::{CamRow, Cams, Map, explain_each};
 use catscan_viz::layer::layer;
 use catscan_viz::report::{Block, Frame, Packed, Section};
 use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
@@ -15,36 +14,13 @@ use tch::Device;
 
 use super::pick::{Picked, right_and_wrong};
 use super::{Shown, section};
-use crate::commands::write_file;
 use crate::study::Study;
 
 /// Where a map looks; how strongly is not comparable between networks, see [`ScaleRule`].
 const SCALE: ScaleRule = ScaleRule::EachMap;
 
-/// All convolutions' outputs for one picture, an arm at a time; also kept in each run's `scans/`.
-pub fn feature_maps(shown: &[Shown], dataset: &Dataset) -> Result<Section> {
-    let picked = right_and_wrong(shown, dataset);
-    // The study showed a dog; the last class's right picture is one.
-    let picture = picked.iter().take(2).next_back().context("the test part holds no pictures")?;
-    let x = dataset.batch(&[picture.index], Device::Cpu);
-    let mut blocks = vec![Block::Paragraph(format!(
-        "The same test picture ({}) through each arm's first seed.",
-        picture.name
-    ))];
-    for Shown { run, trained } in shown {
-        let maps = grid(&trained.model, &x, &input(dataset, picture.index), &GridLayout::study())?;
-        let picture = Packed::png(&maps.image)?;
-        write_file(&run.record.folder.join("scans/feature-maps.png"), picture.bytes())?;
-        blocks.push(Block::Picture {
-            caption: format!("{} seed {}. {}", run.arm, run.seed, maps.caption),
-            alt: format!("Grid of {} feature maps of arm {}", maps.tiles.len(), run.arm),
-            picture,
-        });
-    }
-    Ok(section("feature-maps", "Feature maps of all convolutions", blocks))
-}
-
-/// Grad-CAM at the last block, and at every block, for right and wrong pictures.
+/// Grad-CAM at the last block, and at every block, for right and wrong pictures and, where there
+/// are two, for both classes.
 pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Result<Section> {
     let picked = right_and_wrong(shown, dataset);
     if picked.is_empty() {
@@ -53,19 +29,18 @@ pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Res
     }
     let blocks: Vec<Vec<String>> =
         shown.iter().map(|shown| shown.trained.model.block_names()).collect();
-    let mut arms = Vec::new();
+    let (mut said, mut each, mut last) = (Vec::new(), Vec::new(), Vec::new());
     for (shown, taps) in shown.iter().zip(&blocks) {
-        let cams = maps(shown, &picked, taps, dataset)?;
-        arms.push(arm(study, shown, &picked, &cams, dataset));
+        let looked = look(study, shown, &picked, taps, dataset)?;
+        said.push(looked.for_its_answer());
+        each.push(looked.for_each_class());
+        last.push(looked.at_the_last_block());
     }
-    let classes = &study.split.classes;
-    let (columns, at_last) = last_block(classes, shown, &arms, &picked);
     let scale = SCALE.in_words();
     let rule = "Pictures by rule, not by taste: for two classes, one that every arm got right and \
                 one that every arm (else some arm) got wrong, the one of median probability. Maps \
-                are Grad-CAM (Selvaraju et al. 2017) for the class that the arm predicted, \
-                negative parts cut off.";
-    let heat_last = strip(&at_last, &columns, SCALE)?;
+                are Grad-CAM (Selvaraju et al. 2017), negative parts cut off.";
+    let columns = columns(&study.split.classes);
     let mut content = vec![
         Block::Paragraph(rule.into()),
         Block::Picture {
@@ -75,35 +50,49 @@ pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Res
                 last_names(&blocks)
             ),
             alt: "Grad-CAM of every arm at the last block".into(),
-            picture: Packed::jpeg(&heat_last)?,
+            picture: Packed::jpeg(&strip(&last, &columns, SCALE)?)?,
         },
     ];
-    for (taps, group) in by_taps(&blocks, arms) {
-        let names = group.iter().map(|arm| &*arm.name).collect::<Vec<_>>().join(", ");
-        let frames = taps.iter().enumerate().map(|(at, tap)| {
-            let picture = Packed::jpeg(&layer(&group, at, SCALE))?;
-            let alt = format!("Grad-CAM at {tap} of {names}");
-            Ok(Frame { name: tap.clone(), picture, alt })
-        });
-        content.push(Block::Slider {
-            caption: format!(
-                "One layer at a time, {scale}: {names}. The pictures are above, each arm's maps \
-                 below; move the slider from the stem to the last block and look where the heat \
-                 settles, and whether it settles alike."
-            ),
-            frames: frames.collect::<Result<_>>()?,
-        });
+    for (taps, group) in by_taps(&blocks, said) {
+        content.push(slider(taps, &group)?);
+    }
+    for (taps, group) in by_taps(&blocks, each) {
+        let names = names(&group);
         content.push(Block::Picture {
             caption: format!(
-                "From the stem to the last block, {scale}: {names}. Arms whose networks have the \
-                 same blocks stand in one picture. Early blocks follow edges, late ones regions; \
-                 look where the class appears."
+                "Depth strips: each picture from the stem to the last block, for every class of \
+                 two, {scale}: {names}. Arms whose networks have the same blocks stand in one \
+                 picture. Early blocks follow edges, late ones regions; look where the class \
+                 appears, and what spoke for the other one."
             ),
             alt: format!("Grad-CAM at every block of {names}"),
             picture: Packed::jpeg(&strip(&group, taps, SCALE)?)?,
         });
     }
     Ok(section("cams", "What the networks look at", content))
+}
+
+/// One layer at a time, for the class that the arm predicted.
+fn slider(taps: &[String], group: &[StripArm]) -> Result<Block> {
+    let names = names(group);
+    let frames = taps.iter().enumerate().map(|(at, tap)| {
+        let picture = Packed::jpeg(&layer(group, at, SCALE))?;
+        let alt = format!("Grad-CAM at {tap} of {names}");
+        Ok(Frame { name: tap.clone(), picture, alt })
+    });
+    Ok(Block::Slider {
+        caption: format!(
+            "One layer at a time, for the class that the arm predicted, {}: {names}. The pictures \
+             are above, each arm's maps below; move the slider from the stem to the last block and \
+             look where the heat settles, and whether it settles alike.",
+            SCALE.in_words()
+        ),
+        frames: frames.collect::<Result<_>>()?,
+    })
+}
+
+fn names(group: &[StripArm]) -> String {
+    group.iter().map(|arm| &*arm.name).collect::<Vec<_>>().join(", ")
 }
 
 /// The names of the last blocks, each once.
@@ -125,77 +114,107 @@ fn by_taps(blocks: &[Vec<String>], arms: Vec<StripArm>) -> Vec<(&[String], Vec<S
     groups
 }
 
-fn maps(shown: &Shown, picked: &[Picked], taps: &[String], dataset: &Dataset) -> Result<Cams> {
-    let indices: Vec<u32> = picked.iter().map(|picked| picked.index).collect();
-    let said = |picked: &Picked| {
-        i64::from(predicted(&shown.run.test.pictures[picked.place].probabilities))
-    };
-    let classes: Vec<i64> = picked.iter().map(said).collect();
-    let x = dataset.batch(&indices, Device::Cpu);
-    Ok(grad_cam(&shown.trained.model, &x, &classes, taps)?)
+/// What one arm's network looks at on the picked pictures.
+struct Looked {
+    name: String,
+    pictures: Vec<LookedAt>,
 }
 
-fn arm(
+/// One picture's maps.
+struct LookedAt {
+    /// "right cat", "P(cat) 0.93".
+    verdict: [String; 2],
+    /// The file's name.
+    name: String,
+    shown: RgbImage,
+    /// The class predicted: which of `maps`.
+    said: usize,
+    /// Class names with their maps, one a tap: both of two classes, else the predicted one.
+    maps: Vec<(String, Vec<Map>)>,
+}
+
+/// One forward for all taps and classes; one backward for all taps and, with one logit, for both
+/// classes.
+fn look(
     study: &Study,
     shown: &Shown,
     picked: &[Picked],
-    cams: &Cams,
+    taps: &[String],
     dataset: &Dataset,
-) -> StripArm {
+) -> Result<Looked> {
     let classes = &study.split.classes;
-    let row = |(n, picked): (usize, &Picked)| {
-        let shares = &shown.run.test.pictures[picked.place].probabilities;
-        let said = predicted(shares);
-        let verdict = if said == picked.label { "right" } else { "wrong" };
-        StripRow {
-            label: vec![
+    let shares = |picked: &Picked| &shown.run.test.pictures[picked.place].probabilities;
+    let said: Vec<i64> = picked.iter().map(|picked| predicted(shares(picked)).into()).collect();
+    let choices = match classes.len() {
+        2 => vec![vec![0; said.len()], vec![1; said.len()]],
+        _ => vec![said.clone()],
+    };
+    let indices: Vec<u32> = picked.iter().map(|picked| picked.index).collect();
+    let x = dataset.batch(&indices, Device::Cpu);
+    let method = CamRow::find("grad-cam").expect("a row of the table");
+    let cams: Vec<Cams> = explain_each(method, &shown.trained.model, &x, &choices, taps)?;
+    let looked_at = |(n, picked): (usize, &Picked)| {
+        let class = said[n] as usize;
+        let verdict = if class == picked.label as usize { "right" } else { "wrong" };
+        let maps = choices.iter().zip(&cams);
+        LookedAt {
+            verdict: [
                 format!("{verdict} {}", classes[picked.label as usize]),
-                format!("P({}) {:.2}", classes[said as usize], shares[said as usize]),
-                picked.name.clone(),
+                format!("P({}) {:.2}", classes[class], shares(picked)[class]),
             ],
-            picture: input(dataset, picked.index),
-            maps: cams.of_picture(n),
+            name: picked.name.clone(),
+            shown: input(dataset, picked.index),
+            said: if choices.len() == 2 { class } else { 0 },
+            maps: maps
+                .map(|(of, cams)| (classes[of[n] as usize].clone(), cams.of_picture(n)))
+                .collect(),
         }
     };
-    StripArm {
+    Ok(Looked {
         name: format!("{} seed {}", shown.run.arm, shown.run.seed),
-        rows: picked.iter().enumerate().map(row).collect(),
+        pictures: picked.iter().enumerate().map(looked_at).collect(),
+    })
+}
+
+impl Looked {
+    /// A row a picture: the class that was predicted, at every tap.
+    fn for_its_answer(&self) -> StripArm {
+        self.strip(|at| vec![at.row(None, at.maps[at.said].1.clone())])
+    }
+
+    /// A row a picture and class, at every tap.
+    fn for_each_class(&self) -> StripArm {
+        self.strip(|at| {
+            at.maps.iter().map(|(of, maps)| at.row(Some(of.as_str()), maps.clone())).collect()
+        })
+    }
+
+    /// A row a picture: the last tap, a column a class.
+    fn at_the_last_block(&self) -> StripArm {
+        let last = |maps: &[Map]| maps.last().expect("a network has blocks").clone();
+        self.strip(|at| vec![at.row(None, at.maps.iter().map(|(_, maps)| last(maps)).collect())])
+    }
+
+    fn strip(&self, rows: impl Fn(&LookedAt) -> Vec<StripRow>) -> StripArm {
+        StripArm { name: self.name.clone(), rows: self.pictures.iter().flat_map(rows).collect() }
     }
 }
 
-/// The same rows at the last tap alone: what speaks for each of two classes; with more classes, for
-/// the one that the arm predicted. Returns the columns' titles and the arms.
-fn last_block(
-    classes: &[String],
-    shown: &[Shown],
-    arms: &[StripArm],
-    picked: &[Picked],
-) -> (Vec<String>, Vec<StripArm>) {
-    let two = classes.len() == 2;
-    let titles = match two {
-        true => classes.iter().map(|class| format!("for {class}")).collect(),
-        false => vec!["for its answer".to_owned()],
-    };
-    let row = |shown: &Shown, row: &StripRow, picked: &Picked| {
-        let said = predicted(&shown.run.test.pictures[picked.place].probabilities);
-        let map = row.maps.last().expect("a network has blocks").clone();
-        let maps = match (two, said) {
-            (false, _) => vec![map],
-            (true, 0) => vec![map.clone(), map.for_other_class()],
-            (true, _) => vec![map.for_other_class(), map],
-        };
-        StripRow { maps, ..row.clone() }
-    };
-    let arms = shown.iter().zip(arms).map(|(shown, arm)| StripArm {
-        name: arm.name.clone(),
-        rows: arm
-            .rows
-            .iter()
-            .zip(picked)
-            .map(|(strip, picked)| row(shown, strip, picked))
-            .collect(),
-    });
-    (titles, arms.collect())
+impl LookedAt {
+    fn row(&self, of: Option<&str>, maps: Vec<Map>) -> StripRow {
+        let mut label = self.verdict.to_vec();
+        label.extend(of.map(|class| format!("heat for {class}")));
+        label.push(self.name.clone());
+        StripRow { label, picture: self.shown.clone(), maps }
+    }
+}
+
+/// The titles of [`Looked::at_the_last_block`].
+fn columns(classes: &[String]) -> Vec<String> {
+    match classes.len() {
+        2 => classes.iter().map(|class| format!("for {class}")).collect(),
+        _ => vec!["for its answer".to_owned()],
+    }
 }
 
 /// A sample as a person sees it.
@@ -217,5 +236,29 @@ mod tests {
         let names = |at: usize| groups[at].1.iter().map(|arm| &*arm.name).collect::<Vec<_>>();
         assert_eq!((groups.len(), names(0), names(1)), (2, vec!["avg", "max"], vec!["resnet"]));
         assert_eq!(last_names(&blocks[..2]), "b, layer1");
+    }
+
+    #[test]
+    fn both_of_two_classes_have_a_row_and_the_answer_has_its_own() {
+        let map = |v: f32| Map { height: 1, width: 1, signed: vec![v] };
+        let looked = Looked {
+            name: "avg seed 1".into(),
+            pictures: vec![LookedAt {
+                verdict: ["wrong cat".into(), "P(dog) 0.70".into()],
+                name: "a.jpg".into(),
+                shown: RgbImage::new(4, 4),
+                said: 1,
+                maps: vec![
+                    ("cat".into(), vec![map(1.0), map(2.0)]),
+                    ("dog".into(), vec![map(3.0), map(4.0)]),
+                ],
+            }],
+        };
+        let each = looked.for_each_class();
+        assert_eq!(each.rows.len(), 2);
+        let want = ["wrong cat", "P(dog) 0.70", "heat for dog", "a.jpg"];
+        assert_eq!(each.rows[1].label, want);
+        assert_eq!(looked.for_its_answer().rows[0].maps, [map(3.0), map(4.0)]);
+        assert_eq!(looked.at_the_last_block().rows[0].maps, [map(2.0), map(4.0)]);
     }
 }

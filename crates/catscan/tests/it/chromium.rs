@@ -76,6 +76,42 @@ impl Browser {
         }
     }
 
+    /// What axe finds that is serious or worse (<https://github.com/dequelabs/axe-core>), as text;
+    /// nothing, with a message, where `CATSCAN_AXE` does not name its `axe.min.js`.
+    pub fn accessibility_faults(&mut self) -> Vec<String> {
+        let Some(path) = std::env::var_os("CATSCAN_AXE") else {
+            println!("CATSCAN_AXE names no axe.min.js (npm install axe-core): axe was not asked");
+            return Vec::new();
+        };
+        let axe = std::fs::read_to_string(&path).expect("CATSCAN_AXE names a file");
+        self.value(&format!("{axe}; window.faults = null; undefined"));
+        self.value("axe.run(document).then((found) => { window.faults = found; }); undefined");
+        self.wait_for("window.faults !== null");
+        assert!(self.value("window.faults.passes.length").as_u64() > Some(10), "axe looked");
+        let faults = "window.faults.violations.filter((v) => /serious|critical/.test(v.impact)) \
+                      .map((v) => v.id + ': ' + v.nodes.map((node) => node.html).join(' '))";
+        serde_json::from_value(self.value(faults)).unwrap()
+    }
+
+    /// Shows the page as a screen of this width does, in this theme.
+    pub fn show(&mut self, width_px: u32, theme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": theme });
+        self.call("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+        let screen =
+            json!({ "width": width_px, "height": 800, "deviceScaleFactor": 1, "mobile": false });
+        self.call("Emulation.setDeviceMetricsOverride", screen);
+    }
+
+    /// Presses and releases a key, such as `ArrowLeft` (37).
+    pub fn press(&mut self, key: &str, code: u32) {
+        for kind in ["keyDown", "keyUp"] {
+            let event = json!({
+                "type": kind, "key": key, "code": key, "windowsVirtualKeyCode": code
+            });
+            self.call("Input.dispatchKeyEvent", event);
+        }
+    }
+
     /// Chooses a file as a person would.
     pub fn choose(&mut self, input: &str, file: &Path) {
         let document = self.call("DOM.getDocument", json!({}));

@@ -157,6 +157,12 @@ fn the_page_works_in_a_browser() {
             .contains("(1 of")
     );
 
+    for (width_px, theme) in [(1200, "light"), (375, "dark")] {
+        browser.show(width_px, theme);
+        assert_eq!(browser.value("document.documentElement.scrollWidth"), json!(width_px));
+        assert_eq!(browser.accessibility_faults(), Vec::<String>::new(), "{width_px} px, {theme}");
+    }
+
     // What is no picture is said in words.
     fs::write(folder.join("no.jpg"), "no").unwrap();
     browser.choose("#file", &folder.join("no.jpg"));

@@ -42,6 +42,7 @@ fn check_report(html: &str) {
     for id in [
         "result",
         "curves",
+        "gradients",
         "confusion",
         "predictions",
         "feature-maps",

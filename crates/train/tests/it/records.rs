@@ -26,6 +26,8 @@ fn a_finished_run_tells_everything() {
     assert!(record.environment.libtorch_version.starts_with("2.11."));
     assert_eq!(record.environment.arm, "only");
     assert!(record.train_seconds > 0.0);
+    let peak = record.test.as_ref().unwrap().peak_memory_bytes;
+    assert_eq!(peak.is_some_and(|bytes| bytes > 50_000_000), cfg!(target_os = "linux"));
     let tfevents = std::fs::read_dir(folder.path())
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().contains("tfevents"));

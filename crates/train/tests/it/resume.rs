@@ -2,7 +2,7 @@
 
 use catscan_models::Shape;
 use catscan_models::densenet::{DENSENET_MINI, DenseNetConfig};
-use catscan_train::{Event, Job, Outcome, Recipe, Signal};
+use catscan_train::{Event, Job, Outcome, Recipe, Signal, read_gradients};
 
 use crate::common::{STEPS_PER_EPOCH, Watcher, every, job, metrics, newest, recipe, run, tensors};
 use crate::refinements::refined;
@@ -24,6 +24,7 @@ fn check(recipe: &Recipe, stop_at: fn(&Event) -> bool) {
 
     assert_eq!(metrics(straight.path()), metrics(stopped.path()));
     assert_eq!(metrics(straight.path()).len(), recipe.epochs as usize, "no line doubles");
+    assert_eq!(read_gradients(straight.path()).unwrap(), read_gradients(stopped.path()).unwrap());
     assert!(tensors(straight.path()) == tensors(stopped.path()), "weights or moments differ");
     let trained = |folder| std::fs::read(newest(folder).join("trained.safetensors")).ok();
     assert!(trained(straight.path()) == trained(stopped.path()), "trained weights differ");

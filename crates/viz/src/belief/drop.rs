@@ -7,7 +7,7 @@
 
 use super::{Case, mean, probabilities};
 use crate::VizError;
-use crate::overlay::enlarge;
+use crate::overlay::heat;
 use tch::Tensor;
 
 /// Both numbers of a batch, 0..=1.
@@ -27,10 +27,11 @@ pub fn drop(case: &Case) -> Result<Drop, VizError> {
     case.check()?;
     let (width, height) = case.size();
     let masks = case.maps.iter().map(|map| {
-        let largest = map.largest().max(f32::MIN_POSITIVE);
-        let heat = enlarge(&map.positive(), (map.width, map.height), (width, height));
-        let heat: Vec<f32> = heat.iter().map(|v| v / largest).collect();
-        Tensor::from_slice(&heat).view([1, i64::from(height), i64::from(width)])
+        Tensor::from_slice(&heat(map, (width, height))).view([
+            1,
+            i64::from(height),
+            i64::from(width),
+        ])
     });
     let masks: Vec<Tensor> = masks.collect();
     let masks = Tensor::stack(&masks, 0).to_device(case.batch.device());

@@ -88,6 +88,42 @@ pub fn explain_each(
     }
 }
 
+/// A tap's activation and the gradient of `class`'s score there, `[N, C, h, w]` each, in f32.
+///
+/// # Errors
+/// As [`explain`].
+pub(crate) fn activation_and_gradient(
+    model: &Model,
+    batch: &Tensor,
+    class: i64,
+    tap: &str,
+) -> Result<(Tensor, Tensor), VizError> {
+    let taps = [tap.to_owned()];
+    let mut kept = model.taps(&taps)?;
+    model.check_input(&batch.size(), Mode::Eval)?;
+    let choices = [vec![class; batch.size()[0] as usize]];
+    let (_, mut gradients) = pass(model, batch, &choices, &taps, &mut kept)?;
+    let activation = as_map(tap, kept.get(tap).expect("a tap that was checked"))?;
+    Ok((activation, gradients.remove(0).remove(0).to_kind(Kind::Float)))
+}
+
+/// One forward, its logits `[N, K]`, and for each choice of classes the gradients at all taps.
+fn pass(
+    model: &Model,
+    batch: &Tensor,
+    choices: &[Vec<i64>],
+    taps: &[String],
+    kept: &mut Taps,
+) -> Result<(Tensor, Vec<Vec<Tensor>>), VizError> {
+    tch::with_grad(|| {
+        // A leaf that wants a gradient, so that every tap has one even if the weights are frozen.
+        let x = batch.detach().set_requires_grad(true);
+        let logits = model.forward(&x, Mode::Eval, kept);
+        let gradients = backward(&logits, choices, taps, kept)?;
+        Ok((logits.detach(), gradients))
+    })
+}
+
 type Combine = fn(&Seen) -> Result<Tensor, VizError>;
 
 fn shared_pass(
@@ -99,13 +135,7 @@ fn shared_pass(
     taps: &[String],
     kept: &mut Taps,
 ) -> Result<Vec<Cams>, VizError> {
-    let (logits, gradients) = tch::with_grad(|| {
-        // A leaf that wants a gradient, so that every tap has one even if the weights are frozen.
-        let x = batch.detach().set_requires_grad(true);
-        let logits = model.forward(&x, Mode::Eval, kept);
-        let gradients = backward(&logits, choices, taps, kept)?;
-        Ok::<_, VizError>((logits.detach(), gradients))
-    })?;
+    let (logits, gradients) = pass(model, batch, choices, taps, kept)?;
     let shares = probabilities(&logits);
     let blocks = model.block_names();
     let of_choice = |(classes, gradients): (&Vec<i64>, Vec<Tensor>)| {

@@ -52,8 +52,32 @@
     picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(alone(svg));
   };
 
+  // A gallery is many small files; it is saved as one picture, its words with it.
+  const saveGallery = (box, name) => {
+    const thumbs = [...box.querySelectorAll(".thumb")];
+    const [wide, side, line, across] = [190, 128, 16, Math.min(4, thumbs.length)];
+    const words = thumbs.map((thumb) => [...thumb.querySelectorAll("span")].map((s) => s.textContent));
+    const high = side + line * Math.max(...words.map((lines) => lines.length)) + 24;
+    const canvas = make("canvas", {});
+    canvas.width = wide * across;
+    canvas.height = high * Math.ceil(thumbs.length / across);
+    const on = canvas.getContext("2d");
+    on.fillStyle = "#ffffff";
+    on.fillRect(0, 0, canvas.width, canvas.height);
+    on.font = "13px sans-serif";
+    on.fillStyle = "#1b1e23";
+    thumbs.forEach((thumb, i) => {
+      const [x, y] = [wide * (i % across) + 8, high * Math.floor(i / across) + 8];
+      const picture = thumb.querySelector("img");
+      const scale = side / Math.max(picture.naturalWidth, picture.naturalHeight);
+      on.drawImage(picture, x, y, scale * picture.naturalWidth, scale * picture.naturalHeight);
+      words[i].forEach((text, n) => on.fillText(text, x, y + side + line * (n + 1), wide - 16));
+    });
+    save(canvas.toDataURL("image/png"), name);
+  };
+
   const count = {};
-  for (const figure of document.querySelectorAll("main figure:not(.thumb)")) {
+  for (const figure of document.querySelectorAll("main figure:not(.thumb), main .gallery-box")) {
     const part = figure.closest("section").id || "figure";
     count[part] = (count[part] || 0) + 1;
     const name = part + "-" + count[part];
@@ -73,7 +97,9 @@
     });
     const pictures = [...figure.querySelectorAll("img")];
     const shown = () => pictures.find((picture) => !picture.closest("[hidden]")) || pictures[0];
-    if (pictures.length) {
+    if (figure.matches(".gallery-box")) {
+      add("PNG", () => saveGallery(figure, name + ".png"));
+    } else if (pictures.length) {
       const kind = pictures[0].src.startsWith("data:image/png") ? "PNG" : "JPG";
       add(kind, () => save(shown().src, `${name}.${kind.toLowerCase()}`));
     }

@@ -1,0 +1,212 @@
+//! `--masks`: where the evidence of one's own pictures is, drawn by whoever asks, white on black
+//! and of the picture's size. The mask goes the picture's way, to the square that the network saw,
+//! and each map is asked how much of it lies there ([`catscan_viz::evidence`]).
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use catscan_data::{Colour, DataConfig, Filter, RgbImage, resize};
+use catscan_viz::cam::Cams;
+use catscan_viz::evidence::{area, pointing, share};
+use serde::Serialize;
+
+use super::opened;
+use crate::refusal::Refusal;
+use crate::table::Table;
+use crate::weights::Trained;
+
+/// What is said under [`summary`].
+pub const UNDER: &str = "Energy is the part of a map's positive mass on the mask (Wang et al. 2020), \
+     which a map that knows nothing gets as much of as the mask covers; peak, the pictures whose \
+     map is highest on it (the pointing game, Zhang et al. 2018). Maps without a positive part \
+     count for neither.";
+
+/// What counts as white.
+const MIDDLE: u8 = 127;
+
+/// A picture's evidence, as the network's square of pixels.
+#[derive(Debug)]
+pub struct Mask {
+    /// 255 on the evidence, else 0.
+    pixels: Vec<u8>,
+    size_px: u32,
+}
+
+/// How much of one picture's maps lies on its mask.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OnMask {
+    /// The share of the picture that the mask covers.
+    covered: f64,
+    /// In the order of the taps.
+    taps: Vec<TapOnMask>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+struct TapOnMask {
+    tap: String,
+    /// Of the map's positive mass, the share on the mask; none where nothing is positive.
+    energy: Option<f64>,
+    /// Whether the highest place is on it.
+    peak: Option<bool>,
+}
+
+impl Mask {
+    /// The mask of `path` (whose pixels are `picture`) among `masks`: the file of its name in that
+    /// folder, or that file if there is one picture only.
+    ///
+    /// # Errors
+    /// No such mask, one that cannot be read or has another size than its picture, or one without
+    /// any white.
+    pub fn open(
+        masks: &Path,
+        pictures: &[PathBuf],
+        path: &Path,
+        picture: &RgbImage,
+        trained: &Trained,
+    ) -> Result<Mask> {
+        let file = find(masks, pictures, path)?;
+        let mask = opened(&file)?;
+        let (got, want) = (mask.dimensions(), picture.dimensions());
+        if got != want {
+            let message = format!(
+                "{}: is {} × {} pixels, {} is {} × {}; give a mask of the picture's size",
+                file.display(),
+                got.0,
+                got.1,
+                path.display(),
+                want.0,
+                want.1
+            );
+            return Err(Refusal::usage(message).into());
+        }
+        let mask = Mask::prepared(mask, &trained.recipe.data);
+        if !mask.pixels.contains(&255) {
+            let message = "nothing on it is white; draw the evidence in white on black";
+            return Err(Refusal::usage(format!("{}: {message}", file.display())).into());
+        }
+        Ok(mask)
+    }
+
+    /// The picture's way to the network's square, but without mixing black and white.
+    fn prepared(mask: RgbImage, data: &DataConfig) -> Mask {
+        let config = DataConfig { filter: Filter::Nearest, colour: Colour::Rgb, ..data.clone() };
+        let mask = resize::prepare(mask, &config).into_shown();
+        let white = |pixel: &[u8]| if pixel.iter().any(|v| *v > MIDDLE) { 255 } else { 0 };
+        Mask { pixels: mask.as_raw().chunks(3).map(white).collect(), size_px: data.size_px }
+    }
+
+    /// What the maps of one picture have on it.
+    ///
+    /// # Errors
+    /// None that a prepared mask can cause.
+    pub fn under(&self, cams: &Cams) -> Result<OnMask> {
+        let of_tap = |tap: &catscan_viz::cam::TapMaps| -> Result<TapOnMask> {
+            let map = &tap.maps[0];
+            Ok(TapOnMask {
+                tap: tap.tap.clone(),
+                energy: share(map, &self.pixels, self.size_px)?,
+                peak: pointing(map, &self.pixels, self.size_px)?,
+            })
+        };
+        let taps = cams.taps.iter().map(of_tap).collect::<Result<_>>()?;
+        Ok(OnMask { covered: area(&self.pixels), taps })
+    }
+}
+
+fn find(masks: &Path, pictures: &[PathBuf], picture: &Path) -> Result<PathBuf> {
+    if !masks.is_dir() {
+        if pictures.len() == 1 {
+            return Ok(masks.to_owned());
+        }
+        let message = format!(
+            "--masks {}: is one file for {} pictures; name a folder with a mask of each picture's \
+             name",
+            masks.display(),
+            pictures.len()
+        );
+        return Err(Refusal::usage(message).into());
+    }
+    let entries = std::fs::read_dir(masks).with_context(|| masks.display().to_string())?;
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    let found = paths.into_iter().find(|path| path.file_stem() == picture.file_stem());
+    found.ok_or_else(|| {
+        let stem = picture.file_stem().unwrap_or_default().to_string_lossy();
+        let message = format!(
+            "--masks {}: holds no mask of {}; draw one, white on black, and call it {stem}.png",
+            masks.display(),
+            picture.display()
+        );
+        Refusal::usage(message).into()
+    })
+}
+
+/// One line a tap: means over the pictures.
+pub fn summary(all: &[&OnMask]) -> Table {
+    let mut table = Table::new(&["tap", "#energy, %", "#mask covers, %", "#peak on it", "#maps"]);
+    let covered = all.iter().map(|on| on.covered).sum::<f64>() / all.len().max(1) as f64;
+    for (at, first) in all.first().map_or(&[][..], |on| &on.taps).iter().enumerate() {
+        let energies: Vec<f64> = all.iter().filter_map(|on| on.taps[at].energy).collect();
+        let peaks: Vec<bool> = all.iter().filter_map(|on| on.taps[at].peak).collect();
+        let energy = match energies.len() {
+            0 => "–".to_owned(),
+            n => format!("{:.1}", 100.0 * energies.iter().sum::<f64>() / n as f64),
+        };
+        let hits = peaks.iter().filter(|hit| **hit).count();
+        table.row([
+            first.tap.clone(),
+            energy,
+            format!("{:.1}", 100.0 * covered),
+            format!("{hits} of {}", peaks.len()),
+            all.len().to_string(),
+        ]);
+    }
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use catscan_viz::cam::{Map, TapMaps};
+    use image::Rgb;
+
+    /// The right half of a picture twice as wide as high.
+    fn right_half() -> RgbImage {
+        RgbImage::from_fn(40, 20, |x, _| Rgb([if x < 20 { 0 } else { 255 }; 3]))
+    }
+
+    fn cams(signed: &[f32]) -> Cams {
+        let map = Map { height: 1, width: signed.len() as u32, signed: signed.to_vec() };
+        let tap = TapMaps { tap: "features.norm5".into(), maps: vec![map] };
+        Cams { method: "grad-cam", taps: vec![tap], probabilities: vec![vec![0.5, 0.5]] }
+    }
+
+    #[test]
+    fn a_mask_goes_its_pictures_way_and_tells_what_lies_on_it() {
+        let data = DataConfig { size_px: 16, ..crate::recipes::quick().data };
+        let mask = Mask::prepared(right_half(), &data);
+        assert_eq!(mask.pixels.len(), 256);
+        let on = mask.under(&cams(&[0.0, 0.0, 0.0, 1.0])).unwrap();
+        assert_eq!((on.covered, on.taps[0].peak), (0.5, Some(true)));
+        assert_eq!(on.taps[0].energy, Some(1.0));
+        let off = mask.under(&cams(&[1.0, 0.0, 0.0, 0.0])).unwrap();
+        assert_eq!((off.taps[0].energy, off.taps[0].peak), (Some(0.0), Some(false)));
+        let none = mask.under(&cams(&[-1.0, -1.0])).unwrap();
+        assert_eq!((none.taps[0].energy, none.taps[0].peak), (None, None));
+        let text = summary(&[&on, &off, &none]).to_string();
+        assert!(text.contains("50.0") && text.contains("1 of 2"), "{text}");
+    }
+
+    #[test]
+    fn masks_are_found_by_their_pictures_name_or_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("cat.png"), "").unwrap();
+        let [cat, dog] = ["in/cat.jpg", "in/dog.jpg"].map(PathBuf::from);
+        let pictures = [cat.clone(), dog.clone()];
+        assert!(find(folder.path(), &pictures, &cat).unwrap().ends_with("cat.png"));
+        let error = find(folder.path(), &pictures, &dog).unwrap_err();
+        assert!(error.to_string().contains("call it dog.png"), "{error}");
+        let error = find(&folder.path().join("cat.png"), &pictures, &cat).unwrap_err();
+        assert!(error.to_string().contains("one file for 2 pictures"), "{error}");
+    }
+}

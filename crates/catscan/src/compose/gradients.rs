@@ -1,0 +1,161 @@
+//! Gradient flow: how much of the error reaches each layer, from the stem to the head, early and
+//! late in training. Plain deep networks are said to starve their first layers; shortcuts and dense
+//! connections are said to mend it.
+
+use anyhow::Result;
+use catscan_train::{GradientRecord, read_gradients};
+use catscan_viz::chart::{Axes, Line, lines};
+use catscan_viz::report::{Block, Section};
+
+use super::{section, table};
+use crate::study::{Run, Study};
+use crate::table::Table;
+
+/// What a run has kept, with its arm.
+struct Flow<'a> {
+    arm: &'a str,
+    seed: u64,
+    records: Vec<GradientRecord>,
+}
+
+/// The section; none for runs of before gradients were kept.
+pub fn gradients(study: &Study, runs: &[Run]) -> Result<Option<Section>> {
+    let mut flows = Vec::new();
+    for arm in &study.arms {
+        for run in runs.iter().filter(|run| run.arm == arm.arm) {
+            let records = read_gradients(&run.record.folder)?;
+            if !records.is_empty() {
+                flows.push(Flow { arm: &run.arm, seed: run.seed, records });
+            }
+        }
+    }
+    if flows.is_empty() {
+        return Ok(None);
+    }
+    let mut panels = Vec::new();
+    for (when, pick) in [("first", first as Pick), ("last", last)] {
+        let title = format!("Gradient by depth, {when} epoch (power of ten)");
+        panels
+            .extend(drawn(&title, "depth, % of the layers", &flows, |flow| by_depth(pick(flow)))?);
+    }
+    let title = "First layers against last ones, by epoch (power of ten)";
+    panels.extend(drawn(title, "epoch", &flows, by_epoch)?);
+    let chart = Block::Chart {
+        caption: "The norm of the loss's gradient at each convolution and linear layer, on the \
+                  last batch of an epoch, a line a seed. −2 is a hundredth. A line that falls to \
+                  the left says that little of the error reaches the first layers. The third chart \
+                  sets the first tenth of the layers against the last: 0 is as much, −1 a tenth. \
+                  One batch's gradient is a noisy thing: a factor of two says nothing. A layer \
+                  without any gradient is left out of the line."
+            .into(),
+        panels,
+    };
+    let content = vec![chart, in_numbers(&flows)];
+    Ok(Some(section("gradients", "Do gradients reach the first layers?", content)))
+}
+
+type Pick = for<'a> fn(&'a Flow<'a>) -> &'a GradientRecord;
+
+fn first<'a>(flow: &'a Flow<'a>) -> &'a GradientRecord {
+    &flow.records[0]
+}
+
+fn last<'a>(flow: &'a Flow<'a>) -> &'a GradientRecord {
+    &flow.records[flow.records.len() - 1]
+}
+
+/// A chart; none where every gradient is zero.
+fn drawn(
+    title: &str,
+    x: &str,
+    flows: &[Flow],
+    points: impl Fn(&Flow) -> Vec<(f64, f64)>,
+) -> Result<Option<catscan_viz::Svg>> {
+    let line = |flow: &Flow| Line { name: flow.arm.to_owned(), points: points(flow) };
+    let all: Vec<Line> = flows.iter().map(line).collect();
+    let finite = all.iter().flat_map(|line| &line.points).any(|(_, y)| y.is_finite());
+    match finite {
+        true => Ok(Some(lines(title, Axes { x, diagonal: false }, &all)?)),
+        false => Ok(None),
+    }
+}
+
+/// Per cent of the way from the first layer to the last, and the norm's power of ten.
+fn by_depth(record: &GradientRecord) -> Vec<(f64, f64)> {
+    let steps = record.norms.len().saturating_sub(1).max(1) as f64;
+    let point = |(i, norm): (usize, &f64)| (100.0 * i as f64 / steps, norm.log10());
+    record.norms.iter().enumerate().map(point).collect()
+}
+
+fn by_epoch(flow: &Flow) -> Vec<(f64, f64)> {
+    let point = |record: &GradientRecord| {
+        let [first, last] = ends(record);
+        (f64::from(record.epoch), (first / last).log10())
+    };
+    flow.records.iter().map(point).collect()
+}
+
+/// The geometric mean of the norms of the first tenth of the layers (at least one) and of the last.
+fn ends(record: &GradientRecord) -> [f64; 2] {
+    let tenth = record.norms.len().div_ceil(10);
+    let mean = |norms: &[f64]| {
+        (norms.iter().map(|norm| norm.ln()).sum::<f64>() / norms.len().max(1) as f64).exp()
+    };
+    [&record.norms[..tenth], &record.norms[record.norms.len() - tenth..]].map(mean)
+}
+
+fn in_numbers(flows: &[Flow]) -> Block {
+    let mut rows = Table::new(&[
+        "run",
+        "#layers",
+        "#first tenth, first epoch",
+        "#last tenth, first epoch",
+        "#first tenth, last epoch",
+        "#last tenth, last epoch",
+        "#layers without gradient",
+    ]);
+    for flow in flows {
+        let ends = [first(flow), last(flow)].map(ends).concat();
+        let none = last(flow).norms.iter().filter(|norm| **norm == 0.0).count();
+        let mut line = vec![format!("{} seed {}", flow.arm, flow.seed)];
+        line.push(last(flow).layers.len().to_string());
+        line.extend(ends.iter().map(|norm| format!("{norm:.2e}").replace('-', "−")));
+        line.push(none.to_string());
+        rows.row(line);
+    }
+    table(rows, "The same in numbers: geometric means of the gradient's norm.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(epoch: u32, norms: &[f64]) -> GradientRecord {
+        let layers = (0..norms.len()).map(|i| format!("conv{i}")).collect();
+        GradientRecord { epoch, step: u64::from(epoch), layers, norms: norms.to_vec() }
+    }
+
+    #[test]
+    fn a_network_that_starves_its_stem_shows_it() {
+        let starved = record(1, &[1e-4, 1e-3, 1e-2, 1e-1]);
+        let fed = record(2, &[1e-1, 1e-2, 1e-2, 1e-1]);
+        let flow = Flow { arm: "plain", seed: 1, records: vec![starved.clone(), fed] };
+        let points = by_epoch(&flow);
+        assert!((points[0].1 + 3.0).abs() < 1e-9 && points[1].1.abs() < 1e-9, "{points:?}");
+        let depth = by_depth(&starved);
+        assert_eq!((depth[0].0, depth[3].0), (0.0, 100.0));
+        assert!((depth[0].1 + 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn layers_without_gradient_are_left_out_and_counted() {
+        let flow = Flow { arm: "plain", seed: 1, records: vec![record(1, &[0.0, 0.1])] };
+        let Block::Table(table) = in_numbers(std::slice::from_ref(&flow)) else { panic!() };
+        assert_eq!(table.rows[0].last().unwrap(), "1");
+        assert!(
+            drawn("t", "x", std::slice::from_ref(&flow), |f| by_depth(first(f))).unwrap().is_some()
+        );
+        let dead = Flow { records: vec![record(1, &[0.0])], ..flow };
+        assert!(drawn("t", "x", &[dead], |f| by_depth(first(f))).unwrap().is_none());
+    }
+}

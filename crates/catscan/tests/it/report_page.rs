@@ -1,0 +1,59 @@
+//! A study's report in a real browser: at the width of a desk and of a phone, in both themes, by
+//! keyboard, and looked through by axe.
+
+use std::fs;
+
+use serde_json::json;
+use tempfile::tempdir;
+
+use super::chromium::Browser;
+use super::support::succeed;
+
+/// More than that is too much to send to somebody.
+const MOST_BYTES: u64 = 8_000_000;
+
+#[test]
+fn a_report_serves_every_reader() {
+    let folder = tempdir().unwrap();
+    let here = folder.path();
+    succeed(&["experiment", "smoke"], here);
+    let report = here.join("runs/smoke/report.html");
+    assert!(fs::metadata(&report).unwrap().len() < MOST_BYTES);
+    let Some(mut browser) = Browser::open(here, &format!("file://{}", report.display())) else {
+        return;
+    };
+    browser.wait_for("document.documentElement.classList.contains('scripted')");
+    // The question, then the answer, then what one must know to believe it.
+    let heads = "[...document.querySelectorAll('h1, h2')].slice(1, 3).map((h) => h.textContent)";
+    assert_eq!(browser.value(heads), json!(["Answer", "Before you believe it"]));
+    let answer = browser.value("document.getElementById('answer').textContent").to_string();
+    assert!(answer.contains("95 % interval"), "{answer}");
+
+    // Every figure, gallery and table can be saved.
+    let figures = "[...document.querySelectorAll('main figure:not(.thumb), main .gallery-box')]";
+    let unsaved = format!("{figures}.filter((f) => !f.querySelector('button, pre')).length");
+    assert_eq!(browser.value(&unsaved), json!(0));
+    // Every point of a chart says its numbers when pointed at.
+    let silent = "[...document.querySelectorAll('main svg circle')] \
+                  .filter((point) => !point.querySelector('title')).length";
+    assert_eq!(browser.value(silent), json!(0));
+
+    // The slider obeys the keyboard.
+    let shown = "document.querySelector('.frame:not([hidden]) img').src";
+    let last = browser.value(shown);
+    browser.value("document.querySelector('input[type=range]').focus(); undefined");
+    browser.press("ArrowLeft", 37);
+    browser.wait_for("document.querySelector('.slide output').textContent.includes('(5 of 6)')");
+    assert_ne!(browser.value(shown), last);
+    assert_eq!(browser.complaints, Vec::<String>::new());
+
+    let mut grounds = Vec::new();
+    for (width_px, theme) in [(1200, "light"), (1200, "dark"), (375, "light"), (375, "dark")] {
+        browser.show(width_px, theme);
+        let wide = browser.value("document.documentElement.scrollWidth");
+        assert_eq!(wide, json!(width_px), "the page scrolls sideways at {width_px} px");
+        grounds.push(browser.value("getComputedStyle(document.body).backgroundColor"));
+        assert_eq!(browser.accessibility_faults(), Vec::<String>::new(), "{width_px} px, {theme}");
+    }
+    assert_ne!(grounds[0], grounds[1], "light and dark");
+}

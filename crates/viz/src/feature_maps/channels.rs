@@ -1,0 +1,290 @@
+//! All channels of one tap: what a layer has found in a picture, channel by channel, strongest
+//! first. "Strong" is either how much a channel answers (the mean of its activation over places) or
+//! how much it speaks for a class (its Grad-CAM weight: the mean over places of the gradient of the
+//! class's score, Selvaraju et al. 2017, equation 1; at the last block of a network whose head
+//! averages that is the classifier's weight, divided by the number of places).
+
+use super::{FeatureGrid, GAP, LABEL, Tile, colour_bar, range, short_name, tile};
+use crate::VizError;
+use crate::cam::{activation_and_gradient, values};
+use crate::colormap::Colormap;
+use crate::raster::{self, FAINT, Size, TEXT};
+use catscan_models::Model;
+use image::RgbImage;
+use tch::{Kind, Tensor};
+
+/// In which order channels stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// As the layer numbers them.
+    Number,
+    /// The largest mean activation first.
+    Activation,
+    /// The largest weight for this class first; those against it last.
+    Weight {
+        /// As the network numbers them.
+        class: i64,
+    },
+}
+
+/// What the ends of the colours mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChannelScale {
+    /// Each channel's own lowest and highest value: shows where.
+    Own,
+    /// The lowest and highest value of the row it stands in: also shows how much.
+    Row,
+}
+
+/// How the channels are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChannelLayout {
+    /// Tiles in a row.
+    pub columns: u32,
+    /// A tile's side, pixels.
+    pub tile_px: u32,
+    /// The first is at the upper left.
+    pub order: Order,
+    /// One scale a row, or each tile its own.
+    pub scale: ChannelScale,
+    /// Of the tiles.
+    pub colormap: Colormap,
+    /// At most so many are drawn, the first ones in order; the caption says how many there are.
+    pub most: usize,
+}
+
+/// Runs `input` `[1, C, H, W]` through `model` in Eval mode and draws the channels at `tap`.
+/// `picture` is the input as a person sees it, shown beside them.
+///
+/// # Errors
+/// An unknown tap or class, a tap that is not a map, a picture the model refuses, or NaN in a map.
+pub fn channels(
+    model: &Model,
+    input: &Tensor,
+    picture: &RgbImage,
+    tap: &str,
+    layout: &ChannelLayout,
+) -> Result<FeatureGrid, VizError> {
+    super::one_picture(input)?;
+    let class = if let Order::Weight { class } = layout.order { class } else { 0 };
+    let (activation, gradient) = activation_and_gradient(model, input, class, tap)?;
+    let over_places =
+        |x: &Tensor| values(&x.get(0).mean_dim([1i64, 2].as_slice(), false, Kind::Float));
+    let strengths = match layout.order {
+        Order::Weight { .. } => over_places(&gradient),
+        Order::Number | Order::Activation => over_places(&activation),
+    };
+    let mut order: Vec<usize> = (0..strengths.len()).collect();
+    if layout.order != Order::Number {
+        // Stable: of equals the lower number comes first.
+        order.sort_by(|a, b| strengths[*b].total_cmp(&strengths[*a]));
+    }
+    order.truncate(layout.most);
+    let size = activation.size();
+    let (height, width) = (size[2] as u32, size[3] as u32);
+    let maps: Vec<Vec<f32>> =
+        order.iter().map(|channel| values(&activation.get(0).get(*channel as i64))).collect();
+    let mut ranges = maps.iter().map(|map| range(tap, map)).collect::<Result<Vec<_>, _>>()?;
+    if layout.scale == ChannelScale::Row {
+        share_by_row(&mut ranges, layout.columns as usize);
+    }
+    let tile_of = |(i, channel): (usize, &usize)| Tile {
+        number: i as u32 + 1,
+        tap: tap.to_owned(),
+        channel: *channel as i64,
+        channels: size[1],
+        height,
+        width,
+        min: ranges[i].0,
+        max: ranges[i].1,
+    };
+    let tiles: Vec<Tile> = order.iter().enumerate().map(tile_of).collect();
+    let images: Vec<RgbImage> = (maps.iter().zip(&ranges))
+        .map(|(map, ends)| tile(map, (width, height), *ends, layout.tile_px, layout.colormap))
+        .collect();
+    let strengths: Vec<f32> = order.iter().map(|channel| strengths[*channel]).collect();
+    let image = compose(picture, &tiles, &images, &strengths, layout);
+    let caption = caption(&tiles, size[1], layout);
+    Ok(FeatureGrid { image, tiles, caption })
+}
+
+/// Every tile's ends become those of its row.
+fn share_by_row(ranges: &mut [(f32, f32)], columns: usize) {
+    for row in ranges.chunks_mut(columns.max(1)) {
+        let low = row.iter().map(|ends| ends.0).fold(f32::INFINITY, f32::min);
+        let high = row.iter().map(|ends| ends.1).fold(f32::NEG_INFINITY, f32::max);
+        row.fill((low, high));
+    }
+}
+
+/// Input and colour bar above, the channels below, so that grids of several arms stand well side
+/// by side.
+fn compose(
+    picture: &RgbImage,
+    tiles: &[Tile],
+    images: &[RgbImage],
+    strengths: &[f32],
+    layout: &ChannelLayout,
+) -> RgbImage {
+    let px = layout.tile_px;
+    let (step_x, step_y) = (px + GAP, px + LABEL + GAP);
+    let head = LABEL + 2 * px + 2 * GAP;
+    let rows = (tiles.len() as u32).div_ceil(layout.columns).max(1);
+    let width = GAP + layout.columns.max(4) * step_x;
+    let mut on = raster::canvas(width, GAP + head + rows * step_y);
+    raster::label(&mut on, GAP, GAP, "input", TEXT, Size::Small);
+    let filter = image::imageops::FilterType::Triangle;
+    let shown = image::imageops::resize(picture, 2 * px, 2 * px, filter);
+    image::imageops::replace(&mut on, &shown, GAP.into(), (GAP + LABEL).into());
+    let bar = width - 2 * px - 3 * GAP;
+    colour_bar(&mut on, 2 * px + 2 * GAP, GAP + LABEL, bar, layout.colormap);
+    for (i, (tile, image)) in tiles.iter().zip(images).enumerate() {
+        let x = GAP + i as u32 % layout.columns * step_x;
+        let y = GAP + head + i as u32 / layout.columns * step_y;
+        let number = format!("{}", tile.channel);
+        let limit = Size::Small.fitting(px);
+        let text = raster::cut(&format!("{number} {}", signed(strengths[i])), limit);
+        raster::label(&mut on, x, y, &text, FAINT, Size::Small);
+        raster::label(&mut on, x, y, &raster::cut(&number, limit), TEXT, Size::Small);
+        image::imageops::replace(&mut on, image, x.into(), (y + LABEL).into());
+    }
+    on
+}
+
+/// In as few characters as a tile has room for.
+fn signed(value: f32) -> String {
+    match value.abs() {
+        v if v >= 10.0 => format!("{value:+.0}"),
+        v if v >= 0.01 => format!("{value:+.2}"),
+        _ => format!("{value:+.0e}"),
+    }
+}
+
+fn caption(tiles: &[Tile], all: i64, layout: &ChannelLayout) -> String {
+    let tap = tiles.first().map_or("", |tile| &tile.tap);
+    let (height, width) = tiles.first().map_or((0, 0), |tile| (tile.height, tile.width));
+    let order = match layout.order {
+        Order::Number => "in the layer's own order; beside the number the mean activation",
+        Order::Activation => "the largest mean activation first; it stands beside the number",
+        Order::Weight { .. } => {
+            "the largest weight for the class first (Grad-CAM's: the mean of the gradient); it \
+             stands beside the number, and below zero the channel speaks against the class"
+        }
+    };
+    let scale = match layout.scale {
+        ChannelScale::Own => {
+            "Every map is coloured by its own lowest and highest value, so brightness must not be \
+             compared between tiles."
+        }
+        ChannelScale::Row => {
+            "The maps of a row share one scale, from the row's lowest to its highest value: \
+             brightness may be compared within a row, not between rows."
+        }
+    };
+    let flat = tiles.iter().filter(|tile| tile.min == tile.max).count();
+    let flat = if flat > 0 { format!(" {flat} are constant.") } else { String::new() };
+    format!(
+        "{} of {all} channels of {tap} ({}), {height} × {width} places each, {order}. {scale}{flat}",
+        tiles.len(),
+        short_name(tap),
+    )
+}
+
+/// Figures of several arms side by side, each under its name.
+pub fn beside(figures: &[(&str, &RgbImage)]) -> RgbImage {
+    const BETWEEN: u32 = 18;
+    const NAME: u32 = 26;
+    let width: u32 = figures.iter().map(|(_, image)| image.width() + BETWEEN).sum();
+    let height = figures.iter().map(|(_, image)| image.height()).max().unwrap_or(0);
+    let mut on = raster::canvas(width.saturating_sub(BETWEEN).max(1), height + NAME);
+    let mut x = 0;
+    for (name, image) in figures {
+        let name = raster::cut(name, Size::Large.fitting(image.width().saturating_sub(GAP)));
+        raster::label(&mut on, x + GAP, 4, &name, TEXT, Size::Large);
+        image::imageops::replace(&mut on, *image, x.into(), NAME.into());
+        x += image.width() + BETWEEN;
+    }
+    on
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::belief::testing;
+    use catscan_models::{Mode, Taps};
+
+    const LAYOUT: ChannelLayout = ChannelLayout {
+        columns: 4,
+        tile_px: 24,
+        order: Order::Activation,
+        scale: ChannelScale::Own,
+        colormap: Colormap::Inferno,
+        most: 7,
+    };
+
+    fn drawn(layout: ChannelLayout, tap: &str) -> FeatureGrid {
+        let picture = RgbImage::new(32, 32);
+        channels(&testing::network(), &testing::pictures(1), &picture, tap, &layout).unwrap()
+    }
+
+    #[test]
+    fn the_strongest_channels_come_first() {
+        let tap = "features.denseblock2";
+        let model = testing::network();
+        let mut taps = model.taps(&[tap]).unwrap();
+        let _ = tch::no_grad(|| model.forward(&testing::pictures(1), Mode::Eval, &mut taps));
+        let means = taps.get(tap).unwrap().mean_dim([0i64, 2, 3].as_slice(), false, Kind::Float);
+        let means = values(&means);
+        let tiles = drawn(LAYOUT, tap).tiles;
+        assert_eq!(tiles.len(), 7);
+        let drawn: Vec<f32> = tiles.iter().map(|tile| means[tile.channel as usize]).collect();
+        assert!(drawn.windows(2).all(|pair| pair[0] >= pair[1]), "{drawn:?}");
+        let left_out = (0..means.len()).filter(|c| !tiles.iter().any(|t| t.channel == *c as i64));
+        assert!(left_out.into_iter().all(|channel| means[channel] <= drawn[6]));
+    }
+
+    /// The head averages, so a channel's weight is the classifier's over the places where the last
+    /// ReLU lets it through; the other class turns the order round.
+    #[test]
+    fn weights_are_the_classs_own() {
+        let order = |class| {
+            let layout = ChannelLayout { order: Order::Weight { class }, most: 999, ..LAYOUT };
+            let tiles = drawn(layout, "features.denseblock4").tiles;
+            tiles.iter().map(|tile| tile.channel).collect::<Vec<_>>()
+        };
+        let (dog, mut cat) = (order(1), order(0));
+        assert_ne!(dog, cat);
+        cat.reverse();
+        assert_eq!(dog.first(), cat.first());
+        assert_eq!(dog.last(), cat.last());
+        let layout = ChannelLayout { order: Order::Weight { class: 5 }, ..LAYOUT };
+        let picture = RgbImage::new(32, 32);
+        let tap = "features.denseblock4";
+        let (model, x) = (testing::network(), testing::pictures(1));
+        let error = channels(&model, &x, &picture, tap, &layout).unwrap_err();
+        assert!(error.to_string().contains("class 5"), "{error}");
+    }
+
+    #[test]
+    fn the_tiles_of_a_row_share_a_scale_when_asked_to_and_the_caption_says_so() {
+        let tap = "features.denseblock2";
+        let own = drawn(LAYOUT, tap);
+        let shared = drawn(ChannelLayout { scale: ChannelScale::Row, ..LAYOUT }, tap);
+        let ends = |tile: &Tile| (tile.min, tile.max);
+        assert!(shared.tiles[..4].iter().all(|tile| ends(tile) == ends(&shared.tiles[0])));
+        assert_ne!(ends(&shared.tiles[0]), ends(&shared.tiles[4]));
+        assert_ne!(ends(&own.tiles[0]), ends(&own.tiles[1]));
+        assert!(shared.caption.contains("share one scale"), "{}", shared.caption);
+        assert!(own.caption.contains("its own lowest"), "{}", own.caption);
+        assert_ne!(own.image, shared.image);
+    }
+
+    #[test]
+    fn arms_stand_side_by_side() {
+        let [small, tall] =
+            [20, 50].map(|height| RgbImage::from_pixel(30, height, image::Rgb([9; 3])));
+        let both = beside(&[("avg", &small), ("max", &tall)]);
+        assert_eq!(both.dimensions(), (78, 76));
+        assert_eq!(both.get_pixel(50, 70).0, [9; 3]);
+    }
+}
