@@ -157,6 +157,7 @@ fn ten_steps(name: &str, precision: Precision, device: Device) -> Result<Outcome
         lr: 1e-3,
         momentum: 0.9,
         nesterov: false,
+        dampening: 0.0,
         weight_decay: 0.0,
         semantics: Semantics::Pytorch,
     });
