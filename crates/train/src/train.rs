@@ -27,6 +27,9 @@ pub struct Job<'a> {
     pub dataset: &'a Dataset,
     /// Where model and batches live; a checkpoint remembers it.
     pub device: Device,
+    /// Threads that gather batches ahead; with 0 the trainer gathers by itself. No result depends
+    /// on it.
+    pub workers: usize,
     /// The run's folder; made when absent, gone on with when it holds this recipe's checkpoints.
     pub folder: &'a Path,
     /// Stop after this many steps in all, evaluate, and mark the run as bounded.
@@ -120,7 +123,8 @@ fn epochs(job: &Job, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainEr
     let (recipe, parameters) = (job.recipe, run.parameters());
     thread::scope(|scope| {
         while let Some(steps) = run.next_epoch() {
-            let mut batches = Loader::start(scope, job.dataset, job.device, run.plan.steps(steps));
+            let plan = run.plan.steps(steps);
+            let mut batches = Loader::start(scope, job.dataset, job.device, job.workers, plan);
             let mut clock = Instant::now();
             while let Some(batch) = batches.next_batch()? {
                 // images [N, C, H, W] -> logits [N, K] -> loss [] -> gradient [P]
