@@ -3,11 +3,13 @@
 
 mod it {
     mod chromium;
+    mod disks;
     mod factorial;
     mod faults;
     mod grey;
     mod kills;
     mod refusals;
+    mod resume;
     mod serve;
     mod stops;
     mod study;
