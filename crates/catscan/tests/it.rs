@@ -3,12 +3,14 @@
 
 mod it {
     mod chromium;
+    mod disks;
     mod factorial;
     mod faults;
     mod grey;
     mod kills;
     mod refusals;
     mod report_page;
+    mod resume;
     mod serve;
     mod stops;
     mod study;
