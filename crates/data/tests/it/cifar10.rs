@@ -115,10 +115,11 @@ fn a_part_of_it_works_and_what_is_missing_is_said() {
     let set = open(root.path(), cache.path()).unwrap();
     let note = "A part of CIFAR-10: 30 of 50000 training pictures, 10 of 10000 test pictures; \
                 without data_batch_2.bin, data_batch_5.bin.";
-    assert_eq!(set.notes, [note]);
+    // Some of these made-up pictures are equal, across the parts too.
+    assert_eq!((set.notes[0].as_str(), set.notes[1].starts_with("Leakage")), (note, true));
     assert_eq!(set.ignored[0].name, "test_batch.bin.gz");
     let again = open(root.path(), cache.path()).unwrap();
-    assert_eq!(again.split_record().notes, [note], "from the cache as well");
+    assert_eq!(again.split_record().notes, set.notes, "from the cache as well");
     std::fs::remove_file(root.path().join("test_batch.bin")).unwrap();
     std::fs::remove_file(root.path().join("test_batch.bin.gz")).unwrap();
     let set = open(root.path(), cache.path()).unwrap();
