@@ -96,9 +96,10 @@ impl Suspects {
         let (n, percent) = (self.pictures.len(), 100.0 * SURE);
         let mut text = format!(
             "## Suspected mislabels\n\nOf the {} pictures that the run {} was **not** trained on, \
-             it takes {n} for another class and is at least {percent} % sure. Such a label is wrong, \
-             or the picture is hard, or the network is no good: look at them. Of the {} pictures it \
-             was trained on it can say nothing, for it has learned their labels, wrong ones too.\n\n",
+             it takes {n} for another class and is at least {percent} % sure. Such a label is \
+             wrong, or the picture is hard, or the network is no good: look at them. Of the {} \
+             pictures it was trained on it can say nothing, for it has learned their labels, \
+             wrong ones too.\n\n",
             self.asked,
             cell(&self.run),
             self.trained_on
