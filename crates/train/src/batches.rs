@@ -22,6 +22,7 @@ use catscan_data::{Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
 
 use crate::error::TrainError;
+use crate::fault::Fault;
 use crate::recipe::Recipe;
 
 /// The stream of training batches.
@@ -204,9 +205,18 @@ fn gather(
     plan: impl Iterator<Item = Planned>,
     sender: SyncSender<(Planned, Vec<u8>)>,
 ) {
+    let fault = Fault::asked();
     for planned in plan {
-        let gathered = catch_unwind(AssertUnwindSafe(|| dataset.gather(&planned.indices)));
-        let pixels = gathered.unwrap_or_else(|_| panic!("{}", culprit(dataset, &planned.indices)));
+        let read = |indices: &[u32]| {
+            let gathered = AssertUnwindSafe(|| {
+                fault.strike(dataset, indices);
+                dataset.gather(indices)
+            });
+            catch_unwind(gathered).ok()
+        };
+        let pixels = read(&planned.indices);
+        let pixels =
+            pixels.unwrap_or_else(|| panic!("{}", culprit(dataset, &planned.indices, read)));
         if sender.send((planned, pixels)).is_err() {
             return;
         }
@@ -214,8 +224,8 @@ fn gather(
 }
 
 /// Which picture of a batch cannot be read, in words: the first that panics alone.
-fn culprit(dataset: &Dataset, indices: &[u32]) -> String {
-    let fails = |i: &&u32| catch_unwind(AssertUnwindSafe(|| drop(dataset.gather(&[**i])))).is_err();
+fn culprit(dataset: &Dataset, indices: &[u32], read: impl Fn(&[u32]) -> Option<Vec<u8>>) -> String {
+    let fails = |i: &&u32| read(&[**i]).is_none();
     let name = |i: &u32| match dataset.samples.get(*i as usize) {
         Some(sample) => sample.name.clone(),
         None => format!("picture {i} of {}", dataset.samples.len()),

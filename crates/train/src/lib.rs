@@ -21,6 +21,7 @@ pub mod environment;
 pub mod error;
 pub mod evaluate;
 pub mod event;
+mod fault;
 mod first_bad;
 pub mod groups;
 pub mod init;
@@ -51,6 +52,8 @@ pub use groups::Group;
 pub use init::{Init, InitFile};
 pub use optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
 pub use recipe::{Difference, Recipe, RecipeError};
-pub use record::{EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord};
+pub use record::{
+    EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord, read_split,
+};
 pub use schedule::{Anneal, Schedule};
 pub use train::{Job, OnSaveError, Outcome, Saving, train};
