@@ -26,7 +26,7 @@ use tch::Device;
 
 use crate::output::say;
 use crate::progress::Stages;
-use crate::refusal::{Refusal, STORAGE};
+use crate::refusal::{DATA, Refusal, STORAGE};
 
 /// Opens the pictures of a recipe, with a bar while they are read for the first time; says what
 /// must be known of them.
@@ -37,6 +37,24 @@ pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
     let dataset = dataset?;
     dataset.notes.iter().for_each(say);
     Ok(dataset)
+}
+
+/// With `--strict`, refuses a set whose leaks [`open_dataset`] has only told.
+///
+/// # Errors
+/// Where a picture lies in two parts of the split; exit code 3.
+pub fn without_leaks(dataset: Dataset, strict: bool) -> Result<Dataset> {
+    let leaks = dataset.leaks.len();
+    if leaks == 0 || !strict {
+        return Ok(dataset);
+    }
+    let source = &dataset.config().source;
+    let message = format!(
+        "{source}: {leaks} pictures lie in more than one part of the split, want 0; remove one of \
+         each, or put all into one part (a csv: manifest can say which); catscan data audit --data \
+         {source} lists them"
+    );
+    Err(Refusal::new(DATA, message).into())
 }
 
 /// `--device` as clap reads it.

@@ -2,10 +2,13 @@
 //! refusal with its message and exit code. The experiment `smoke` is small enough for that.
 
 mod it {
+    mod audit;
     mod chromium;
+    mod data_faults;
     mod disks;
     mod factorial;
     mod faults;
+    mod fetching;
     mod grey;
     mod kills;
     mod refusals;

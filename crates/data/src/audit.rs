@@ -11,6 +11,7 @@ mod odd;
 mod sheet;
 pub mod signature;
 mod survey;
+mod suspects;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,6 +26,7 @@ use signature::Signature;
 use survey::{Seen, Survey};
 
 pub use sheet::Sheet;
+pub use suspects::{SURE, Suspect, Suspects};
 
 /// Pairs of near doubles beyond these are counted, not listed.
 const MOST_PAIRS: usize = 5_000;
@@ -66,6 +68,8 @@ pub struct Audit {
     pub near_not_listed: usize,
     /// The oddest first.
     pub oddest: Vec<Odd>,
+    /// Labels that a trained network doubts; for whoever has one to fill in.
+    pub suspects: Option<Suspects>,
 }
 
 /// Readable pictures of one class.
@@ -174,7 +178,9 @@ pub fn audit(
     let mut formats = BTreeMap::new();
     seen.iter().for_each(|seen| *formats.entry(seen.format.to_owned()).or_insert(0) += 1);
     let oddest = odd::oddest(seen, place);
-    let sheet = Sheet::of(&oddest, source.as_ref());
+    let mut reader = source.reader();
+    let look = |odd: &Odd| reader.look(odd.entry).ok().map(|look| look.raster);
+    let sheet = Sheet::of(oddest.iter().map(look).collect());
     let audit = Audit {
         source: config.source.clone(),
         drawings: source.drawings(),
@@ -192,6 +198,7 @@ pub fn audit(
         near: near.into_iter().map(pair).collect(),
         near_not_listed,
         oddest,
+        suspects: None,
         unreadable: survey.unreadable,
     };
     Ok((audit, sheet))

@@ -8,7 +8,7 @@ use crate::config::{BadImages, DataConfig};
 use crate::error::{DataError, Rejected};
 use crate::progress::Progress;
 use crate::source;
-use crate::split::{Split, SplitRecord};
+use crate::split::{Digests, Leak, Split, SplitRecord, leak};
 
 /// One usable picture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,8 +31,10 @@ pub struct Dataset {
     pub rejected: Vec<Rejected>,
     /// Files that were not taken for pictures of the set, with the reason.
     pub ignored: Vec<Rejected>,
-    /// What must be known of the set as a whole, in sentences: what of it is missing.
+    /// What must be known of the set as a whole, in sentences: what of it is missing, what leaks.
     pub notes: Vec<String>,
+    /// Pictures that lie in more than one part.
+    pub leaks: Vec<Leak>,
     /// blake3 of class names and of every picture's name, label and file; path independent.
     pub digest: String,
     /// These are drawings, not photographs; reports say so in their first line.
@@ -72,19 +74,30 @@ impl Dataset {
         let sample = |s: &crate::cache::Indexed| Sample { name: s.name.clone(), label: s.label };
         let samples: Vec<Sample> = index.samples.iter().map(sample).collect();
         let fixed: Vec<_> = index.samples.iter().map(|s| s.part).collect();
+        let split = Split::deal(&samples, &fixed, &index.classes, config);
+        let leaks = split.leaks(|i| &index.samples[i as usize].hash);
+        let mut notes = index.notes.clone();
+        notes.extend(leak::in_words(&leaks, &samples));
         Ok(Dataset {
-            split: Split::deal(&samples, &fixed, &index.classes, config),
+            split,
             samples,
+            leaks,
             classes: index.classes.clone(),
             rejected: index.rejected.clone(),
             ignored: index.ignored.clone(),
-            notes: index.notes.clone(),
+            notes,
             digest: index.digest.clone(),
             drawings: index.drawings,
             size_px: config.size_px,
             config: config.clone(),
             cache,
         })
+    }
+
+    /// What sample `i` is, in 32 hexadecimal digits: see [`Digests`].
+    pub fn picture_digest(&self, i: u32) -> &str {
+        let hash = &self.cache.index.samples[i as usize].hash;
+        &hash[..hash.len().min(32)]
     }
 
     /// `[H, W, C]` bytes of sample `i`, straight from the memory map.
@@ -132,6 +145,8 @@ impl Dataset {
         let names = |indices: &[u32]| {
             indices.iter().map(|i| self.samples[*i as usize].name.clone()).collect()
         };
+        let digests =
+            |indices: &[u32]| indices.iter().map(|i| self.picture_digest(*i).to_owned()).collect();
         SplitRecord {
             source: self.config.source.clone(),
             digest: self.digest.clone(),
@@ -142,6 +157,11 @@ impl Dataset {
             train: names(&self.split.train),
             val: names(&self.split.val),
             test: names(&self.split.test),
+            digests: Digests {
+                train: digests(&self.split.train),
+                val: digests(&self.split.val),
+                test: digests(&self.split.test),
+            },
             rejected: self.rejected.clone(),
             ignored: self.ignored.clone(),
             notes: self.notes.clone(),

@@ -221,7 +221,9 @@ mod tests {
         assert_eq!(decode(&DynamicImage::ImageRgba8(alpha)).get_pixel(0, 0).0, [10, 20, 30]);
         let deep = image::ImageBuffer::from_pixel(2, 2, image::Rgb([0u16, 32_768, 65_535]));
         assert_eq!(decode(&DynamicImage::ImageRgb16(deep)).get_pixel(0, 0).0, [0, 128, 255]);
-        let narrow = picture(1, 20_000);
-        assert_eq!(decode(&narrow).dimensions(), (1, 20_000));
+        for (width, height) in [(1, 20_000), (20_000, 1), (1, 1)] {
+            let narrow = picture(width, height);
+            assert_eq!(decode(&narrow), narrow.to_rgb8(), "{width} x {height}");
+        }
     }
 }

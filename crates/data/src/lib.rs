@@ -17,7 +17,50 @@
 //! | augmentation | [`augment`] | Keras' affine draws; applied to a whole batch at once |
 //! | batches | `batch` | u8 gather to `[N, C, H, W]` tensors (feature `tch`) |
 //!
-//! Without the feature `tch` the crate lists, decodes, splits and caches, and needs no libtorch.
+//! Without the feature `tch` the crate lists, decodes, audits, splits and caches, and needs no
+//! libtorch; without `fetch` it has no network code. Errors are typed ([`DataError`], [`BadImage`])
+//! and say where, what, and what to do next.
+//!
+//! Pictures from a folder of folders, decoded once, in an order and with draws that depend on the
+//! seed alone:
+//!
+//! ```
+//! use catscan_data::{Augment, BadImages, Colour, DataConfig, Dataset, Filter, Part, SplitRule};
+//! use catscan_data::order;
+//!
+//! # fn main() -> Result<(), catscan_data::DataError> {
+//! let config = DataConfig {
+//!     source: "critters:100".into(), // or folder:PATH, csv:PATH, shards:PATH, mnist:PATH ...
+//!     size_px: 32,
+//!     filter: Filter::Bilinear,
+//!     centre_crop_of_px: None,
+//!     colour: Colour::Rgb,
+//!     split: SplitRule { ratio: [17, 4, 4], seed: 0 },
+//!     train_fraction: 1.0,
+//!     bad_images: BadImages::Fail,
+//!     normalize: None,
+//! };
+//! # let cache = tempfile::tempdir().unwrap();
+//! # let cache_dir = cache.path();
+//! let set = Dataset::open(&config, cache_dir, &())?; // `default_cache_dir()` is the user's
+//! assert_eq!(Part::ALL.map(|part| set.split.part(part).len()), [68, 16, 16]);
+//!
+//! let (seed, epoch) = (1, 0);
+//! let train = set.split.part(Part::Train);
+//! for positions in order::shuffled(seed, epoch, train.len()).chunks(20) {
+//!     let batch: Vec<u32> = positions.iter().map(|at| train[*at as usize]).collect();
+//!     let (pixels, labels) = (set.gather(&batch), set.labels(&batch));
+//!     assert_eq!((pixels.len(), labels.len()), (batch.len() * 32 * 32 * 3, batch.len()));
+//!     let flips = Augment { horizontal_flip: true, ..Augment::none() };
+//!     let drawn = batch.iter().map(|i| flips.draw(seed, epoch, u64::from(*i)));
+//!     assert_eq!(drawn.count(), batch.len()); // what `batch` applies to tensors
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The example `feed_a_tch_loop` trains a network on it, `look_into_a_folder` audits one without
+//! libtorch.
 
 pub mod audit;
 pub mod augment;
@@ -40,6 +83,7 @@ pub mod progress;
 pub mod resize;
 pub mod source;
 pub mod split;
+mod window;
 
 pub use augment::{Affine, Augment, Fill, Shear};
 #[cfg(feature = "tch")]
@@ -53,4 +97,4 @@ pub use decode::RgbImage;
 pub use error::{BadImage, DataError, Rejected};
 pub use progress::Progress;
 pub use source::{SOURCES, SourceRow};
-pub use split::{Split, SplitRecord};
+pub use split::{Leak, Split, SplitRecord};

@@ -196,10 +196,13 @@ pub(crate) struct Picture {
     pub hash: blake3::Hash,
 }
 
-/// Entries are sorted by class, then by name in natural order, whatever the file system says.
-#[derive(Debug)]
-pub(crate) struct Listing {
+/// What a source holds, before a picture is read. Entries are sorted by class, then by name in
+/// natural order, whatever the file system says.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// Names by label.
     pub classes: Vec<String>,
+    /// Its pictures, as far as that can be told without decoding them.
     pub entries: Vec<Entry>,
     /// Files that are not pictures of the set.
     pub ignored: Vec<Rejected>,
@@ -207,12 +210,35 @@ pub(crate) struct Listing {
     pub notes: Vec<String>,
 }
 
+/// A picture of a [`Listing`].
 #[derive(Clone, Debug)]
-pub(crate) struct Entry {
+pub struct Entry {
+    /// The same wherever the set lies.
     pub name: String,
+    /// Into [`Listing::classes`].
     pub label: u32,
     /// The part its folder gives it.
     pub part: Option<Part>,
+}
+
+/// Lists what lies at `source`, as [`crate::DataConfig::source`] names it, and decodes nothing.
+///
+/// ```
+/// use std::path::Path;
+///
+/// # fn main() -> Result<(), catscan_data::DataError> {
+/// let listing = catscan_data::source::list("critters:10", Path::new("unused"), &())?;
+/// assert_eq!((listing.classes, listing.entries.len()), (vec!["cat".into(), "dog".into()], 10));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Where there is nothing of that kind, or something that cannot be trusted: see [`DataError`].
+pub fn list(source: &str, cache_dir: &Path, progress: &dyn Progress) -> Result<Listing, DataError> {
+    // Only drawings have a size before they are read, and a listing does not show it.
+    const SIZE_PX: u32 = 32;
+    Ok(open(source, cache_dir, SIZE_PX, progress)?.listing()?.clone())
 }
 
 /// Opens `name` or `name:argument`.

@@ -14,12 +14,15 @@
 //! ones in the order in which they were dealt. So 10 % are a part of the 20 %, and what validation
 //! and test hold does not depend on it.
 
-use serde::{Deserialize, Serialize};
+pub(crate) mod leak;
+mod record;
 
-use crate::config::{DataConfig, Part, SplitRule};
+pub use leak::Leak;
+pub use record::{Digests, SplitRecord};
+
+use crate::config::{DataConfig, Part};
 use crate::dataset::Sample;
 use crate::draw;
-use crate::error::Rejected;
 
 /// Sample indices by part, ascending.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -128,41 +131,13 @@ fn kept(n: usize, fraction: f64) -> usize {
     ((n as f64 * fraction).round() as usize).clamp(n.min(1), n)
 }
 
-/// What `split.json` holds: enough to repeat the split, or to check it picture by picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SplitRecord {
-    /// As the recipe names it.
-    pub source: String,
-    /// Of class names and of every picture's name, label and bytes; the same wherever they lie.
-    pub digest: String,
-    /// How it was dealt out.
-    pub rule: SplitRule,
-    /// The share of the training part that `train` is.
-    pub train_fraction: f64,
-    /// How many pictures that leaves out; they are in no list.
-    pub train_left_out: usize,
-    /// Class names by label.
-    pub classes: Vec<String>,
-    /// Names of the training pictures.
-    pub train: Vec<String>,
-    /// Names of the validation pictures.
-    pub val: Vec<String>,
-    /// Names of the test pictures.
-    pub test: Vec<String>,
-    /// Pictures that could not be used, with the reason.
-    pub rejected: Vec<Rejected>,
-    /// Files that were not taken for pictures of the set, with the reason.
-    pub ignored: Vec<Rejected>,
-    /// What must be known of the set as a whole, in sentences.
-    pub notes: Vec<String>,
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::SplitRule;
+
     use crate::config::tests::config;
 
     fn samples(per_class: &[usize]) -> (Vec<Sample>, Vec<String>) {

@@ -4,6 +4,9 @@
 mod audit;
 #[path = "it/bad_pictures.rs"]
 mod bad_pictures;
+#[cfg(target_os = "linux")]
+#[path = "it/bombs.rs"]
+mod bombs;
 #[path = "it/cache.rs"]
 mod cache;
 #[path = "it/cats_vs_dogs.rs"]
@@ -15,6 +18,9 @@ mod csv;
 #[cfg(feature = "fetch")]
 #[path = "it/fetch.rs"]
 mod fetch;
+#[cfg(feature = "fetch")]
+#[path = "it/fetch_sets.rs"]
+mod fetch_sets;
 #[path = "it/folders.rs"]
 mod folders;
 #[path = "it/grey.rs"]
@@ -26,6 +32,8 @@ mod hostile;
 #[cfg(feature = "tch")]
 #[path = "it/keras_augment.rs"]
 mod keras_augment;
+#[path = "it/leaks.rs"]
+mod leaks;
 #[path = "it/mnist.rs"]
 mod mnist;
 #[path = "it/pillow.rs"]

@@ -24,6 +24,7 @@ use catscan_data::{Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
 
 use crate::error::TrainError;
+use crate::fault::Fault;
 use crate::loss::Targets;
 use crate::recipe::Recipe;
 
@@ -163,6 +164,7 @@ pub struct Loader<'scope, 'data> {
     /// What is left of the plan without workers.
     own: Box<dyn Iterator<Item = Planned> + Send + 'scope>,
     dataset: &'data Dataset,
+    fault: Fault,
     device: Device,
     waited: Duration,
 }
@@ -185,15 +187,17 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         workers: usize,
         plan: impl Iterator<Item = Planned> + Clone + Send + 'scope,
     ) -> Loader<'scope, 'data> {
+        let fault = Fault::asked();
         let spawn = |k| {
             let share = plan.clone().skip(k).step_by(workers);
             let (sender, receiver) = sync_channel(1);
-            let thread = scope.spawn(move || gather_all(dataset, share, sender));
+            let fault = fault.clone();
+            let thread = scope.spawn(move || gather_all(dataset, share, &fault, sender));
             Worker { receiver, thread }
         };
         let own = plan.clone().take(if workers == 0 { usize::MAX } else { 0 });
         let workers = (0..workers).map(spawn).collect();
-        Loader { workers, own: Box::new(own), dataset, device, waited: Duration::ZERO }
+        Loader { workers, own: Box::new(own), dataset, fault, device, waited: Duration::ZERO }
     }
 
     /// The next batch, `None` after the last. A worker that died is an error, never a short epoch.
@@ -210,7 +214,7 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         let Some(worker) = self.workers.pop_front() else {
             let planned = self.own.next();
             return planned
-                .map(|planned| gather(self.dataset, planned))
+                .map(|planned| gather(self.dataset, planned, &self.fault))
                 .transpose()
                 .map_err(TrainError::Loader);
         };
@@ -249,26 +253,33 @@ impl Drop for Loader<'_, '_> {
 fn gather_all(
     dataset: &Dataset,
     plan: impl Iterator<Item = Planned>,
+    fault: &Fault,
     sender: SyncSender<Gathered>,
 ) {
     for planned in plan {
-        if sender.send(gather(dataset, planned)).is_err() {
+        if sender.send(gather(dataset, planned, fault)).is_err() {
             return;
         }
     }
 }
 
-fn gather(dataset: &Dataset, planned: Planned) -> Gathered {
-    let gathered = catch_unwind(AssertUnwindSafe(|| dataset.gather(&planned.indices)));
-    match gathered {
-        Ok(pixels) => Ok((planned, pixels)),
-        Err(_) => Err(culprit(dataset, &planned.indices)),
+fn gather(dataset: &Dataset, planned: Planned, fault: &Fault) -> Gathered {
+    let read = |indices: &[u32]| {
+        let reading = AssertUnwindSafe(|| {
+            fault.strike(dataset, indices);
+            dataset.gather(indices)
+        });
+        catch_unwind(reading).ok()
+    };
+    match read(&planned.indices) {
+        Some(pixels) => Ok((planned, pixels)),
+        None => Err(culprit(dataset, &planned.indices, read)),
     }
 }
 
 /// Which picture of a batch cannot be read, in words: the first that panics alone.
-fn culprit(dataset: &Dataset, indices: &[u32]) -> String {
-    let fails = |i: &&u32| catch_unwind(AssertUnwindSafe(|| drop(dataset.gather(&[**i])))).is_err();
+fn culprit(dataset: &Dataset, indices: &[u32], read: impl Fn(&[u32]) -> Option<Vec<u8>>) -> String {
+    let fails = |i: &&u32| read(&[**i]).is_none();
     let name = |i: &u32| match dataset.samples.get(*i as usize) {
         Some(sample) => sample.name.clone(),
         None => format!("picture {i} of {}", dataset.samples.len()),

@@ -31,6 +31,7 @@ pub mod error;
 pub mod estimate;
 pub mod evaluate;
 pub mod event;
+mod fault;
 mod feed;
 pub mod find_lr;
 mod first_bad;
@@ -76,6 +77,8 @@ pub use loss::ClassWeights;
 pub use optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
 pub use readings::Reading;
 pub use recipe::{Difference, Recipe, RecipeError};
-pub use record::{EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord};
+pub use record::{
+    EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord, read_split,
+};
 pub use schedule::{Anneal, Schedule, Warmup};
 pub use train::{Job, OnSaveError, Outcome, Saving, train, train_reading};

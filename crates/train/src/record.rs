@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use catscan_data::{Dataset, Rejected};
+use catscan_data::{Dataset, Rejected, SplitRecord};
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint;
@@ -16,6 +16,8 @@ use crate::storage::{read_json, read_text, record_error, write_atomic};
 pub(crate) const RECIPE_FILE: &str = "recipe.json";
 /// Which picture is in which part; [`SplitSummary`] reads it.
 pub(crate) const SPLIT_FILE: &str = "split.json";
+/// [`PartCounts`] in it, beside the data crate's record.
+const COUNTS: &str = "counts";
 /// One [`EpochRecord`] a line.
 pub(crate) const METRICS_FILE: &str = "metrics.jsonl";
 /// The [`TestRecord`]; absent until the end.
@@ -225,10 +227,18 @@ impl RunRecord {
     }
 }
 
+/// `split.json` in full: every picture of every part, and what each of them was.
+pub fn read_split(folder: &Path) -> Result<SplitRecord, TrainError> {
+    let path = folder.join(SPLIT_FILE);
+    let mut value: serde_json::Value = read_json(&path)?;
+    value.as_object_mut().and_then(|object| object.remove(COUNTS));
+    serde_json::from_value(value).map_err(|error| record_error(&path, error))
+}
+
 /// `split.json`: the data crate's record, and the counts that charts are drawn from.
 pub(crate) fn write_split(folder: &Path, dataset: &Dataset) -> Result<(), TrainError> {
     let mut value = serde_json::to_value(dataset.split_record()).expect("a split is plain data");
-    value["counts"] = serde_json::to_value(PartCounts::of(dataset)).expect("counts are plain data");
+    value[COUNTS] = serde_json::to_value(PartCounts::of(dataset)).expect("counts are plain data");
     write_json(&folder.join(SPLIT_FILE), &value)
 }
 

@@ -14,7 +14,7 @@ use crate::environment::{WORLD_SIZE, computing_on};
 use crate::error::TrainError;
 use crate::event::{Event, Watch};
 use crate::recipe::{Difference, Recipe};
-use crate::record::RECIPE_FILE;
+use crate::record::{RECIPE_FILE, read_split};
 use crate::storage::{read_text, record_error};
 use crate::train::Job;
 
@@ -92,13 +92,27 @@ fn changes(job: &Job, checkpoint: &Path, state: &State) -> Result<Vec<Change>, T
     if !run.join(RECIPE_FILE).exists() {
         note("the recipe's hash", state.recipe_hash.clone(), job.recipe.hash());
     }
-    note("the data's digest", state.data_digest.clone(), job.dataset.digest.clone());
+    note("the data's digest", state.data_digest.clone(), digest_now(job, run, state));
     note("threads", state.threads.to_string(), cpu::threads().to_string());
     note("device", state.device.clone(), computing_on(job.device));
     note("world size", state.world_size.to_string(), WORLD_SIZE.to_string());
     let deterministic = determinism::is_required();
     note("deterministic", state.deterministic.to_string(), deterministic.to_string());
     Ok(found)
+}
+
+/// The digest of the job's pictures; where it is another one, with the picture that differs, if the
+/// run's `split.json` is there and tells.
+fn digest_now(job: &Job, run: &Path, state: &State) -> String {
+    let digest = job.dataset.digest.clone();
+    if digest == state.data_digest {
+        return digest;
+    }
+    let then = read_split(run).ok().filter(|split| split.digest == state.data_digest);
+    match then.and_then(|then| then.difference(&job.dataset.split_record())) {
+        Some(difference) => format!("{digest} ({difference})"),
+        None => digest,
+    }
 }
 
 /// Where the recipe of the run in `folder` differs from the job's.

@@ -1,15 +1,18 @@
 //! `catscan data`: looks into a set before anything is trained on it, and fetches public ones.
 
+mod suspects;
+
 use std::path::PathBuf;
 
 use anyhow::Result;
 use catscan_data::audit::{Audit, audit};
 use catscan_data::fetch::{self, FETCHABLE, Fetchable, Patience};
 use catscan_data::{DataConfig, SplitRule, default_cache_dir};
+use catscan_torch_ext::DeviceSpec;
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::json;
 
-use super::write_file;
+use super::{device, write_file};
 use crate::output::{print, print_json, say};
 use crate::progress::Stages;
 use crate::recipes::original;
@@ -42,6 +45,12 @@ struct AuditArgs {
     /// The split's seed; by default the recipes'
     #[arg(long, value_name = "N")]
     split_seed: Option<u64>,
+    /// A run whose network is asked which labels it doubts, of pictures it was not trained on
+    #[arg(long, value_name = "RUN")]
+    weights: Option<PathBuf>,
+    /// Where that network runs: auto, cpu, cuda or cuda:N
+    #[arg(long, default_value = "auto", value_parser = device)]
+    device: DeviceSpec,
     /// Exit with code 3 where doubles lie in different parts of the split
     #[arg(long)]
     strict: bool,
@@ -79,10 +88,17 @@ fn run_audit(args: &AuditArgs) -> Result<u8> {
     let stages = Stages::new();
     let found = audit(&config, &default_cache_dir(), &stages);
     stages.clear();
-    let (audit, sheet) = found?;
+    let (mut audit, sheet) = found?;
+    let mut text = audit.markdown("oddest.png");
+    if let Some(run) = &args.weights {
+        let (suspects, sheet) = suspects::suspects(run, &args.data, args.device)?;
+        text += &suspects.markdown("suspects.png");
+        write_file(&args.out.join("suspects.png"), &sheet.png())?;
+        audit.suspects = Some(suspects);
+    }
     let json = serde_json::to_string_pretty(&audit)? + "\n";
     let report = args.out.join("audit.md");
-    write_file(&report, audit.markdown("oddest.png").as_bytes())?;
+    write_file(&report, text.as_bytes())?;
     write_file(&args.out.join("audit.json"), json.as_bytes())?;
     write_file(&args.out.join("oddest.png"), &sheet.png())?;
     match args.json {
@@ -110,9 +126,13 @@ fn summary(audit: &Audit) -> String {
         table.row(std::iter::once(count.class.clone()).chain(numbers));
     }
     let near = audit.near.len() + audit.near_not_listed;
+    let doubted = audit.suspects.as_ref().map_or(String::new(), |suspects| {
+        let (n, asked) = (suspects.pictures.len(), suspects.asked);
+        format!("{n} labels are doubted, of {asked} pictures that the run was not trained on\n")
+    });
     format!(
         "{table}\n{} groups of equal files, {near} pairs that look the same; {} across parts \
-         (leakage), {} with different labels\n",
+         (leakage), {} with different labels\n{doubted}",
         audit.exact.len(),
         audit.leaks(),
         audit.contradictions()

@@ -13,7 +13,7 @@ use catscan_train::Recipe;
 use tch::Device;
 
 use super::train::read_recipe;
-use super::{command_line, device, open_dataset};
+use super::{command_line, device, open_dataset, without_leaks};
 use crate::compose;
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
 use crate::output::{print, print_json, say};
@@ -128,7 +128,9 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     writable(&plan.folder)?;
     let device = args.device.resolve()?;
-    let dataset = open_dataset(&plan.base.data).inspect_err(|_| leave_nothing(&plan.folder))?;
+    let dataset = open_dataset(&plan.base.data)
+        .and_then(|dataset| without_leaks(dataset, args.overrides.strict))
+        .inspect_err(|_| leave_nothing(&plan.folder))?;
     say(in_words(&dataset, &plan.base.data.source));
     let cells = cells(args, &plan, &dataset)?;
     let (jobs, threads) = shares(args.jobs, cells.len(), device.is_cuda());

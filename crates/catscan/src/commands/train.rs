@@ -10,7 +10,7 @@ use catscan_torch_ext::{DeviceSpec, cpu, cuda, determinism};
 use catscan_train::{Event, Job, Outcome, Recipe, Signal, Watch, train};
 
 use super::saving::SavingArgs;
-use super::{command_line, device, open_dataset};
+use super::{command_line, device, open_dataset, without_leaks};
 use crate::experiment::{self, Overrides, Profile};
 use crate::progress::{Board, Line};
 use crate::queue::protocol;
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let dataset = match args.queued {
         // The queue has read the pictures before, and showed it.
         true => Dataset::open(&recipe.data, &default_cache_dir(), &())?,
-        false => open_dataset(&recipe.data)?,
+        false => without_leaks(open_dataset(&recipe.data)?, args.overrides.strict)?,
     };
     let recipe = match args.queued {
         true => recipe,

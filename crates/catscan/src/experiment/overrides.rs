@@ -25,6 +25,9 @@ pub(crate) struct Overrides {
     /// Leave out pictures that cannot be used as long as they are at most this share, such as 1%
     #[arg(long, value_name = "SHARE", conflicts_with = "bad_images", value_parser = share)]
     pub max_bad: Option<f64>,
+    /// Refuse a set of which a picture lies in two parts of the split (exit code 3)
+    #[arg(long)]
+    pub strict: bool,
     #[command(flatten)]
     pub transfer: Transfer,
 }

@@ -21,6 +21,10 @@ const CASES: &[Case] = &[
     ("experiment smoke --data cifar10:empty-folder", 2, &["test_batch.bin", "tar.gz"]),
     ("experiment smoke --data folder:empty-class", 3, &["dog", "0 pictures"]),
     ("experiment smoke --data folder:bad-picture", 3, &["web.jpg", "--bad-images skip"]),
+    ("experiment smoke --data csv:escape.csv", 3, &["escape.csv: line 2: ../../etc/passwd leads"]),
+    ("experiment smoke --data csv:absolute.csv", 3, &["line 2: /etc/passwd leads out"]),
+    ("experiment smoke --data shards:evil.tar", 3, &["\"../evil.jpg\" leads out of the archive"]),
+    ("experiment smoke --data folder:bomb", 3, &["100000 x 100000 = 10000 million pixels"]),
     ("experiment smoke --profile quik", 2, &["quik", "quick"]),
     ("experiment smoke --epochs 0", 2, &["epochs is 0"]),
     ("experiment smoke --size 0", 2, &["size_px", "0"]),
@@ -116,6 +120,14 @@ fn make_bad_input(folder: &Path) {
     }
     fs::write(folder.join("bad-picture/cat/web.jpg"), "<html>404</html>").unwrap();
     fs::write(folder.join("file"), "x").unwrap();
+    let first = "bad-picture/cat/0.png,cat\n";
+    fs::write(folder.join("escape.csv"), format!("{first}../../etc/passwd,dog\n")).unwrap();
+    fs::write(folder.join("absolute.csv"), format!("{first}/etc/passwd,dog\n")).unwrap();
+    fs::write(folder.join("evil.tar"), evil_tar()).unwrap();
+    for name in ["cat/0.png", "cat/1.png", "dog/0.png", "dog/1.png"] {
+        picture(&format!("bomb/{name}"));
+    }
+    fs::write(folder.join("bomb/dog/bomb.png"), bomb()).unwrap();
     fs::create_dir_all(folder.join("empty-folder")).unwrap();
     let recipe = catscan::recipes::smoke().to_json_pretty();
     let bad = |name: &str, from: &str, to: &str| {
@@ -135,4 +147,36 @@ fn make_bad_input(folder: &Path) {
     let model = ModelConfig { outputs: 3, ..catscan::recipes::smoke().model };
     let model = Model::build(&model, 1, tch::Device::Cpu).unwrap();
     model.weights().save(&folder.join("three.safetensors")).unwrap();
+}
+
+/// One empty file called `../evil.jpg`: a header of 512 bytes (name, mode, size, time, checksum,
+/// kind) and the end mark.
+fn evil_tar() -> Vec<u8> {
+    let mut header = [0; 512];
+    let mut field = |at: usize, text: &[u8]| header[at..at + text.len()].copy_from_slice(text);
+    field(0, b"../evil.jpg");
+    field(100, b"0000644");
+    field(124, b"00000000000");
+    field(136, b"00000000000");
+    field(148, b"        ");
+    field(156, b"0");
+    field(257, b"ustar  ");
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    [&header[..], &[0; 1024]].concat()
+}
+
+/// A PNG whose header says 100,000 x 100,000 and which holds nothing.
+fn bomb() -> Vec<u8> {
+    let chunk = |kind: &[u8], data: &[u8]| {
+        let body = [kind, data].concat();
+        let bit = |crc: u32| if crc & 1 == 1 { 0xEDB8_8320 ^ (crc >> 1) } else { crc >> 1 };
+        let byte = |crc: u32, byte: &u8| (0..8).fold(crc ^ u32::from(*byte), |crc, _| bit(crc));
+        let sum = !body.iter().fold(!0, byte);
+        [&(data.len() as u32).to_be_bytes()[..], &body, &sum.to_be_bytes()].concat()
+    };
+    let side = 100_000u32.to_be_bytes();
+    let header = [&side[..], &side, &[8, 2, 0, 0, 0]].concat();
+    let chunks = [chunk(b"IHDR", &header), chunk(b"IDAT", b""), chunk(b"IEND", b"")].concat();
+    [b"\x89PNG\r\n\x1a\n".to_vec(), chunks].concat()
 }

@@ -135,7 +135,7 @@ fn more(text: &mut String, all: usize) {
 }
 
 /// A name as code that ends neither its span, its cell nor its line, and is no HTML.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     let safe = |c: char| match c {
         '`' => '\'',
         '|' => '¦',

@@ -41,11 +41,26 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), String
     decoder.decode_headers().map_err(broken)?;
     let info = decoder.info().ok_or("is a JPEG without a frame header")?;
     super::check_pixels("JPEG", info.width.into(), info.height.into())?;
+    check_plausible(info.width.into(), info.height.into(), bytes.len() as u64)?;
     let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let rgb = decoder.decode().map_err(broken)?;
     let picture = RgbImage::from_raw(info.width.into(), info.height.into(), rgb)
         .ok_or("is a JPEG of a colour space that does not become RGB")?;
     Ok((DynamicImage::ImageRgb8(picture), exif.unwrap_or(Orientation::NoTransforms)))
+}
+
+/// A header is cheap, and a progressive picture's coefficients take 12 bytes a pixel before the
+/// first is read. So a file that cannot hold its pixels is refused before: each block of 8 x 8
+/// takes a Huffman code of one bit at least, and one component has a block for every 16 x 8 pixels.
+fn check_plausible(width: u64, height: u64, bytes: u64) -> Result<(), String> {
+    const PIXELS_A_BYTE: u64 = 8 * 16 * 8;
+    if width * height <= bytes.saturating_mul(PIXELS_A_BYTE) {
+        return Ok(());
+    }
+    Err(format!(
+        "is a JPEG of {width} x {height} pixels in {bytes} bytes, which cannot hold more than \
+         {PIXELS_A_BYTE} a byte"
+    ))
 }
 
 struct Frame {
@@ -116,20 +131,52 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_exif_orientation_is_applied() {
-        let bytes = encode(&picture(40, 24), ImageFormat::Jpeg);
-        let plain = read_rgb(&bytes, "plain").unwrap();
-        // APP1 with one tag, 0x0112 = 6: "turn right by 90 degrees to show".
-        let mut exif =
-            b"Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0".to_vec();
+    /// With an APP1 segment that holds one tag, 0x0112.
+    fn turned(bytes: &[u8], orientation: u8) -> Vec<u8> {
+        let mut exif = b"Exif\0\0MM\0\x2A\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+        exif.extend([orientation, 0, 0]);
         exif.extend([0; 4]);
         let mut turned = bytes[..2].to_vec();
         turned.extend([0xFF, 0xE1]);
         turned.extend((exif.len() as u16 + 2).to_be_bytes());
         turned.extend(&exif);
         turned.extend(&bytes[2..]);
-        let turned = read_rgb(&turned, "turned").unwrap();
-        assert_eq!(turned, image::imageops::rotate90(&plain));
+        turned
+    }
+
+    #[test]
+    fn every_exif_orientation_is_applied() {
+        use image::imageops::{flip_horizontal, flip_vertical, rotate90, rotate180, rotate270};
+        let bytes = encode(&picture(40, 24), ImageFormat::Jpeg);
+        let plain = read_rgb(&bytes, "plain").unwrap();
+        // As Pillow's ImageOps.exif_transpose: 5 mirrors along the falling diagonal, 7 the rising.
+        let want = [
+            plain.clone(),
+            flip_horizontal(&plain),
+            rotate180(&plain),
+            flip_vertical(&plain),
+            flip_horizontal(&rotate90(&plain)),
+            rotate90(&plain),
+            flip_horizontal(&rotate270(&plain)),
+            rotate270(&plain),
+        ];
+        for (orientation, want) in (1..).zip(want) {
+            let got = read_rgb(&turned(&bytes, orientation), "turned").unwrap();
+            assert_eq!(got, want, "orientation {orientation}");
+        }
+        assert_eq!(read_rgb(&turned(&bytes, 9), "no such orientation").unwrap(), plain);
+    }
+
+    #[test]
+    fn a_header_that_the_file_cannot_hold_is_refused() {
+        let mut bytes = encode(&picture(64, 48), ImageFormat::Jpeg);
+        let at = bytes.windows(2).position(|w| w == [0xFF, super::SOF0]).unwrap();
+        bytes[at + 5..at + 9].copy_from_slice(&[0x26, 0xAC, 0x26, 0xAC]);
+        let reason = read_rgb(&bytes, "huge.jpg").unwrap_err().reason;
+        assert!(reason.starts_with("is a JPEG of 9900 x 9900 pixels in"), "{reason}");
+        // The emptiest pictures there are stay far within it.
+        let flat = image::GrayImage::from_pixel(4000, 3000, image::Luma([128]));
+        let flat = encode(&image::DynamicImage::ImageLuma8(flat), ImageFormat::Jpeg);
+        assert!(read_rgb(&flat, "flat").is_ok(), "{} bytes", flat.len());
     }
 }

@@ -1,67 +1,55 @@
 //! Zip archives, read where they lie: entries are decompressed into memory, never extracted by the
-//! path they claim. Each thread reads through a clone of its own over one memory map.
+//! path they claim. Each thread reads through a clone of its own over one open file.
 
 use std::fs::File;
-use std::io::{Cursor, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use memmap2::Mmap;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use crate::decode::{MAX_BYTES, too_long};
 use crate::error::{BadImage, DataError};
-use crate::map::map;
+use crate::window::Window;
 
 /// More entries than any set of pictures in one archive that we know of; a bomb has more.
-const MAX_ENTRIES: usize = 500_000;
+const MAX_ENTRIES: u64 = 500_000;
 
 /// Deflate cannot do better than 1032:1; photographs do not reach 2:1, flat BMPs may reach 100:1.
 const MAX_RATIO: u64 = 200;
+
+/// Where an end record is looked for: a comment may take half of it.
+const TAIL_BYTES: u64 = 1 << 17;
 
 #[derive(Clone, Debug)]
 pub(super) struct Archive {
     /// For messages; `outer.zip: inner.zip` for an archive within an archive.
     pub path: PathBuf,
-    zip: ZipArchive<Cursor<Slice>>,
-}
-
-/// A stretch of a shared memory map.
-#[derive(Clone, Debug)]
-struct Slice {
-    map: Arc<Mmap>,
-    start: usize,
-    end: usize,
-}
-
-impl AsRef<[u8]> for Slice {
-    fn as_ref(&self) -> &[u8] {
-        &self.map[self.start..self.end]
-    }
+    zip: ZipArchive<Window>,
 }
 
 const DAMAGED: &str = "it is cut short or not a zip; get it again";
+const REFUSED: &str = "the whole archive is refused; get it from elsewhere";
 
 impl Archive {
     pub fn open(path: &Path) -> Result<Archive, DataError> {
         let file = File::open(path).map_err(|error| DataError::read(path, error))?;
-        Archive::over(&file, path.into())
+        Archive::over(file, path.into())
     }
 
-    fn over(file: &File, path: PathBuf) -> Result<Archive, DataError> {
-        let length = file.metadata().map_err(|error| DataError::read(&path, error))?.len();
-        if length == 0 {
+    fn over(file: File, path: PathBuf) -> Result<Archive, DataError> {
+        let window = Window::of(file).map_err(|error| DataError::read(&path, error))?;
+        Archive::within(window, path)
+    }
+
+    fn within(window: Window, path: PathBuf) -> Result<Archive, DataError> {
+        if window.length() == 0 {
             return Err(DataError::archive(&path, "holds 0 bytes", DAMAGED));
         }
-        let map = Arc::new(map(file).map_err(|error| DataError::read(&path, error))?);
-        let end = map.len();
-        Archive::within(Slice { map, start: 0, end }, path)
-    }
-
-    fn within(slice: Slice, path: PathBuf) -> Result<Archive, DataError> {
         let damaged = |error: ZipError| DataError::archive(&path, error.to_string(), DAMAGED);
-        let mut zip = ZipArchive::new(Cursor::new(slice)).map_err(damaged)?;
+        let tail = window.tail(TAIL_BYTES).map_err(|error| DataError::read(&path, error))?;
+        check_count(announced(&tail), &path)?;
+        let mut zip = ZipArchive::new(window).map_err(damaged)?;
         check(&mut zip, &path)?;
         Ok(Archive { path, zip })
     }
@@ -92,18 +80,15 @@ impl Archive {
     /// The archive that lies in this one as entry `index`. One that is merely stored is read in
     /// place; a compressed one is unpacked into a nameless temporary file under `cache_dir`.
     pub fn inner(&mut self, index: usize, cache_dir: &Path) -> Result<Archive, DataError> {
-        let outer = self.zip.clone().into_inner().into_inner();
+        let outer = self.zip.clone().into_inner();
         let damaged = |e: ZipError| DataError::archive(&self.path, e.to_string(), DAMAGED);
         let mut entry = self.zip.by_index(index).map_err(damaged)?;
         let path = PathBuf::from(format!("{}: {}", self.path.display(), entry.name()));
         if entry.compression() == CompressionMethod::Stored {
-            let start = outer.start + entry.data_start() as usize;
-            let end = start + entry.size() as usize;
-            drop(entry);
-            if end > outer.end {
-                return Err(DataError::archive(&path, "ends outside its archive", DAMAGED));
-            }
-            return Archive::within(Slice { map: outer.map, start, end }, path);
+            return match outer.part(entry.data_start(), entry.size()) {
+                Some(part) => Archive::within(part, path),
+                None => Err(DataError::archive(&path, "ends outside its archive", DAMAGED)),
+            };
         }
         let room = |error| DataError::storage(cache_dir, "unpacking an archive", error);
         std::fs::create_dir_all(cache_dir).map_err(room)?;
@@ -115,7 +100,7 @@ impl Archive {
         let mut spool = tempfile::tempfile_in(cache_dir).map_err(room)?;
         let copied = std::io::copy(&mut entry.by_ref().take(needed + 1), &mut spool);
         match copied {
-            Ok(bytes) if bytes == needed => Archive::over(&spool, path),
+            Ok(bytes) if bytes == needed => Archive::over(spool, path),
             Ok(bytes) => {
                 let what = format!("unpacks to {bytes} bytes, its header says {needed}");
                 Err(DataError::archive(&path, what, DAMAGED))
@@ -128,15 +113,31 @@ impl Archive {
     }
 }
 
-/// Whole archives are refused for one entry that no honest set of pictures has: a path that leads
-/// out, a link, a device, a secret, a bomb.
-fn check(zip: &mut ZipArchive<Cursor<Slice>>, path: &Path) -> Result<(), DataError> {
-    let refuse = |what: String| {
-        Err(DataError::archive(path, what, "the whole archive is refused; get it from elsewhere"))
-    };
-    if zip.len() > MAX_ENTRIES {
-        return refuse(format!("holds {} entries, at most {MAX_ENTRIES} are read", zip.len()));
+/// Most entries that an end record in the archive's last bytes announces. Asked before the index is
+/// read, which takes some hundred bytes of memory an entry.
+fn announced(tail: &[u8]) -> u64 {
+    // ZIP64's end record: its signature, 28 bytes of sizes, versions and disks, and the number of
+    // entries. Without one there are at most 65,535.
+    const SIGNATURE: &[u8] = b"PK\x06\x06";
+    const NUMBER_AT: usize = 32;
+    let number = |record: &[u8]| Some(u64::from_le_bytes(record[NUMBER_AT..].try_into().ok()?));
+    let records = tail.windows(NUMBER_AT + 8).filter(|record| record.starts_with(SIGNATURE));
+    records.filter_map(number).max().unwrap_or(0)
+}
+
+fn check_count(entries: u64, path: &Path) -> Result<(), DataError> {
+    if entries <= MAX_ENTRIES {
+        return Ok(());
     }
+    let what = format!("holds {entries} entries, at most {MAX_ENTRIES} are read");
+    Err(DataError::archive(path, what, REFUSED))
+}
+
+/// Whole archives are refused for one entry that no honest set of pictures has: a path that leads
+/// out, a link, a device, a mode that gives rights away, a secret, a bomb.
+fn check(zip: &mut ZipArchive<Window>, path: &Path) -> Result<(), DataError> {
+    let refuse = |what: String| Err(DataError::archive(path, what, REFUSED));
+    check_count(zip.len() as u64, path)?;
     for i in 0..zip.len() {
         let damaged = |error: ZipError| DataError::archive(path, error.to_string(), DAMAGED);
         let entry = zip.by_index_raw(i).map_err(damaged)?;
@@ -150,6 +151,10 @@ fn check(zip: &mut ZipArchive<Cursor<Slice>>, path: &Path) -> Result<(), DataErr
         let kind = entry.unix_mode().unwrap_or(0) & KIND;
         if entry.is_symlink() || ![0, FILE, FOLDER].contains(&kind) {
             return refuse(format!("entry {name:?} is a link or a device (mode {kind:o})"));
+        }
+        let mode = entry.unix_mode().unwrap_or(0);
+        if mode & 0o6000 != 0 {
+            return refuse(format!("entry {name:?} gives its user's rights away (mode {mode:o})"));
         }
         if entry.encrypted() {
             return refuse(format!("entry {name:?} is encrypted"));

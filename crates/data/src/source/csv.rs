@@ -169,6 +169,7 @@ fn collect(
             return Err(at(manifest, row.line, what));
         }
     }
+    let labels: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
     let mut lines: HashMap<String, usize> = HashMap::new();
     for row in rows {
         let (name, place) = place(root, row).map_err(|what| at(manifest, row.line, what))?;
@@ -181,8 +182,7 @@ fn collect(
         {
             collector.stamp(path, &meta);
         }
-        let label = classes.iter().position(|class| *class == row.label).expect("collected above");
-        collector.add(name, label as u32, row.part, place);
+        collector.add(name, labels[row.label.as_str()], row.part, place);
     }
     Ok(classes)
 }

@@ -105,8 +105,10 @@ impl Collector {
                 return Err(DataError::layout(root, what, "name the folder of one of them"));
             }
         }
-        for (label, class) in classes.iter().enumerate() {
-            if !self.found.iter().any(|(entry, _)| entry.label as usize == label) {
+        let mut has_some = vec![false; classes.len()];
+        self.found.iter().for_each(|(entry, _)| has_some[entry.label as usize] = true);
+        for (class, has_some) in classes.iter().zip(has_some) {
+            if !has_some {
                 let place = format!("{}: {class}", root.display());
                 return Err(DataError::EmptyClass { place, table: String::new() });
             }

@@ -6,7 +6,7 @@
 use std::io::{self, Read};
 use std::path::{Component, Path};
 
-use tar::{Archive, Entry, EntryType};
+use tar::{Archive, Entry, EntryType, PaxExtensions};
 
 use super::unpack::Unpack;
 use crate::error::DataError;
@@ -15,6 +15,8 @@ use crate::error::DataError;
 const MAX_ENTRIES: usize = 10_000;
 /// In all, unpacked; CIFAR-10's has 184 million.
 const MAX_BYTES: u64 = 1 << 30;
+/// Of a name that does not fit a header; systems allow 4,096.
+const MAX_NAME_BYTES: u64 = 1 << 16;
 /// What may follow the end mark: tar pads to blocks of 10 KiB.
 const MAX_PADDING: u64 = 1 << 20;
 
@@ -34,7 +36,9 @@ pub(super) fn read(
     let mut archive = Archive::new(Unpack::open(path)?.into_reader());
     let mut found: Vec<(usize, Vec<u8>)> = Vec::new();
     let (mut count, mut total) = (0, 0u64);
-    for entry in archive.entries().map_err(damaged)? {
+    // Raw, because the library would read a long name of any length into memory.
+    let mut long_name = None;
+    for entry in archive.entries().map_err(damaged)?.raw(true) {
         let mut entry = entry.map_err(damaged)?;
         (count, total) = (count + 1, total.saturating_add(entry.size()));
         if count > MAX_ENTRIES || total > MAX_BYTES {
@@ -43,7 +47,16 @@ pub(super) fn read(
                  {MAX_BYTES} are read"
             ));
         }
-        let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        if names_the_next(&entry) {
+            if entry.size() > MAX_NAME_BYTES {
+                let size = entry.size();
+                return refuse(format!("holds a name of {size} bytes, at most {MAX_NAME_BYTES}"));
+            }
+            long_name = next_name(&mut entry).map_err(damaged)?.or(long_name);
+            continue;
+        }
+        let short_name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        let name = long_name.take().unwrap_or(short_name);
         if let Some(reason) = dishonest(&entry, &name) {
             return refuse(format!("entry {name:?} {reason}"));
         }
@@ -74,6 +87,30 @@ pub(super) fn read(
         0..=MAX_PADDING => Ok(found),
         _ => refuse(format!("goes on for more than {MAX_PADDING} bytes after its end")),
     }
+}
+
+/// True for an entry that is no file, but what the next one's header has no room for.
+fn names_the_next<R: Read>(entry: &Entry<R>) -> bool {
+    matches!(entry.header().entry_type(), EntryType::GNULongName | EntryType::XHeader)
+}
+
+/// The name of the next entry, as GNU's tar or pax give it; `None` where this is about something
+/// else.
+fn next_name<R: Read>(entry: &mut Entry<R>) -> io::Result<Option<String>> {
+    let mut bytes = Vec::new();
+    entry.by_ref().take(MAX_NAME_BYTES).read_to_end(&mut bytes)?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    if entry.header().entry_type() == EntryType::GNULongName {
+        return Ok(Some(text(bytes.strip_suffix(&[0]).unwrap_or(&bytes))));
+    }
+    let mut name = None;
+    for extension in PaxExtensions::new(&bytes) {
+        let extension = extension?;
+        if extension.key_bytes() == b"path" {
+            name = Some(text(extension.value_bytes()));
+        }
+    }
+    Ok(name)
 }
 
 /// Why an entry condemns its archive, if it does.

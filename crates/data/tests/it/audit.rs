@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use catscan_data::audit::{Audit, audit};
-use catscan_data::{Filter, RgbImage, resize};
+use catscan_data::audit::{Audit, Suspects, audit};
+use catscan_data::{Filter, Part, RgbImage, resize};
 use image::ImageFormat;
 use tempfile::{TempDir, tempdir};
 
-use crate::help::{cats_vs_dogs, config, encode, folder, put, shared_data};
+use crate::help::{cats_vs_dogs, config, encode, folder, open, put, shared_data};
 
 /// A picture of its own, unlike the others: blobs at places that the seed gives.
 fn scene(seed: u32) -> RgbImage {
@@ -132,6 +132,38 @@ fn means_are_of_the_training_part_and_known() {
 }
 
 #[test]
+fn labels_are_doubted_where_a_network_is_sure_of_another_class() {
+    let (root, cache) = (clean(), tempdir().unwrap());
+    let set = open(&folder(root.path()), cache.path()).unwrap();
+    let asked: Vec<u32> = [Part::Val, Part::Test].map(|part| set.split.part(part)).concat();
+    // Sure and wrong, surer and wrong, unsure, sure and right, and the rest right.
+    let says = |at: usize| -> [f32; 2] {
+        let right = f32::from(set.samples[asked[at] as usize].label == 0);
+        let of_cat = match at {
+            0 => 0.95 - 0.9 * right,
+            3 => 1.0 - right,
+            7 => 0.8 - 0.6 * right,
+            _ => right,
+        };
+        [of_cat, 1.0 - of_cat]
+    };
+    let rows: Vec<[f32; 2]> = (0..asked.len()).map(says).collect();
+    let asked_of = || asked.iter().copied().zip(rows.iter().map(|row| row.as_slice()));
+    let suspects = Suspects::of(&set, "runs/`one`", asked_of());
+    assert_eq!((suspects.asked, suspects.trained_on), (20, 10));
+    let name = |at: usize| set.samples[asked[at] as usize].name.as_str();
+    let found: Vec<&str> = suspects.pictures.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(found, [name(3), name(0)]);
+    assert_eq!(suspects.pictures[0].probability, 0.0);
+    assert_ne!(suspects.pictures[0].class, suspects.pictures[0].taken_for);
+    let text = suspects.markdown("suspects.png");
+    assert!(text.contains("Of the 20 pictures that the run `runs/'one'`"), "{text}");
+    assert!(text.contains("Of the 10 pictures it was trained on it can say nothing"), "{text}");
+    let sheet = image::load_from_memory(&suspects.sheet(&set).png()).unwrap();
+    assert_eq!((sheet.width(), sheet.height()), (2 * 100 + 4, 100 + 4));
+}
+
+#[test]
 fn the_known_near_doubles_of_the_photographs_are_found() {
     let (Some(set), Some(known)) =
         (shared_data("cats-vs-dogs-25k"), shared_data("near-duplicates.tsv"))
@@ -151,12 +183,15 @@ fn the_known_near_doubles_of_the_photographs_are_found() {
         }
     }
     let known = std::fs::read_to_string(known).unwrap();
+    let mut count = 0;
     for line in known.lines().skip(1) {
+        count += 1;
         let fields: Vec<&str> = line.split('\t').collect();
         let name = |i: usize| format!("{}.{}.jpg", fields[i], fields[i + 1]);
         let [a, b] = [name(0), name(2)];
         let there = found.contains(&[a.clone(), b.clone()]) || found.contains(&[b, a]);
         assert!(there, "{line}: is not found");
     }
-    eprintln!("{} pairs, {} groups, {} leaks", audit.near.len(), audit.exact.len(), audit.leaks());
+    let (pairs, groups, leaks) = (audit.near.len(), audit.exact.len(), audit.leaks());
+    eprintln!("all of {count} known pairs, in {pairs} pairs and {groups} groups, {leaks} leaks");
 }

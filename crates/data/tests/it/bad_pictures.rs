@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use catscan_data::{BadImages, DataConfig, Dataset, Progress};
 use tempfile::{TempDir, tempdir};
 
-use crate::help::{config, encode, folder, jpeg, names, open, open_skipping, picture, put};
+use crate::help::{
+    cats_vs_dogs, config, encode, folder, jpeg, names, open, open_skipping, picture, put, zip_of,
+};
 
 /// Eight good pictures a class, and one of each fault among the cats.
 fn faulty() -> (TempDir, usize) {
@@ -135,4 +137,36 @@ fn a_file_that_vanishes_or_changes_while_the_set_is_read_is_a_bad_picture() {
         let again = open(&folder(root.path()), cache.path());
         assert_eq!(again.unwrap().samples.len(), 8, "vanished: {vanished}; tried again");
     }
+}
+
+/// Between the listing and the reading, a file is cut to half its length in place.
+struct Cutter(PathBuf);
+
+impl Progress for Cutter {
+    fn stage(&self, what: &str, _total: u64) {
+        if what == "decoding" {
+            let file = std::fs::OpenOptions::new().write(true).open(&self.0).unwrap();
+            file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+        }
+    }
+    fn advance(&self, _n: u64) {}
+}
+
+#[test]
+fn an_archive_that_is_cut_while_it_is_read_ends_no_process() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let path = root.path().join("train.zip");
+    // Cats and dogs in turn, so that both classes keep some; large enough for many pages.
+    let file = |i: u32| {
+        let class = if i.is_multiple_of(2) { "cat" } else { "dog" };
+        (format!("train/{class}.{i}.jpg"), [jpeg(i), vec![0; 9000]].concat())
+    };
+    let files: Vec<_> = (0..40).map(file).collect();
+    put(&path, &zip_of(&files, zip::CompressionMethod::Stored));
+    let config = DataConfig { bad_images: BadImages::Skip, ..config(&cats_vs_dogs(&path)) };
+    let set = Dataset::open(&config, cache.path(), &Cutter(path)).unwrap();
+    let (good, bad) = (set.samples.len(), set.rejected.len());
+    assert_eq!(good + bad, 40);
+    assert!((15..25).contains(&bad), "{bad} are behind the cut");
+    assert!(set.rejected.iter().all(|bad| bad.reason.contains("cannot be unpacked")));
 }

@@ -154,6 +154,37 @@ fn archives_that_reach_out_or_explode_are_refused_whole() {
     writer.add_symlink("train/cat.0.jpg", "/etc/passwd", options).unwrap();
     let text = refused("link.zip", &writer.finish().unwrap().into_inner());
     assert!(text.contains("is a link or a device"), "{text}");
+    // The upper half of an entry's external attributes is its mode in Unix.
+    let with_mode = |mode: u32| {
+        let mut bytes = zip_of(&kaggle("train/"), Stored);
+        let entry = bytes.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+        bytes[entry + 5] = 3;
+        bytes[entry + 38..entry + 42].copy_from_slice(&(mode << 16).to_le_bytes());
+        bytes
+    };
+    let text = refused("device.zip", &with_mode(0o020_644));
+    assert!(text.contains("is a link or a device (mode 20000)"), "{text}");
+    let text = refused("setuid.zip", &with_mode(0o104_755));
+    assert!(text.contains("gives its user's rights away (mode 104755)"), "{text}");
+    let left = std::fs::read_dir(root.path()).unwrap().flatten();
+    assert!(left.into_iter().all(|entry| entry.path().extension().is_some_and(|e| e == "zip")));
+}
+
+#[test]
+fn a_million_entries_are_refused_before_they_are_listed() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let mut writer = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default().compression_method(Stored);
+    for i in 0..1_000_000 {
+        writer.start_file(format!("{i:x}"), options).unwrap();
+    }
+    let path = root.path().join("million.zip");
+    put(&path, &writer.finish().unwrap().into_inner());
+    let began = std::time::Instant::now();
+    let error = open(&cats_vs_dogs(&path), cache.path()).unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    assert!(error.to_string().contains("holds 1000000 entries, at most 500000"), "{error}");
+    eprintln!("refused after {:.1?}", began.elapsed());
 }
 
 #[test]

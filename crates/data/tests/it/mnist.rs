@@ -84,7 +84,8 @@ fn pictures_and_labels_stay_together() {
     for i in set.split.part(Part::Test) {
         assert!(names(&set)[*i as usize].starts_with("test/"));
     }
-    assert!(set.notes.is_empty() && set.ignored.is_empty());
+    // Only that some of these made-up pictures are equal, across the parts too.
+    assert!(set.notes.iter().all(|note| note.starts_with("Leakage")) && set.ignored.is_empty());
 }
 
 #[test]

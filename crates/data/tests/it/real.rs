@@ -43,6 +43,45 @@ fn the_originals_open_as_they_were_published() {
 }
 
 #[test]
+fn no_cut_of_a_real_photograph_turns_grey_in_silence() {
+    let Some(zip) = shared_data("cats-vs-dogs-500-originals.zip") else {
+        return;
+    };
+    let mut zip = zip::ZipArchive::new(std::fs::File::open(zip).unwrap()).unwrap();
+    let (mut cuts, mut flips, mut found) = (0, 0, 0);
+    for i in (0..zip.len()).step_by(10) {
+        let mut bytes = Vec::new();
+        let mut entry = zip.by_index(i).unwrap();
+        if !entry.name().ends_with(".jpg") {
+            continue;
+        }
+        std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+        let name = entry.name().to_owned();
+        decode::read_rgb(&bytes, &name).unwrap();
+        for percent in [1, 10, 50, 99] {
+            let mut cut = bytes[..bytes.len() * percent / 100].to_vec();
+            let bad = decode::read_rgb(&cut, &name);
+            assert!(bad.is_err(), "{name} cut at {percent} %");
+            // With an end marker glued on, as some repair tools do.
+            if cut.last() == Some(&0xFF) {
+                cut.pop();
+            }
+            cut.extend([0xFF, 0xD9]);
+            assert!(decode::read_rgb(&cut, &name).is_err(), "{name} at {percent} %, repaired");
+            cuts += 2;
+        }
+        let without_end = &bytes[..bytes.len() - 2];
+        assert!(decode::read_rgb(without_end, &name).is_err(), "{name} without its end");
+        // A flipped bit may give another valid code: then the picture is whole, with a blemish.
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+        (flips, found) = (flips + 1, found + usize::from(decode::read_rgb(&bytes, &name).is_err()));
+    }
+    assert!(cuts >= 300, "{cuts} cuts");
+    eprintln!("{cuts} cuts refused; of {flips} flipped bits {found} were found");
+}
+
+#[test]
 fn all_25_000_give_the_studys_split() {
     let Some(folder) = shared_data("cats-vs-dogs-25k") else {
         return;

@@ -105,8 +105,9 @@ proptest! {
         let together = tensor(&pixels, &drawn);
         let (n, bytes) = (drawn.len(), pixels.len() / drawn.len());
         for rank in 0..world {
-            let (from, to) = (n * rank / world, n * (rank + 1) / world);
-            let share = tensor(&pixels[from * bytes..to * bytes], &drawn[from..to]);
+            let rows = order::share(n, rank, world);
+            let (from, to) = (rows.start, rows.end);
+            let share = tensor(&pixels[from * bytes..to * bytes], &drawn[rows]);
             let rows = together.narrow(0, from as i64, (to - from) as i64);
             let gap = (share - rows).abs().max().double_value(&[]);
             // Means over a picture may be added up in another order, and equalize rounds them.

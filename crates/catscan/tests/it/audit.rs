@@ -1,0 +1,74 @@
+//! `catscan data audit --weights RUN`: wrong labels are found among pictures that the network was
+//! not trained on, and nothing is claimed of those it was.
+
+use std::fs;
+use std::path::Path;
+
+use super::support::{run, succeed};
+
+/// Cats are dark and dogs are light, so that a few steps tell them apart; each file is its own.
+fn set(folder: &Path) {
+    for (class, base) in [("cat", 20u8), ("dog", 200)] {
+        fs::create_dir_all(folder.join("set").join(class)).unwrap();
+        for i in 0..60u8 {
+            let value = |x: u32, y: u32| base + (x * 3 + y * 5 + u32::from(i) * 7) as u8 % 30;
+            let picture =
+                image::RgbImage::from_fn(32, 32, |x, y| image::Rgb([value(x, y), i, value(y, x)]));
+            picture.save(folder.join(format!("set/{class}/{i}.png"))).unwrap();
+        }
+    }
+}
+
+#[test]
+fn wrong_labels_are_found_where_the_network_was_not_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    set(here);
+    let train =
+        "train --experiment smoke --arm avg --epochs 12 --threads 1 --data folder:set --out r";
+    succeed(&train.split(' ').collect::<Vec<_>>(), here);
+    let text = fs::read_to_string(here.join("r/split.json")).unwrap();
+    let split: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let of = |part: &str, class: &str| {
+        let mut names = split[part].as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+        names.find(|name| name.starts_with(class)).unwrap().to_owned()
+    };
+    // The same pictures elsewhere, of which a test cat and a training cat now lie among the dogs.
+    let (wrong, learned) = (of("test", "cat"), of("train", "cat"));
+    for (name, as_name) in [(&wrong, "set/dog/wrong.png"), (&learned, "set/dog/learned.png")] {
+        fs::rename(here.join("set").join(name), here.join(as_name)).unwrap();
+    }
+    fs::rename(here.join("set"), here.join("moved")).unwrap();
+    let audit = "data audit --data folder:moved --weights r --json";
+    let said = succeed(&audit.split(' ').collect::<Vec<_>>(), here);
+    let found: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let suspects = &found["suspects"];
+    let trained_on = split["train"].as_array().unwrap().len();
+    assert_eq!(suspects["trained_on"], trained_on, "known by their bytes, not by their names");
+    assert_eq!(suspects["asked"], 120 - trained_on);
+    let names: Vec<&str> = suspects["pictures"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["dog/wrong.png"], "{suspects:#}");
+    let text = fs::read_to_string(here.join("audit/audit.md")).unwrap();
+    assert!(text.contains("## Suspected mislabels") && text.contains("dog/wrong.png"), "{text}");
+    let sheet = image::open(here.join("audit/suspects.png")).unwrap();
+    assert_eq!((sheet.width(), sheet.height()), (104, 104));
+}
+
+#[test]
+fn weights_of_which_nobody_knows_the_pictures_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("bare.safetensors"), b"x").unwrap();
+    for (weights, words) in
+        [("bare.safetensors", "is no run's folder"), ("none", "is no run's folder")]
+    {
+        let args = ["data", "audit", "--data", "critters:10", "--weights", weights];
+        let said = run(&args, folder.path());
+        assert_eq!(said.code, 2, "{}", said.stderr);
+        assert!(said.stderr.contains(words), "{}", said.stderr);
+    }
+}
