@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::augment::{Affine, Augment, Drawn, Fill, Op, op};
+use crate::augment::{Affine, Augment, Drawn, Fill, Op, fused, op};
 use crate::colour::Raster;
 use crate::config::{DataConfig, Normalize};
 use crate::dataset::Dataset;
@@ -63,7 +63,7 @@ pub fn to_augmented(
     let ops: Vec<&[Op]> = drawn.iter().map(|drawn| drawn.ops.as_slice()).collect();
     let constant = matches!(fill, Fill::Constant(_));
     let x = if ops.iter().all(|ops| ops.is_empty()) && !constant {
-        Augment::apply(&to_tensor(pixels, config, device), &affines, fill)
+        moved(pixels, config, device, fill, &affines)
     } else {
         let mut x = unit(pixels, config, device);
         let zero = match &config.normalize {
@@ -87,6 +87,22 @@ pub fn to_augmented(
         }
         _ => (x, None),
     }
+}
+
+/// [`to_tensor`] and then [`Augment::apply`], on the CPU in one walk.
+fn moved(
+    pixels: &[u8],
+    config: &DataConfig,
+    device: Device,
+    fill: Fill,
+    affines: &[Affine],
+) -> Tensor {
+    if device != Device::Cpu || !fused::knows(fill) {
+        return Augment::apply(&to_tensor(pixels, config, device), affines, fill);
+    }
+    let (n, side) = (affines.len() as i64, i64::from(config.size_px));
+    let values = Tensor::from_slice(&fused::warp(pixels, config, affines, fill));
+    values.view([n, side, side, config.colour.channels() as i64]).permute([0, 3, 1, 2])
 }
 
 /// One picture for `predict` and `explain`, as [`crate::resize::prepare`] made it with the same

@@ -1,4 +1,5 @@
-//! `cargo xtask bench models` and `… memory`: our program and PyTorch side by side on this machine.
+//! `cargo xtask bench models`, `… memory`, `… data`, `… waits`: our program on this machine, beside
+//! its peers where there are any.
 //!
 //! The work is done by the script of that name in `scripts/bench`; here the program is built.
 
@@ -10,11 +11,16 @@ use crate::failure::Failure;
 use crate::libtorch;
 use crate::workspace;
 
-const WHAT: [&str; 2] = ["models", "memory"];
+const WHAT: [&str; 5] = ["models", "memory", "data", "waits", DECODERS];
+/// A package of its own: its libraries are not the workspace's.
+const DECODERS: &str = "decoders";
 
 /// Builds, then hands the words after the first to the script.
 pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     let (what, rest) = chosen(words)?;
+    if what == DECODERS {
+        return decoders(root, rest);
+    }
     let program = catscan::built(root)?;
     let python = std::env::var("CATSCAN_PYTHON").unwrap_or_else(|_| {
         let usual = if cfg!(windows) { "python" } else { "python3" };
@@ -24,6 +30,21 @@ pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     command.arg(root.join("scripts/bench").join(format!("{what}.py")));
     command.arg("--catscan").arg(program).arg("--cache").arg(libtorch::cache::root()?);
     workspace::run(command.args(rest), "the benchmark")
+}
+
+/// `--features turbo` is cargo's, what follows the program's.
+fn decoders(root: &Path, words: &[String]) -> Result<(), Failure> {
+    let (features, rest) = match words {
+        [flag, name, rest @ ..] if flag == "--features" => ([flag, name].to_vec(), rest),
+        rest => (Vec::new(), rest),
+    };
+    let mut command = workspace::cargo(root);
+    // Where the user stands, so that a relative folder means what it says.
+    command.current_dir(".").args(["run", "--release", "--manifest-path"]);
+    command.arg(root.join("scripts/bench/decoders/Cargo.toml"));
+    command.arg("--target-dir").arg(workspace::target_folder(root)?.join(DECODERS));
+    command.args(features).arg("--").args(rest);
+    workspace::run(&mut command, "the benchmark")
 }
 
 fn chosen(words: &[String]) -> Result<(&str, &[String]), Failure> {
@@ -47,7 +68,11 @@ mod tests {
         assert_eq!(chosen(&words).unwrap(), ("models", &words[1..]));
         let failure = chosen(&["modles".to_owned()]).unwrap_err();
         assert_eq!(failure.exit, 2);
-        assert!(failure.message.contains("got modles, want models or memory"));
+        assert!(
+            failure
+                .message
+                .contains("got modles, want models or memory or data or waits or decoders")
+        );
         assert!(chosen(&[]).unwrap_err().message.contains("got nothing"));
     }
 }

@@ -171,8 +171,8 @@ impl Bench {
     }
 }
 
-/// `VmHWM`.
-fn peak_bytes() -> Option<u64> {
+/// The most memory this process ever held, where the system tells (`VmHWM`).
+pub fn peak_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
