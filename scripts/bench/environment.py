@@ -1,6 +1,7 @@
 """Finds or makes the Python that has PyTorch and torchvision, for the benchmarks only."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ from pathlib import Path
 PACKAGES = ["torch==2.11.0", "torchvision==0.26.0", "numpy"]
 # Maps of the peer, for viz.py only.
 GRAD_CAM = "grad-cam==1.5.5"
+# For the loaders: Keras as the goldens have it (it augments by scipy), libjpeg-turbo by simplejpeg.
+DATA_PACKAGES = ["keras==3.15.0", "scipy", "simplejpeg==1.9.0"]
 
 
 def interpreter(cache: Path, extra: tuple[str, ...] = ()) -> Path:
@@ -36,6 +39,19 @@ def interpreter(cache: Path, extra: tuple[str, ...] = ()) -> Path:
 def install(python: Path, *what: str) -> None:
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, *what], check=True)
+
+
+def packages(cache: Path, python: Path) -> Path:
+    """A folder of what only `bench data` compares with, for PYTHONPATH; made on first use."""
+    folder = cache / "bench-data-packages"
+    if not (folder / "complete").exists():
+        say(f"installing Keras and simplejpeg into {folder}, once")
+        install(python, "--upgrade", "--target", str(folder), *DATA_PACKAGES)
+        # numpy comes from the interpreter, where torch was built against it.
+        for own in folder.glob("numpy*"):
+            shutil.rmtree(own)
+        (folder / "complete").touch()
+    return folder
 
 
 def checked(python: Path, extra: tuple[str, ...] = ()) -> Path:

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, data, doctor, evaluate, experiment, explain, list, parity, predict, report, serve,
-    summary, train,
+    bench, bench_data, data, doctor, evaluate, experiment, explain, list, parity, predict, report,
+    serve, summary, train,
 };
 use crate::output::say;
 use crate::refusal;
@@ -55,6 +55,9 @@ enum Command {
     /// Hold a device against the processor, for scripts/gpu
     #[command(hide = true)]
     Parity(parity::Args),
+    /// Take timed passes over pictures on request, for scripts/bench
+    #[command(hide = true)]
+    BenchData(bench_data::Args),
 }
 
 /// Runs the command line and gives the process's exit code. Says what went wrong on standard error.
@@ -75,6 +78,7 @@ pub fn main() -> u8 {
         Command::Doctor(args) => doctor::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Parity(args) => parity::run(&args),
+        Command::BenchData(args) => bench_data::run(&args),
     };
     result.unwrap_or_else(|error| {
         say(format_args!("error: {}", message(&error)));

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::augment::{Affine, Augment, Drawn, Fill, Op, op};
+use crate::augment::{Affine, Augment, Drawn, Fill, Op, fused, op};
 use crate::colour::Raster;
 use crate::config::{DataConfig, Normalize};
 use crate::dataset::Dataset;
@@ -79,6 +79,9 @@ pub fn to_augmented(
     fill: Fill,
     drawn: &[Drawn],
 ) -> (Tensor, Option<Tensor>) {
+    if device == Device::Cpu && affine_alone(fill, drawn) && fused::knows(fill) {
+        return mixed(warped(pixels, config, fill, drawn), drawn);
+    }
     augmented(&to_bytes(pixels, config, device), config, fill, drawn)
 }
 
@@ -90,30 +93,48 @@ pub fn augmented(
     fill: Fill,
     drawn: &[Drawn],
 ) -> (Tensor, Option<Tensor>) {
-    let device = bytes.device();
     if drawn.is_empty() {
         return (normalized(unit(bytes), config.normalize.as_ref()), None);
     }
-    let affines: Vec<Affine> = drawn.iter().map(|drawn| drawn.affine).collect();
-    let ops: Vec<&[Op]> = drawn.iter().map(|drawn| drawn.ops.as_slice()).collect();
-    let constant = matches!(fill, Fill::Constant(_));
-    let x = if ops.iter().all(|ops| ops.is_empty()) && !constant {
-        Augment::apply(&normalized(unit(bytes), config.normalize.as_ref()), &affines, fill)
-    } else {
-        let mut x = unit(bytes);
-        let zero = match &config.normalize {
-            Some(Normalize { mean, .. }) => of_channels(mean, device),
-            None => of_channels(&vec![0.0; config.colour.channels()], device),
-        };
-        if affines.iter().any(|affine| *affine != Affine::IDENTITY) {
-            x = match fill {
-                // Zero behind the normalisation is the mean before it.
-                Fill::Zero => Augment::apply(&(x - &zero), &affines, fill) + &zero,
-                _ => Augment::apply(&x, &affines, fill),
-            };
-        }
-        normalized(op::apply(&x, &ops, &zero), config.normalize.as_ref())
+    let affines = affines(drawn);
+    if affine_alone(fill, drawn) {
+        let x = normalized(unit(bytes), config.normalize.as_ref());
+        return mixed(Augment::apply(&x, &affines, fill), drawn);
+    }
+    let mut x = unit(bytes);
+    let zero = match &config.normalize {
+        Some(Normalize { mean, .. }) => of_channels(mean, x.device()),
+        None => of_channels(&vec![0.0; config.colour.channels()], x.device()),
     };
+    if affines.iter().any(|affine| *affine != Affine::IDENTITY) {
+        x = match fill {
+            // Zero behind the normalisation is the mean before it.
+            Fill::Zero => Augment::apply(&(x - &zero), &affines, fill) + &zero,
+            _ => Augment::apply(&x, &affines, fill),
+        };
+    }
+    let ops: Vec<&[Op]> = drawn.iter().map(|drawn| drawn.ops.as_slice()).collect();
+    mixed(normalized(op::apply(&x, &ops, &zero), config.normalize.as_ref()), drawn)
+}
+
+/// Whether an affine is all that changes any of these pictures before they are mixed.
+fn affine_alone(fill: Fill, drawn: &[Drawn]) -> bool {
+    let constant = matches!(fill, Fill::Constant(_));
+    !drawn.is_empty() && !constant && drawn.iter().all(|drawn| drawn.ops.is_empty())
+}
+
+fn affines(drawn: &[Drawn]) -> Vec<Affine> {
+    drawn.iter().map(|drawn| drawn.affine).collect()
+}
+
+/// [`to_tensor`] and then [`Augment::apply`], on the CPU in one walk.
+fn warped(pixels: &[u8], config: &DataConfig, fill: Fill, drawn: &[Drawn]) -> Tensor {
+    let (n, side) = (drawn.len() as i64, i64::from(config.size_px));
+    let values = Tensor::from_slice(&fused::warp(pixels, config, &affines(drawn), fill));
+    values.view([n, side, side, config.colour.channels() as i64]).permute([0, 3, 1, 2])
+}
+
+fn mixed(x: Tensor, drawn: &[Drawn]) -> (Tensor, Option<Tensor>) {
     let mixed: Option<Vec<_>> = drawn.iter().map(|drawn| drawn.mixed).collect();
     match mixed {
         Some(mixed) if !mixed.is_empty() => {

@@ -38,6 +38,8 @@ mod leaks;
 mod mnist;
 #[path = "it/pillow.rs"]
 mod pillow;
+#[path = "it/placement.rs"]
+mod placement;
 #[path = "it/real.rs"]
 mod real;
 #[cfg(feature = "tch")]

@@ -3,7 +3,9 @@
 //! A run is one stream of batches. Pass 0 visits every training picture once in its own shuffled
 //! order, then pass 1, and so on; an epoch is a stretch of the stream. With an epoch of one pass
 //! that is the usual loop, with `steps_per_epoch` it is what Keras' generators do. The batch of a
-//! step depends on (seed, step) alone, so a run can go on from any step.
+//! step depends on (seed, step) alone, so a run can go on from any step. Where the recipe has a
+//! `shuffle_window`, the order is by shard and window ([`order::windowed`]), wherever pixels are
+//! kept.
 //!
 //! The last batch of a pass is short where the batch size does not divide the part. **If it would
 //! hold a single picture, that picture joins the batch before it**: batch-norm has nothing to
@@ -19,7 +21,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use catscan_data::augment::Drawn;
-use catscan_data::batch::{augmented, sent, to_bytes};
+use catscan_data::batch::{augmented, sent, to_augmented};
 use catscan_data::{Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
 
@@ -36,6 +38,15 @@ pub struct Plan {
     seed: u64,
     augment: Option<Augment>,
     size_px: u32,
+    windows: Option<Windows>,
+}
+
+/// Pictures that lie together come together.
+#[derive(Debug, Clone)]
+struct Windows {
+    /// Of each of the plan's pictures.
+    shards: Arc<[u64]>,
+    pictures: usize,
 }
 
 /// A batch before its pixels: sample indices and what is drawn for each.
@@ -71,7 +82,32 @@ impl Plan {
             seed: recipe.seed,
             augment: recipe.augment.clone(),
             size_px: recipe.data.size_px,
+            windows: None,
         })
+    }
+
+    /// Of the training part, in the recipe's windows if it has any.
+    pub fn of_training(recipe: &Recipe, dataset: &Dataset) -> Result<Plan, TrainError> {
+        let train = &dataset.split.train;
+        let shards = dataset.shards(train);
+        Ok(Plan::new(recipe, train)?.in_windows(shards, recipe.data.shuffle_window))
+    }
+
+    /// In windows of at least `pictures`, if `shards` of this plan's pictures are given.
+    pub fn in_windows(self, shards: Option<Vec<u64>>, pictures: Option<u32>) -> Plan {
+        let windows = shards.zip(pictures).map(|(shards, pictures)| {
+            assert_eq!(shards.len(), self.pictures.len(), "a shard for each picture");
+            Windows { shards: shards.into(), pictures: pictures as usize }
+        });
+        Plan { windows, ..self }
+    }
+
+    /// Positions into the plan's pictures.
+    fn order(&self, pass: u64) -> Vec<u32> {
+        match &self.windows {
+            None => order::shuffled(self.seed, pass, self.pictures.len()),
+            Some(windows) => order::windowed(self.seed, pass, &windows.shards, windows.pictures),
+        }
     }
 
     /// Batches that show every training picture once; at least 1.
@@ -96,7 +132,7 @@ impl Plan {
         steps.map(move |step| {
             let pass = step / plan.steps_per_pass();
             if shuffled.as_ref().is_none_or(|(of, _)| *of != pass) {
-                shuffled = Some((pass, order::shuffled(plan.seed, pass, plan.pictures.len())));
+                shuffled = Some((pass, plan.order(pass)));
             }
             let (_, positions) = shuffled.as_ref().expect("just made");
             plan.batch_of(step, pass, positions)
@@ -145,9 +181,25 @@ pub struct Batch {
 impl Batch {
     /// From `bytes [N, H, W, C]` of the planned pictures, on the device they lie on.
     pub(crate) fn of(bytes: &Tensor, planned: Planned, dataset: &Dataset) -> Batch {
-        let (images, own) = augmented(bytes, dataset.config(), planned.fill, &planned.drawn);
+        let shown = augmented(bytes, dataset.config(), planned.fill, &planned.drawn);
+        Batch::new(shown, planned, dataset)
+    }
+
+    /// From `pixels [N, H, W, C]` of the planned pictures, on `device`.
+    pub(crate) fn gathered(
+        pixels: &[u8],
+        planned: Planned,
+        dataset: &Dataset,
+        device: Device,
+    ) -> Batch {
+        let (config, fill) = (dataset.config(), planned.fill);
+        Batch::new(to_augmented(pixels, config, device, fill, &planned.drawn), planned, dataset)
+    }
+
+    /// Of pictures, and the shares of their own labels where they are mixed.
+    fn new((images, own): (Tensor, Option<Tensor>), planned: Planned, dataset: &Dataset) -> Batch {
         let labels = Tensor::from_slice(&dataset.labels(&planned.indices));
-        let targets = Targets::new(sent(labels, bytes.device()), own);
+        let targets = Targets::new(sent(labels, images.device()), own);
         Batch { images, targets, indices: planned.indices, pass: planned.pass }
     }
 }
@@ -206,8 +258,7 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         let gathered = self.next_gathered();
         self.waited += started.elapsed();
         let Some((planned, pixels)) = gathered? else { return Ok(None) };
-        let bytes = to_bytes(&pixels, self.dataset.config(), self.device);
-        Ok(Some(Batch::of(&bytes, planned, self.dataset)))
+        Ok(Some(Batch::gathered(&pixels, planned, self.dataset, self.device)))
     }
 
     fn next_gathered(&mut self) -> Result<Option<(Planned, Vec<u8>)>, TrainError> {
@@ -267,19 +318,20 @@ fn gather(dataset: &Dataset, planned: Planned, fault: &Fault) -> Gathered {
     let read = |indices: &[u32]| {
         let reading = AssertUnwindSafe(|| {
             fault.strike(dataset, indices);
-            dataset.gather(indices)
+            dataset.try_gather(indices)
         });
         catch_unwind(reading).ok()
     };
     match read(&planned.indices) {
-        Some(pixels) => Ok((planned, pixels)),
-        None => Err(culprit(dataset, &planned.indices, read)),
+        Some(Ok(pixels)) => Ok((planned, pixels)),
+        Some(Err(bad)) => Err(bad.to_string()),
+        None => Err(culprit(dataset, &planned.indices, |one| read(one).is_none())),
     }
 }
 
 /// Which picture of a batch cannot be read, in words: the first that panics alone.
-fn culprit(dataset: &Dataset, indices: &[u32], read: impl Fn(&[u32]) -> Option<Vec<u8>>) -> String {
-    let fails = |i: &&u32| read(&[**i]).is_none();
+fn culprit(dataset: &Dataset, indices: &[u32], dies: impl Fn(&[u32]) -> bool) -> String {
+    let fails = |i: &&u32| dies(&[**i]);
     let name = |i: &u32| match dataset.samples.get(*i as usize) {
         Some(sample) => sample.name.clone(),
         None => format!("picture {i} of {}", dataset.samples.len()),
@@ -294,6 +346,7 @@ fn culprit(dataset: &Dataset, indices: &[u32], read: impl Fn(&[u32]) -> Option<V
 mod tests {
     use std::time::Instant;
 
+    use catscan_data::Placement;
     use proptest::prelude::*;
 
     use super::*;
@@ -405,6 +458,46 @@ mod tests {
                 assert!(loader.next_batch().unwrap().is_none(), "{workers} workers");
             });
         }
+    }
+
+    #[test]
+    fn batches_do_not_know_where_pixels_are_kept() {
+        let recipe = Recipe { augment: Some(Augment { zoom: 0.2, ..Augment::none() }), ..recipe() };
+        let batches = |placement| {
+            let cache = tempfile::tempdir().unwrap();
+            let dataset =
+                Dataset::open_as(&recipe.data, cache.path(), Some(placement), &()).unwrap();
+            let plan = Plan::new(&recipe, &dataset.split.train).unwrap();
+            let mut images = Vec::new();
+            std::thread::scope(|scope| {
+                let mut loader = Loader::start(scope, &dataset, Device::Cpu, 1, plan.steps(0..5));
+                while let Some(batch) = loader.next_batch().unwrap() {
+                    images.push((batch.images, batch.targets.labels));
+                }
+            });
+            assert_eq!(images.len(), 5);
+            images
+        };
+        let mapped = batches(Placement::Mapped);
+        assert!(batches(Placement::Memory) == mapped);
+        assert!(batches(Placement::Streamed) == mapped);
+    }
+
+    #[test]
+    fn windows_change_the_order_and_nothing_else() {
+        let whole = plan(13, 4);
+        let shards: Vec<u64> = (0..13).map(|i| i / 3).collect();
+        let windowed = plan(13, 4).in_windows(Some(shards), Some(6));
+        let pass = |plan: &Plan| plan.steps(0..3).flat_map(|p| p.indices).collect::<Vec<u32>>();
+        assert_ne!(pass(&whole), pass(&windowed));
+        // The first window: two of the shards of three, or one and the last, which holds one.
+        let mut met: Vec<u32> = pass(&windowed)[..4].iter().map(|i| (i - 100) / 3).collect();
+        met.sort_unstable();
+        met.dedup();
+        assert!(met.len() <= 3, "{met:?}");
+        assert_eq!(sizes(&windowed, 0..3), sizes(&whole, 0..3));
+        let rest: Vec<Planned> = windowed.steps(2..6).collect();
+        assert_eq!(rest, windowed.steps(0..6).skip(2).collect::<Vec<_>>(), "entered anywhere");
     }
 
     #[test]

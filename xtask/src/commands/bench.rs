@@ -1,5 +1,5 @@
-//! `cargo xtask bench models`, `… memory`, `… train`, `… viz` and `… serve`: our program on this
-//! machine, side by side with its peers where it has any.
+//! `cargo xtask bench models`, `… train`, `… memory`, `… data`, `… waits`, `… viz`, `… serve` and
+//! `… decoders`: our program on this machine, side by side with its peers where it has any.
 //!
 //! The work is done by the script of that name in `scripts/bench`; here the program is built.
 
@@ -11,11 +11,16 @@ use crate::failure::Failure;
 use crate::libtorch;
 use crate::workspace;
 
-const WHAT: [&str; 5] = ["models", "memory", "train", "viz", "serve"];
+const WHAT: [&str; 8] = ["models", "train", "memory", "data", "waits", "viz", "serve", DECODERS];
+/// A package of its own: its libraries are not the workspace's.
+const DECODERS: &str = "decoders";
 
 /// Builds, then hands the words after the first to the script.
 pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     let (what, rest) = chosen(words)?;
+    if what == DECODERS {
+        return decoders(root, rest);
+    }
     let program = catscan::built(root)?;
     let python = std::env::var("CATSCAN_PYTHON").unwrap_or_else(|_| {
         let usual = if cfg!(windows) { "python" } else { "python3" };
@@ -33,6 +38,21 @@ fn script<'a>(what: &'a str, rest: &[String]) -> &'a str {
     let on_cuda = named.is_some_and(|device| device.starts_with("cuda"))
         || rest.iter().any(|word| word.starts_with("--device=cuda"));
     if what == "train" && on_cuda { "train_cuda" } else { what }
+}
+
+/// `--features turbo` is cargo's, what follows the program's.
+fn decoders(root: &Path, words: &[String]) -> Result<(), Failure> {
+    let (features, rest) = match words {
+        [flag, name, rest @ ..] if flag == "--features" => ([flag, name].to_vec(), rest),
+        rest => (Vec::new(), rest),
+    };
+    let mut command = workspace::cargo(root);
+    // Where the user stands, so that a relative folder means what it says.
+    command.current_dir(".").args(["run", "--release", "--manifest-path"]);
+    command.arg(root.join("scripts/bench/decoders/Cargo.toml"));
+    command.arg("--target-dir").arg(workspace::target_folder(root)?.join(DECODERS));
+    command.args(features).arg("--").args(rest);
+    workspace::run(&mut command, "the benchmark")
 }
 
 fn chosen(words: &[String]) -> Result<(&str, &[String]), Failure> {
@@ -56,7 +76,8 @@ mod tests {
         assert_eq!(chosen(&words).unwrap(), ("models", &words[1..]));
         let failure = chosen(&["modles".to_owned()]).unwrap_err();
         assert_eq!(failure.exit, 2);
-        assert!(failure.message.contains("got modles, want models, memory, train, viz, serve"));
+        let want = "got modles, want models, train, memory, data, waits, viz, serve, decoders";
+        assert!(failure.message.contains(want), "{}", failure.message);
         assert!(chosen(&[]).unwrap_err().message.contains("got nothing"));
     }
 
