@@ -8,6 +8,8 @@
 //! - [`libtorch`]: which libtorch this process runs on, and from where;
 //! - [`cpu`]: the processor's name, its vector and matrix units, its cores and threads;
 //! - [`determinism`]: the same bits from the same numbers, or a refusal;
+//! - [`convolution`]: 1×1 convolutions as matrix products, those of evaluation with the weight in
+//!   oneDNN's own order; [`stamp`]: whether a weight is still what it was;
 //! - [`gradient`]: a layer whose backward is ours, in libtorch's graph;
 //! - [`norm_relu`]: batch norm and ReLU in one walk through memory, forward and backward;
 //! - [`recompute`]: a segment of a network that is run again in backward instead of remembered.
@@ -15,6 +17,7 @@
 #![allow(unsafe_code, reason = "this crate is where the workspace keeps it")]
 
 pub mod allocator;
+pub mod convolution;
 pub mod cpu;
 pub mod cuda;
 pub mod determinism;
@@ -24,6 +27,7 @@ pub mod libtorch;
 pub mod norm_relu;
 pub mod recompute;
 mod shim;
+pub mod stamp;
 
 pub use cuda::CudaStatus;
 pub use device::{DeviceError, DeviceSpec};

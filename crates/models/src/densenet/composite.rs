@@ -76,7 +76,7 @@ impl NormReluConv {
 }
 
 /// All the maps in one tensor: a copy, unless they are.
-pub(super) fn concatenated(maps: &[Tensor]) -> Tensor {
+pub(crate) fn concatenated(maps: &[Tensor]) -> Tensor {
     match maps {
         [all] => all.shallow_clone(),
         _ => Tensor::cat(maps, 1),
