@@ -60,6 +60,7 @@ impl NormReluConv {
         let mut inputs: Vec<&Tensor> = maps.iter().collect();
         inputs.extend([&self.norm.weight, &self.norm.bias]);
         let norm_relu = self.norm.again_relu();
+        self.conv.folded.clear();
         let weight = self.conv.weight.to_kind(maps[0].kind());
         let (stride, padding) = (self.conv.stride, self.conv.padding);
         let y = checkpoint_conv2d(
