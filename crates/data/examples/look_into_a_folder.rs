@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         train_fraction: 1.0,
         bad_images: BadImages::Skip,
         normalize: None,
+        shuffle_window: None,
     };
     if let Some(picture) = arguments.next() {
         match decode::open_rgb(Path::new(&picture)) {

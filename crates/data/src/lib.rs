@@ -40,6 +40,7 @@
 //!     train_fraction: 1.0,
 //!     bad_images: BadImages::Fail,
 //!     normalize: None,
+//!     shuffle_window: None,
 //! };
 //! # let cache = tempfile::tempdir().unwrap();
 //! # let cache_dir = cache.path();

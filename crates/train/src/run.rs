@@ -9,6 +9,8 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use tch::Tensor;
+
 use crate::batches::Plan;
 use crate::checkpoint::{self, Contents, State};
 use crate::early_stop::EarlyStop;

@@ -211,7 +211,7 @@ pub fn beside(figures: &[(&str, &RgbImage)]) -> RgbImage {
 mod tests {
     use super::*;
     use crate::belief::testing;
-    use catscan_models::{Mode, Taps};
+    use catscan_models::Mode;
 
     const LAYOUT: ChannelLayout = ChannelLayout {
         columns: 4,
