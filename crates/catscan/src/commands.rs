@@ -2,11 +2,14 @@
 
 pub mod bench;
 pub mod bench_data;
+pub mod chosen;
 pub mod data;
 pub mod doctor;
+pub mod dry_run;
 pub mod evaluate;
 pub mod experiment;
 pub mod explain;
+pub mod find_lr;
 pub mod list;
 pub mod network;
 pub mod parity;

@@ -11,6 +11,7 @@ mod it {
     mod fetching;
     mod grey;
     mod kills;
+    mod rates;
     mod refusals;
     mod report_page;
     mod resume;
