@@ -7,6 +7,7 @@ mod it {
     mod factorial;
     mod faults;
     mod grey;
+    mod heap;
     mod kills;
     mod refusals;
     mod resume;
