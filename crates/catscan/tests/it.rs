@@ -10,6 +10,7 @@ mod it {
     mod faults;
     mod fetching;
     mod grey;
+    mod heap;
     mod kills;
     mod rates;
     mod refusals;

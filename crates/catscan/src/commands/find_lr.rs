@@ -10,7 +10,7 @@ use catscan_viz::chart::{Axes, Line, lines};
 use serde::Serialize;
 
 use super::chosen::RecipeArgs;
-use super::{device, open_dataset, write_file};
+use super::{device, open_dataset, without_leaks, write_file};
 use crate::output::{print, print_json, say};
 use crate::recipes;
 use crate::signals::Stop;
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<u8> {
         cpu::set_threads(threads);
     }
     let device = args.device.resolve()?;
-    let dataset = open_dataset(&recipe.data)?;
+    let dataset = without_leaks(open_dataset(&recipe.data)?, args.recipe.overrides.strict)?;
     let recipe = recipes::for_classes(recipe, dataset.classes.len());
     let stop = Stop::on_signals().context("handling signals")?;
     let range = RangeTest { from: args.from, to: args.to, steps: args.steps };
