@@ -6,7 +6,8 @@ use std::path::Path;
 
 use super::support::{run, succeed};
 
-/// Cats are dark and dogs are light, so that a small network becomes sure of them; each file is its own.
+/// Cats are dark and dogs are light, so that a small network becomes sure of them; no two files are
+/// equal.
 fn set(folder: &Path) {
     for (class, base) in [("cat", 20u8), ("dog", 200)] {
         fs::create_dir_all(folder.join("set").join(class)).unwrap();
