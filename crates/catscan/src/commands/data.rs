@@ -92,7 +92,7 @@ fn run_audit(args: &AuditArgs) -> Result<u8> {
     let mut text = audit.markdown("oddest.png");
     if let Some(run) = &args.weights {
         let (suspects, sheet) = suspects::suspects(run, &args.data, args.device)?;
-        text += &suspects.markdown("suspects.png");
+        text += &format!("\n{}", suspects.markdown("suspects.png"));
         write_file(&args.out.join("suspects.png"), &sheet.png())?;
         audit.suspects = Some(suspects);
     }
