@@ -4,7 +4,7 @@
 //! Keras', whose formulas are not PyTorch's: `sgd.rs` and `adam.rs` have both in a table each.
 //!
 //! What an optimiser remembers is one flat tensor a moment ([`Moments`]), `[P]` for the `P` trained
-//! numbers, group after group. So a step is a few operations over long stretches, and a checkpoint
+//! numbers, group after group. So a step is a few operations a stretch, and a checkpoint
 //! saves one tensor a moment.
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use tch::{Device, Kind, Tensor, no_grad};
 mod adam;
 mod flat;
 mod sgd;
+mod stretches;
 
 pub use adam::{Adam, Decay};
 pub use flat::lay_end_to_end;
@@ -138,47 +139,47 @@ impl Optimizer {
         no_grad(|| {
             for group in groups {
                 let gradient = gradient.narrow(0, start, group.numbers());
-                let lr = lr * group.lr_factor;
-                let (change, keep) = self.change_of(group, &gradient, start, moments, lr);
-                group.add(&change, keep, open);
+                self.step_group(open, group, &gradient, start, moments, lr * group.lr_factor);
                 start += group.numbers();
             }
         });
     }
 
-    /// What a group gains `[G]`, and how much of it is kept before. In stretches that stay in a
-    /// core's cache while the formula passes over them a dozen times; elsewhere in one.
-    fn change_of(
+    /// In stretches that stay in a core's cache while the formula passes over them a dozen times,
+    /// and the weights right after it.
+    fn step_group(
         &self,
+        open: Option<&Tensor>,
         group: &ParameterGroup,
         gradient: &Tensor,
         start: i64,
         moments: &Moments,
         lr: f64,
-    ) -> (Tensor, f64) {
-        let on_cpu = gradient.device() == Device::Cpu;
-        let stretch = if on_cpu { 1 << 16 } else { group.numbers().max(1) };
+    ) {
         let weight_decay = group.weight_decay.unwrap_or(self.weight_decay());
         let couples = weight_decay != 0.0 && self.couples_decay();
-        let weights = couples.then(|| group.flat().unwrap_or_else(|| flatten(&group.parameters)));
-        let change = gradient.empty_like();
-        for at in (0..group.numbers()).step_by(stretch as usize) {
-            let length = stretch.min(group.numbers() - at);
-            let stretch = Stretch {
+        let keep = if couples { 1.0 } else { 1.0 - lr * weight_decay };
+        let mut at = 0;
+        for pieces in stretches::of(&group.parameters) {
+            let length = pieces.iter().map(|piece| piece.numel() as i64).sum();
+            let change = self.change(Stretch {
                 gradient: gradient.narrow(0, at, length),
                 moments: moments.narrow(start + at, length),
-                weights: weights.as_ref().map(|weights| weights.narrow(0, at, length)),
+                weights: couples.then(|| end_to_end(&pieces)),
                 steps: moments.steps,
                 lr,
                 weight_decay,
-            };
-            change.narrow(0, at, length).copy_(&match self {
-                Optimizer::Sgd(sgd) => sgd.change(stretch),
-                Optimizer::Adam(adam) => adam.change(stretch),
             });
+            stretches::add(&change, pieces, keep, open);
+            at += length;
         }
-        let shrink = if couples { 0.0 } else { lr * weight_decay };
-        (change, 1.0 - shrink)
+    }
+
+    fn change(&self, stretch: Stretch) -> Tensor {
+        match self {
+            Optimizer::Sgd(sgd) => sgd.change(stretch),
+            Optimizer::Adam(adam) => adam.change(stretch),
+        }
     }
 }
 
@@ -203,36 +204,6 @@ impl ParameterGroup {
     /// How many numbers it trains.
     pub fn numbers(&self) -> i64 {
         self.parameters.iter().map(|parameter| parameter.numel() as i64).sum()
-    }
-
-    /// `[G]`, sharing the parameters' memory, where they lie end to end.
-    fn flat(&self) -> Option<Tensor> {
-        flat::end_to_end(&self.parameters)
-    }
-
-    /// Adds to each parameter, times `keep`, its part of `change [G]`; nothing if `open` is false.
-    fn add(&self, change: &Tensor, keep: f64, open: Option<&Tensor>) {
-        let change = match open {
-            Some(open) => change.where_self(open, &change.zeros_like()),
-            None => change.shallow_clone(),
-        };
-        let one = || Tensor::ones([], (Kind::Float, change.device()));
-        let gated = open.map(|open| (one() * keep).where_self(open, &one()));
-        let places = match self.flat() {
-            Some(flat) => vec![flat],
-            None => self.parameters.iter().map(as_it_lies).collect(),
-        };
-        let mut start = 0;
-        for mut place in places {
-            let length = place.numel() as i64;
-            match &gated {
-                _ if keep == 1.0 => {}
-                Some(keep) => drop(place.g_mul_(keep)),
-                None => drop(place.g_mul_scalar_(keep)),
-            }
-            let _ = place.g_add_(&change.narrow(0, start, length).view_as(&place));
-            start += length;
-        }
     }
 }
 
@@ -282,7 +253,12 @@ impl Stretch {
 
 /// All tensors end to end; of gradients one tensor, so that one reduction finds a NaN in any.
 pub fn flatten(tensors: &[Tensor]) -> Tensor {
-    let rows: Vec<Tensor> = tensors.iter().map(|tensor| as_it_lies(tensor).reshape([-1])).collect();
+    let tensors: Vec<Tensor> = tensors.iter().map(as_it_lies).collect();
+    end_to_end(&tensors)
+}
+
+fn end_to_end(tensors: &[Tensor]) -> Tensor {
+    let rows: Vec<Tensor> = tensors.iter().map(|tensor| tensor.reshape([-1])).collect();
     Tensor::cat(&rows, 0)
 }
 
