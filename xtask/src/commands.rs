@@ -54,8 +54,8 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "models | memory [--quick | --help]",
-        about: "speed and memory, ours and PyTorch's side by side on this machine",
+        usage: "models | memory | viz | serve [--quick | --help]",
+        about: "speed and memory, ours and its peers' side by side on this machine",
         run: bench::run,
     },
     Command { name: "help", usage: "", about: "this list", run: help::run },
