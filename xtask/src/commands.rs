@@ -56,7 +56,7 @@ pub static COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         usage: "models | train | memory | data | waits | viz | serve | decoders [--help]",
-        about: "speed and memory, ours and PyTorch's side by side on this machine",
+        about: "speed and memory, ours and its peers' side by side on this machine",
         run: bench::run,
     },
     Command {

@@ -22,6 +22,9 @@ const GAP: u32 = 6;
 /// Height of a tile's label.
 const LABEL: u32 = 16;
 
+/// Under the colour bar, where each map has its own scale.
+const OF_EACH_MAP: &str = "of each map alone";
+
 /// How the grid is laid out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GridLayout {
@@ -167,7 +170,8 @@ fn compose(
     raster::label(&mut on, GAP, GAP, "input", TEXT, Size::Small);
     let shown = image::imageops::resize(picture, side - GAP, side - GAP, FilterType::Triangle);
     image::imageops::replace(&mut on, &shown, GAP.into(), (GAP + LABEL).into());
-    colour_bar(&mut on, GAP, side + LABEL + 3 * GAP, side - GAP, Colormap::Viridis);
+    let at = (GAP, side + LABEL + 3 * GAP);
+    colour_bar(&mut on, at, side - GAP, Colormap::Viridis, OF_EACH_MAP);
     for (i, (tile, image)) in tiles.iter().zip(images).enumerate() {
         let x = side + GAP + i as u32 % layout.columns * step_x;
         let y = GAP + i as u32 / layout.columns * step_y;
@@ -181,7 +185,14 @@ fn compose(
     on
 }
 
-fn colour_bar(on: &mut RgbImage, left: u32, top: u32, width: u32, colours: Colormap) {
+/// A bar of `width` with its words; `of_each` says whose lowest and highest value its ends are.
+fn colour_bar(
+    on: &mut RgbImage,
+    (left, top): (u32, u32),
+    width: u32,
+    colours: Colormap,
+    of_each: &str,
+) {
     for x in 0..width {
         let colour = Rgb(colours.colour(x as f32 / (width - 1).max(1) as f32));
         for y in 0..12 {
@@ -192,7 +203,7 @@ fn colour_bar(on: &mut RgbImage, left: u32, top: u32, width: u32, colours: Color
     raster::label(on, left, y, "lowest", FAINT, Size::Small);
     let x = left + width - high.len() as u32 * Size::Small.cell().0;
     raster::label(on, x, y, high, FAINT, Size::Small);
-    raster::label(on, left, y + 16, "of each map alone", FAINT, Size::Small);
+    raster::label(on, left, y + 16, of_each, FAINT, Size::Small);
 }
 
 /// A tap's place in few letters: `features.denseblock2.denselayer5.conv1` is `b2.5.1`, the first

@@ -58,20 +58,25 @@ fn of_one_layer(shown: &[Shown], dataset: &Dataset, picture: &Picked) -> Result<
         drawn.push((format!("{} seed {}", run.arm, run.seed), figure));
     }
     let images: Vec<_> = drawn.iter().map(|(name, figure)| (&**name, &figure.image)).collect();
-    let captions = drawn.iter().map(|(name, figure)| format!("{name}: {}", figure.caption));
+    let mut captions: Vec<String> =
+        drawn.iter().map(|(name, figure)| format!("{name}: {}", figure.caption)).collect();
+    if drawn.iter().all(|(_, figure)| figure.caption == drawn[0].1.caption) {
+        captions = vec![format!("Each: {}", drawn[0].1.caption)];
+    }
     Ok(Block::Picture {
         caption: format!(
             "The channels of one layer that speak most for {} on the same picture, the arms side \
              by side. {}",
             dataset.classes[picture.label as usize],
-            captions.collect::<Vec<_>>().join(" "),
+            captions.join(" "),
         ),
         alt: "Grids of the strongest channels of one layer, an arm beside the other".into(),
         picture: Packed::png(&beside(&images))?,
     })
 }
 
-/// Half way from the stem to the head: coarse enough to mean something, fine enough to be seen.
+/// Just before half way from the stem to the head: coarse enough to mean something, fine enough to
+/// be seen.
 fn middle_block(blocks: &[String]) -> String {
-    blocks[blocks.len() / 2].clone()
+    blocks[blocks.len().saturating_sub(1) / 2].clone()
 }

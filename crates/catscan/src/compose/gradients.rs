@@ -38,7 +38,7 @@ pub fn gradients(study: &Study, runs: &[Run]) -> Result<Option<Section>> {
         panels
             .extend(drawn(&title, "depth, % of the layers", &flows, |flow| by_depth(pick(flow)))?);
     }
-    let title = "First layers against last ones, by epoch (power of ten)";
+    let title = "First layers against last (power of ten)";
     panels.extend(drawn(title, "epoch", &flows, by_epoch)?);
     let chart = Block::Chart {
         caption: "The norm of the loss's gradient at each convolution and linear layer, on the \
@@ -119,16 +119,33 @@ fn in_numbers(flows: &[Flow]) -> Block {
         let none = last(flow).norms.iter().filter(|norm| **norm == 0.0).count();
         let mut line = vec![format!("{} seed {}", flow.arm, flow.seed)];
         line.push(last(flow).layers.len().to_string());
-        line.extend(ends.iter().map(|norm| format!("{norm:.2e}").replace('-', "−")));
+        line.extend(ends.iter().map(|norm| in_figures(*norm)));
         line.push(none.to_string());
         rows.row(line);
     }
     table(rows, "The same in numbers: geometric means of the gradient's norm.")
 }
 
+/// Two figures behind the first one.
+fn in_figures(norm: f64) -> String {
+    match norm {
+        n if n == 0.0 || n >= 1.0 => format!("{n:.2}"),
+        n if n >= 0.001 => format!("{n:.4}"),
+        n => format!("{n:.1e}").replace('-', "−"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn norms_are_written_so_that_they_can_be_read() {
+        assert_eq!(
+            [1.852, 0.0521, 1.24e-5, 0.0].map(in_figures),
+            ["1.85", "0.0521", "1.2e−5", "0.00"]
+        );
+    }
 
     fn record(epoch: u32, norms: &[f64]) -> GradientRecord {
         let layers = (0..norms.len()).map(|i| format!("conv{i}")).collect();

@@ -4,7 +4,7 @@ use catscan_data::decode;
 use catscan_data::resize;
 use catscan_data::{RgbImage, picture_tensor};
 use catscan_train::metrics::predicted;
-use catscan_viz::cam::{CAMS, CamRow, INPUT, explain};
+use catscan_viz::cam::{CAMS, CamRow, INPUT, explain_each};
 use catscan_viz::overlay::overlay;
 use catscan_viz::report::Packed;
 use serde::Serialize;
@@ -86,13 +86,22 @@ fn seen(
         () if method.only_at_last() => blocks[blocks.len() - 1..].to_vec(),
         () => blocks,
     };
-    let shares = probabilities(&trained.model, &x).remove(0);
-    let predicted = predicted(&shares) as usize;
-    let class = class.unwrap_or(predicted);
-    if class >= shares.len() {
-        return Err((400, format!("class {class}, want 0 to {}", shares.len() - 1)));
+    let known = trained.classes.len();
+    if let Some(class) = class.filter(|class| *class >= known) {
+        return Err((400, format!("class {class}, want 0 to {}", known - 1)));
     }
-    let cams = explain(method, &trained.model, &x, &[class as i64], &taps).map_err(failed)?;
+    let classes = match class {
+        Some(class) => vec![class],
+        // One pass serves both classes of one logit: what it predicts need not be known before.
+        None if method.is_one_pass() && trained.model.config().outputs == 1 => vec![0, 1],
+        None => vec![predicted(&probabilities(&trained.model, &x).remove(0)) as usize],
+    };
+    let choices: Vec<Vec<i64>> = classes.iter().map(|class| vec![*class as i64]).collect();
+    let mut all = explain_each(method, &trained.model, &x, &choices, &taps).map_err(failed)?;
+    let shares = all[0].probabilities[0].clone();
+    let predicted = predicted(&shares) as usize;
+    let at = if classes.len() == 2 { predicted } else { 0 };
+    let (class, cams) = (classes[at], all.swap_remove(at));
     let shown = picture.into_shown();
     let frames = cams.taps.iter().map(|tap| {
         let map = &tap.maps[0];

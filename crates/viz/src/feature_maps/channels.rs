@@ -4,7 +4,7 @@
 //! class's score, Selvaraju et al. 2017, equation 1; at the last block of a network whose head
 //! averages that is the classifier's weight, divided by the number of places).
 
-use super::{FeatureGrid, GAP, LABEL, Tile, colour_bar, range, short_name, tile};
+use super::{FeatureGrid, GAP, LABEL, OF_EACH_MAP, Tile, colour_bar, range, short_name, tile};
 use crate::VizError;
 use crate::cam::{activation_and_gradient, values};
 use crate::colormap::Colormap;
@@ -137,7 +137,11 @@ fn compose(
     let shown = image::imageops::resize(picture, 2 * px, 2 * px, filter);
     image::imageops::replace(&mut on, &shown, GAP.into(), (GAP + LABEL).into());
     let bar = width - 2 * px - 3 * GAP;
-    colour_bar(&mut on, 2 * px + 2 * GAP, GAP + LABEL, bar, layout.colormap);
+    let of_each = match layout.scale {
+        ChannelScale::Own => OF_EACH_MAP,
+        ChannelScale::Row => "of each row",
+    };
+    colour_bar(&mut on, (2 * px + 2 * GAP, GAP + LABEL), bar, layout.colormap, of_each);
     for (i, (tile, image)) in tiles.iter().zip(images).enumerate() {
         let x = GAP + i as u32 % layout.columns * step_x;
         let y = GAP + head + i as u32 / layout.columns * step_y;
@@ -156,6 +160,7 @@ fn signed(value: f32) -> String {
     match value.abs() {
         v if v >= 10.0 => format!("{value:+.0}"),
         v if v >= 0.01 => format!("{value:+.2}"),
+        0.0 => "0".to_owned(),
         _ => format!("{value:+.0e}"),
     }
 }
