@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use catscan_data::Dataset;
+use catscan_train::environment::peak_memory_bytes;
 use catscan_train::estimate::MemoryEstimate;
 use catscan_train::{Estimate, Recipe, estimate};
 use serde::Serialize;
 use tch::Device;
 
-use super::bench::peak_bytes;
 use crate::output::{print, print_json, say};
 use crate::progress::duration;
 use crate::table::Table;
@@ -39,13 +39,13 @@ pub fn run(
     json: bool,
 ) -> Result<u8> {
     say(format_args!("dry run: {STEPS} timed steps, then nothing is kept"));
-    let bytes_before = peak_bytes();
+    let bytes_before = peak_memory_bytes();
     let estimate = estimate(recipe, dataset, device, max_steps, STEPS)?;
     let dry_run = DryRun {
         recipe,
         recipe_hash: recipe.hash(),
         estimate,
-        measured_peak_bytes: peak_bytes(),
+        measured_peak_bytes: peak_memory_bytes(),
         bytes_before,
     };
     match json {

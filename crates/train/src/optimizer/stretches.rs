@@ -72,6 +72,7 @@ mod tests {
     use super::super::*;
     use super::*;
 
+    #[test]
     fn a_step_is_the_same_however_parameters_lie_and_are_cut() {
         // Longer than a stretch, shorter, in torch's order and in channels_last.
         let cpu = (Kind::Float, Device::Cpu);
