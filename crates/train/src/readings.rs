@@ -121,9 +121,12 @@ impl Row {
 }
 
 /// `[3]` f64 on the device: loss `[]`, count of right ones `[]`, largest magnitude of
-/// `gradient [P]` (NaN if any value is), in one walk. All three are exact in 64 bits.
+/// `gradient [P]` (NaN if any value is), in one walk. All three are exact in 64 bits. (The norm of
+/// order ∞ says the same, but libtorch's takes sixteen times as long on the CPU: a tenth of a step
+/// of DenseNet-121 at 64 px.)
 pub(crate) fn row(loss: &Tensor, right: &Tensor, gradient: &Tensor) -> Tensor {
-    let largest = gradient.norm_scalaropt_dim(f64::INFINITY, [0i64], false);
+    let (least, most) = gradient.aminmax(None, false);
+    let largest = least.abs().maximum(&most.abs());
     let each = [loss, right, &largest].map(|value| value.detach().to_kind(Kind::Double));
     Tensor::stack(&each, 0)
 }
