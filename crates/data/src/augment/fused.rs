@@ -2,12 +2,12 @@
 //!
 //! What [`Augment::apply`](super::Augment::apply) does with tensors (a conversion, a division, a
 //! grid of coordinates, `grid_sampler`, a copy back to channels_last) reads and writes each picture
-//! some ten times. Here a pixel of the result is computed from the four bytes around its place at
-//! once; the tensors' way stays for GPUs, for the other fills, and as what the tests hold this
-//! against.
+//! some ten times. Here its values are laid out once, four floats a pixel with zeros around, and
+//! each pixel of the result is computed from the four around its place; the tensors' way stays for
+//! GPUs, for the other fills, and as what the tests hold this against.
 //!
 //! Coordinates and weights are 32-bit floats as `grid_sampler`'s, the order of additions is
-//! another: values differ by rounding, at most 1e-5 of the range 0..1.
+//! another: places differ by some 1e-5 of a pixel.
 
 use rayon::prelude::*;
 
@@ -65,95 +65,55 @@ fn warp_one<const C: usize>(
     fill: Fill,
     scale: &Scale,
 ) {
-    // A row, a column and a byte more than the picture: a place on the last pixel has neighbours
-    // (of weight zero), and a pixel can be read as four bytes.
-    let source = Padded::<C>::of(from, side);
+    let (table, wide) = (table::<C>(from, side, scale), side + BORDER);
     let (centre, last) = ((side as f32 - 1.0) / 2.0, side as f32 - 1.0);
+    // A place beyond is moved to the edge's centres, or to the zeros around them.
+    let (low, high) = if fill == Fill::Edge { (0.0, last) } else { (-1.0, last + 1.0) };
+    let mut places = vec![(0u32, 0f32, 0f32); side];
     for (row, line) in to.chunks_exact_mut(side * C).enumerate() {
         let y = row as f32 - centre;
         let (start_x, start_y) = (b * y + shift_x + centre, d * y + shift_y + centre);
-        for (column, pixel) in line.chunks_exact_mut(C).enumerate() {
-            let x = column as f32 - centre;
+        for (column, place) in places.iter_mut().enumerate() {
+            let x = column as i32 as f32 - centre;
+            // The table begins one pixel before the picture.
             let (x, y) = (a * x + start_x, c * x + start_y);
-            let value = match fill {
-                Fill::Edge => {
-                    let sum = source.sample(x.max(0.0).min(last), y.max(0.0).min(last));
-                    each(|k| sum[k] * scale.factor[k] + scale.offset[k])
-                }
-                _ => {
-                    let (sum, inside) = source.sample_inside(x, y);
-                    each(|k| sum[k] * scale.factor[k] + inside * scale.offset[k])
-                }
-            };
+            let (x, y) = (x.max(low).min(high) + 1.0, y.max(low).min(high) + 1.0);
+            let (left, top) = (x as i32, y as i32);
+            *place = ((top * wide as i32 + left) as u32, x - left as f32, y - top as f32);
+        }
+        for (pixel, &(at, right, down)) in line.chunks_exact_mut(C).zip(&places) {
+            let at = at as usize;
+            let [one, two]: &[[f32; 4]; 2] = table[at..at + 2].try_into().expect("two pixels");
+            let below = at + wide;
+            let [three, four]: &[[f32; 4]; 2] =
+                table[below..below + 2].try_into().expect("two pixels");
+            let value: [f32; 4] = std::array::from_fn(|k| {
+                let upper = one[k] + right * (two[k] - one[k]);
+                let lower = three[k] + right * (four[k] - three[k]);
+                upper + down * (lower - upper)
+            });
             pixel.copy_from_slice(&value[..C]);
         }
     }
 }
 
-fn each(value: impl Fn(usize) -> f32) -> [f32; 4] {
-    std::array::from_fn(value)
-}
+/// What a row and a column of the table are longer than the picture's: one pixel before, and two
+/// after, as the last place that is asked for has a neighbour (of weight zero).
+const BORDER: usize = 3;
 
-struct Padded<const C: usize> {
-    bytes: Vec<u8>,
-    side: usize,
-}
-
-impl<const C: usize> Padded<C> {
-    fn of(from: &[u8], side: usize) -> Padded<C> {
-        let wide = (side + 1) * C;
-        let mut bytes = Vec::with_capacity((side + 1) * wide + 4);
-        for row in from.chunks_exact(side * C) {
-            bytes.extend_from_slice(row);
-            bytes.extend([0; C]);
-        }
-        bytes.resize((side + 1) * wide + 4, 0);
-        Padded { bytes, side }
-    }
-
-    /// Four bytes from pixel (column, row) on, of which `C` are its own.
-    #[inline(always)]
-    fn pixel(&self, column: usize, row: usize) -> [f32; 4] {
-        let at = (row * (self.side + 1) + column) * C;
-        let bytes: &[u8; 4] = self.bytes[at..at + 4].try_into().expect("four bytes");
-        bytes.map(f32::from)
-    }
-
-    /// Bilinear at a place within the picture's pixel centres.
-    #[inline(always)]
-    fn sample(&self, x: f32, y: f32) -> [f32; 4] {
-        let (column, row) = (x as usize, y as usize);
-        let (right, down) = (x - column as f32, y - row as f32);
-        let (one, two) = (self.pixel(column, row), self.pixel(column + 1, row));
-        let (three, four) = (self.pixel(column, row + 1), self.pixel(column + 1, row + 1));
-        each(|k| {
-            let upper = one[k] + right * (two[k] - one[k]);
-            let lower = three[k] + right * (four[k] - three[k]);
-            upper + down * (lower - upper)
-        })
-    }
-
-    /// Bilinear with nothing outside; and how much of the weight lies inside.
-    #[inline(always)]
-    fn sample_inside(&self, x: f32, y: f32) -> ([f32; 4], f32) {
-        let last = self.side as f32 - 1.0;
-        if x >= 0.0 && y >= 0.0 && x <= last && y <= last {
-            return (self.sample(x, y), 1.0);
-        }
-        let (mut sum, mut inside) = ([0.0; 4], 0.0);
-        let (left, top) = (x.floor(), y.floor());
-        for (at_x, at_y) in
-            [(left, top), (left + 1.0, top), (left, top + 1.0), (left + 1.0, top + 1.0)]
-        {
-            if (0.0..=last).contains(&at_x) && (0.0..=last).contains(&at_y) {
-                let weight = (1.0 - (x - at_x).abs()) * (1.0 - (y - at_y).abs());
-                let pixel = self.pixel(at_x as usize, at_y as usize);
-                sum = each(|k| sum[k] + weight * pixel[k]);
-                inside += weight;
+/// The picture's values as four floats a pixel, however many are used, with zeros around.
+fn table<const C: usize>(from: &[u8], side: usize, scale: &Scale) -> Vec<[f32; 4]> {
+    let wide = side + BORDER;
+    let mut table = vec![[0.0; 4]; wide * wide];
+    for (row, line) in from.chunks_exact(side * C).enumerate() {
+        let to = &mut table[(row + 1) * wide + 1..][..side];
+        for (pixel, to) in line.chunks_exact(C).zip(to) {
+            for k in 0..C {
+                to[k] = f32::from(pixel[k]) * scale.factor[k] + scale.offset[k];
             }
         }
-        (sum, inside)
     }
+    table
 }
 
 #[cfg(test)]
