@@ -137,13 +137,22 @@ fn config(name: &str, precision: Precision) -> Result<ModelConfig> {
     })
 }
 
+/// `[N, 3, H, W]`, the same everywhere because no generator draws them: stripes down or across by
+/// the picture's label, so that there is something to learn, under a fine wave.
+fn pictures(labels: &Tensor) -> Tensor {
+    let device = labels.device();
+    let wave = Tensor::arange(BATCH * SIDE_PX * SIDE_PX * 3, (Kind::Double, device));
+    let wave = (wave * 12.9898).sin().to_kind(Kind::Float).view([BATCH, SIDE_PX, SIDE_PX, 3]);
+    let stripes = (Tensor::arange(SIDE_PX, (Kind::Float, device)) * 0.4).sin();
+    let (across, down) = (stripes.view([1, SIDE_PX, 1, 1]), stripes.view([1, 1, SIDE_PX, 1]));
+    let is_across = labels.to_kind(Kind::Float).view([BATCH, 1, 1, 1]);
+    (across * &is_across + down * (1f64 - is_across) + wave * 0.3).permute([0, 3, 1, 2])
+}
+
 fn ten_steps(name: &str, precision: Precision, device: Device) -> Result<Outcome> {
     let model = Model::build(&config(name, precision)?, 1, device)?;
-    // The same pictures everywhere: a wave that no generator draws.
-    let wave = Tensor::arange(BATCH * SIDE_PX * SIDE_PX * 3, (Kind::Double, Device::Cpu));
-    let wave = (wave * 12.9898).sin().to_kind(Kind::Float).to_device(device);
-    let x = wave.view([BATCH, SIDE_PX, SIDE_PX, 3]).permute([0, 3, 1, 2]);
     let labels = Tensor::arange(BATCH, (Kind::Int64, device)).remainder(2);
+    let x = pictures(&labels);
     let parameters: Vec<Tensor> =
         model.weights().parameters().map(|weight| weight.tensor.shallow_clone()).collect();
     let mut stepper = Stepper::eager("the processor has no graphs");
