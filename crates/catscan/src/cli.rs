@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, data, doctor, evaluate, experiment, explain, list, parity, predict, report, serve,
-    summary, train,
+    bench, data, doctor, evaluate, experiment, explain, find_lr, list, parity, predict, report,
+    serve, summary, train,
 };
 use crate::output::say;
 use crate::refusal;
@@ -31,6 +31,8 @@ enum Command {
     Experiment(experiment::Args),
     /// Train one network
     Train(train::Args),
+    /// Find the learning rate that a recipe can take
+    FindLr(find_lr::Args),
     /// Score a trained network on pictures
     Evaluate(evaluate::Args),
     /// Say what is on some pictures
@@ -64,6 +66,7 @@ pub fn main() -> u8 {
     let result = match Cli::parse().command {
         Command::Experiment(args) => experiment::run(&args),
         Command::Train(args) => train::run(&args),
+        Command::FindLr(args) => find_lr::run(&args),
         Command::Evaluate(args) => evaluate::run(&args),
         Command::Predict(args) => predict::run(&args),
         Command::Explain(args) => explain::run(&args),

@@ -1,11 +1,14 @@
 //! One file a command, each with its arguments and a `run` that gives the exit code.
 
 pub mod bench;
+pub mod chosen;
 pub mod data;
 pub mod doctor;
+pub mod dry_run;
 pub mod evaluate;
 pub mod experiment;
 pub mod explain;
+pub mod find_lr;
 pub mod list;
 pub mod network;
 pub mod parity;

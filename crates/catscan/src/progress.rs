@@ -10,7 +10,12 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use crate::output;
 
+mod trend;
+
+use trend::Trend;
+
 const CELL_BAR: &str = "{prefix:<14!} {bar:20} {msg}";
+const TREND_BAR: &str = "{prefix:<14!} {msg}";
 const TOTAL_BAR: &str = "{prefix:<14!} {bar:20} {msg}";
 const STAGE_BAR: &str = "{prefix:<14!} {bar:20} {pos}/{len} {msg}";
 
@@ -56,7 +61,8 @@ impl Board {
                 None => bars.add(bar),
             }
         });
-        Line { label: label.to_owned(), bars: self.bars.clone(), bar }
+        let (label, bars, under) = (label.to_owned(), self.bars.clone(), None);
+        Line { label, bars, bar, trend: Trend::default(), under }
     }
 
     /// A cell has done this share of its steps.
@@ -104,16 +110,35 @@ pub struct Line {
     label: String,
     bars: Option<MultiProgress>,
     bar: Option<ProgressBar>,
+    trend: Trend,
+    /// Under the bar, from the first epoch on.
+    under: Option<ProgressBar>,
 }
 
 impl Line {
     /// Draws what happened; in a log, only what is worth a line.
-    pub fn on_event(&self, event: &Event) {
+    pub fn on_event(&mut self, event: &Event) {
         if let Some(bar) = &self.bar {
             draw(bar, event);
         }
+        if let Event::Epoch(epoch) = event {
+            self.trend.add(epoch);
+            self.draw_trend();
+        }
         if let Some(text) = in_words(event, self.bar.is_some()) {
             self.say(&text);
+        }
+    }
+
+    fn draw_trend(&mut self) {
+        let Some((bars, bar)) = self.bars.as_ref().zip(self.bar.as_ref()) else { return };
+        let text = self.trend.text();
+        match &self.under {
+            Some(under) => under.set_message(text),
+            None => {
+                let under = ProgressBar::new(1).with_style(style(TREND_BAR)).with_message(text);
+                self.under = Some(bars.insert_after(bar, under));
+            }
         }
     }
 
@@ -124,7 +149,7 @@ impl Line {
 
     /// The cell has ended; its bar goes, one line stays.
     pub fn end(&self, text: &str) {
-        if let Some(bar) = &self.bar {
+        for bar in self.bar.iter().chain(&self.under) {
             bar.finish_and_clear();
         }
         self.say(text);

@@ -95,6 +95,12 @@ pub struct CellSummary {
     pub steps_total: u64,
     pub accuracy: f64,
     pub loss: f64,
+    /// Precision, recall, F1, ROC-AUC, calibration, top-k; studies of before have none.
+    #[serde(default)]
+    pub scores: Option<metrics::Scores>,
+    /// Validation no longer got better before the last step.
+    #[serde(default)]
+    pub stopped_early: bool,
     pub seconds: f64,
     pub threads: u32,
     pub device: String,
@@ -250,10 +256,17 @@ fn cell(run: &Run) -> CellSummary {
         steps_total: run.test.steps_total,
         accuracy: run.test.accuracy,
         loss: run.test.loss,
+        scores: Some(run.test.scores()),
+        stopped_early: run.test.stopped_early,
         seconds: run.record.train_seconds,
         threads: run.record.environment.threads,
         device: run.record.environment.device.clone(),
     }
+}
+
+fn in_steps(run: &Run) -> String {
+    let (done, total) = (run.test.steps, run.test.steps_total);
+    format!("{} seed {} after {done} of {total}", run.arm, run.seed)
 }
 
 fn answer(
@@ -303,6 +316,15 @@ fn notices(
         notices.push(format!(
             "A bounded trial: stopped after {done} of {total} steps (--max-steps). \
              It shows that the experiment runs, not its answer."
+        ));
+    }
+    let early: Vec<String> =
+        runs.iter().filter(|run| run.test.stopped_early).map(in_steps).collect();
+    if !early.is_empty() {
+        notices.push(format!(
+            "Stopped early, when validation no longer got better, so not after equally many steps: \
+             {}.",
+            early.join(", ")
         ));
     }
     if !missing.is_empty() {

@@ -8,7 +8,7 @@ use catscan_models::{Convention, Model, ModelConfig, ModelRow, POOLS, Pooling, P
 use catscan_train::{Recipe, RunRecord};
 use tch::Device;
 
-use crate::commands::train::read_recipe;
+use crate::commands::chosen::read_recipe;
 use crate::recipes;
 use crate::refusal::Refusal;
 

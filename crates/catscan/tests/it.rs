@@ -7,6 +7,7 @@ mod it {
     mod faults;
     mod grey;
     mod kills;
+    mod rates;
     mod refusals;
     mod serve;
     mod stops;

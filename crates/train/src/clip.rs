@@ -1,8 +1,8 @@
 //! Gradient clipping: a step is never larger than its author allows (Pascanu et al. 2013, *On the
 //! difficulty of training recurrent neural networks*, arXiv:1211.5063, algorithm 1).
 //!
-//! Over the flat gradient `[P]` of all trained numbers, so the norm is that of all of them together.
-//! The numbers are those of `torch.nn.utils.clip_grad_norm_` and `clip_grad_value_`.
+//! Over the flat gradient `[P]` of all trained numbers, so the norm is that of all of them
+//! together. The numbers are those of `torch.nn.utils.clip_grad_norm_` and `clip_grad_value_`.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;

@@ -1,11 +1,11 @@
-//! What a training will cost, before it is begun: memory by adding up what a step holds, time from a
-//! few steps that are taken and thrown away. Nothing is written and no run is touched.
+//! What a training will cost, before it is begun: memory by adding up what a step holds, time from
+//! a few steps that are taken and thrown away. Nothing is written and no run is touched.
 //!
 //! **Memory** counts, in 32-bit numbers: all weights; the moments; the averages; gradients (each
-//! parameter's, and all of them flat); and the larger of what comes and goes: the activations that a
-//! piece's backward needs ([`catscan_models::Summary`], halved in bf16, quartered where dense blocks
-//! compute them again), or the optimiser's two flat tensors. It leaves out what libtorch itself
-//! takes and what its convolutions borrow; `docs/training.md` says how far off it was.
+//! parameter's, and all of them flat); and the larger of what comes and goes: the activations that
+//! a piece's backward needs ([`catscan_models::Summary`], halved in bf16, quartered where dense
+//! blocks compute them again), or the optimiser's two flat tensors. It leaves out what libtorch
+//! itself takes and what its convolutions borrow; `docs/training.md` says how far off it was.
 //!
 //! **Time** is the median of the steps, after two that warm up, times the steps of the run, and the
 //! speed of scoring some pictures of the training part times all validations and the test.

@@ -1,6 +1,7 @@
-//! The learning-rate range test (Smith 2017, *Cyclical Learning Rates for Training Neural Networks*,
-//! arXiv:1506.01186, section 3.3): a training whose rate rises from step to step, by the same factor
-//! each time, until the loss flies off. Where it falls fastest is a good peak for a schedule.
+//! The learning-rate range test (Smith 2017, *Cyclical Learning Rates for Training Neural
+//! Networks*, arXiv:1506.01186, section 3.3): a training whose rate rises from step to step, by the
+//! same factor each time, until the loss flies off. Where it falls fastest is a good peak for a
+//! schedule.
 //!
 //! It takes the steps of the recipe (its batches, augmentation, loss, clipping and so on) from its
 //! first weights, at the test's own rate; schedule and warm-up have no say. Nothing is written and

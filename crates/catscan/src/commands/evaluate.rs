@@ -13,6 +13,7 @@ use crate::experiment::{BadImagesPolicy, bad_images, share};
 use crate::output::{print, print_json, say};
 use crate::refusal::{DATA, Refusal};
 use crate::stats::{Interval, wilson};
+use crate::study::print as tables;
 use crate::table::Table;
 
 #[derive(Debug, clap::Args)]
@@ -59,6 +60,8 @@ struct Scores<'a> {
     /// Wilson, 95 %.
     interval: Interval,
     loss: f64,
+    /// Precision, recall, F1, ROC-AUC, calibration, top-k: together and by class.
+    scores: metrics::Scores,
     images_per_s: f64,
     seconds: f64,
     /// Rows are true classes, columns predicted ones.
@@ -130,6 +133,7 @@ fn scores<'a>(
         accuracy: scored.accuracy,
         interval: wilson(scored.accuracy * n as f64, n),
         loss: scored.loss,
+        scores: metrics::Scores::of(&scored.probabilities, &scored.labels, &dataset.classes),
         images_per_s: scored.images_per_s,
         seconds: scored.seconds,
         confusion: metrics::confusion(&scored.probabilities, &scored.labels, dataset.classes.len()),
@@ -144,7 +148,7 @@ fn scores<'a>(
     }
 }
 
-/// One line of scores, then the confusion matrix.
+/// A line of scores, one of finer ones, a line a class, and the confusion matrix.
 fn in_tables(scores: &Scores) -> String {
     let mut table = Table::new(&[
         "data",
@@ -172,5 +176,9 @@ fn in_tables(scores: &Scores) -> String {
     for (class, row) in scores.classes.iter().zip(&scores.confusion) {
         table.row(std::iter::once(class.clone()).chain(row.iter().map(u64::to_string)));
     }
-    format!("{line}\n{table}")
+    format!(
+        "{line}\n{}\n{}\n{table}",
+        tables::scores(&scores.scores),
+        tables::classes(&scores.scores)
+    )
 }

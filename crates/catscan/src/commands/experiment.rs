@@ -12,7 +12,7 @@ use catscan_torch_ext::{DeviceSpec, cpu};
 use catscan_train::Recipe;
 use tch::Device;
 
-use super::train::read_recipe;
+use super::chosen::read_recipe;
 use super::{command_line, device, open_dataset};
 use crate::compose;
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};

@@ -7,36 +7,21 @@ use std::thread;
 use anyhow::{Context, Result};
 use catscan_data::{Dataset, default_cache_dir};
 use catscan_torch_ext::{DeviceSpec, cpu, cuda, determinism};
-use catscan_train::{Event, Job, Outcome, Recipe, Signal, Watch, train};
+use catscan_train::{Event, Job, Outcome, Signal, Watch, train};
 
+use super::chosen::RecipeArgs;
+use super::dry_run;
 use super::saving::SavingArgs;
 use super::{command_line, device, open_dataset};
-use crate::experiment::{self, Overrides, Profile};
 use crate::progress::{Board, Line};
 use crate::queue::protocol;
 use crate::recipes;
-use crate::refusal::Refusal;
 use crate::signals::Stop;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A recipe.json; else give --experiment and --arm
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["profile", "seed"])]
-    pub recipe: Option<PathBuf>,
-    /// A row of `catscan list experiments`
-    #[arg(long, value_name = "NAME")]
-    pub experiment: Option<String>,
-    /// One of the experiment's arms
-    #[arg(long, value_name = "NAME", requires = "experiment")]
-    pub arm: Option<String>,
-    /// How much it may cost; quick by default
-    #[arg(long, value_enum)]
-    pub profile: Option<Profile>,
-    /// Of initial weights, order and augmentation
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
     #[command(flatten)]
-    pub overrides: Overrides,
+    pub recipe: RecipeArgs,
     /// The run's folder; gone on with where it holds a run that was cut
     #[arg(long, value_name = "DIR", default_value = "runs/train")]
     pub out: PathBuf,
@@ -63,6 +48,13 @@ pub struct Args {
     /// On a GPU: multiply 32-bit numbers in TF32, faster and less exact; noted in the records
     #[arg(long)]
     pub tf32: bool,
+    /// Print the whole recipe, what memory and time it would take, and stop; some steps are taken
+    /// and thrown away for it
+    #[arg(long, conflicts_with_all = ["events", "queued", "resume"])]
+    pub dry_run: bool,
+    /// With --dry-run: print one JSON value
+    #[arg(long, requires = "dry_run")]
+    pub json: bool,
     /// A queue started this: the recipe is the first line of standard input
     #[arg(long, hide = true, conflicts_with = "recipe")]
     pub queued: bool,
@@ -73,10 +65,10 @@ pub fn run(args: &Args) -> Result<u8> {
     if args.deterministic {
         determinism::require();
     }
-    let (experiment, arm) = names(args);
+    let (experiment, arm) = args.recipe.names();
     let recipe = match args.queued {
         true => protocol::read_recipe(&mut io::stdin().lock())?,
-        false => recipe(args)?,
+        false => args.recipe.read("train")?,
     };
     if let Some(threads) = args.threads {
         cpu::set_threads(threads);
@@ -93,6 +85,9 @@ pub fn run(args: &Args) -> Result<u8> {
         false => recipes::for_classes(recipe, dataset.classes.len()),
     };
     recipe.validate()?;
+    if args.dry_run {
+        return dry_run::run(&recipe, &dataset, device, args.max_steps, args.json);
+    }
     let stop = Stop::on_signals().context("handling signals")?;
     if args.queued {
         let stop = stop.clone();
@@ -126,12 +121,6 @@ pub fn run(args: &Args) -> Result<u8> {
     })
 }
 
-/// What the records call this run.
-fn names(args: &Args) -> (String, String) {
-    let name = |name: &Option<String>, other: &str| name.clone().unwrap_or_else(|| other.into());
-    (name(&args.experiment, "train"), name(&args.arm, "run"))
-}
-
 fn ending(outcome: Outcome, folder: &Path) -> String {
     let folder = folder.display();
     match outcome {
@@ -141,38 +130,6 @@ fn ending(outcome: Outcome, folder: &Path) -> String {
             format!("stopped by {signal}, checkpoint saved in {folder}; the same command goes on")
         }
     }
-}
-
-/// The recipe that the arguments name. Its number of outputs is set when the data is open.
-fn recipe(args: &Args) -> Result<Recipe> {
-    if let Some(path) = &args.recipe {
-        return args.overrides.apply(read_recipe(path)?);
-    }
-    let (Some(experiment), Some(arm)) = (&args.experiment, &args.arm) else {
-        let message = "train: got no recipe, want --recipe FILE or --experiment NAME --arm NAME";
-        return Err(Refusal::usage(message).into());
-    };
-    let experiment = experiment::find(experiment)?;
-    let arm = experiment.arm(arm)?;
-    let profile = args.profile.unwrap_or(Profile::Quick);
-    let recipe = (arm.change)(experiment.base(profile, &args.overrides)?);
-    let recipe = Recipe { seed: args.seed.unwrap_or(recipe.seed), ..recipe };
-    recipe.validate()?;
-    Ok(recipe)
-}
-
-/// Reads and validates a recipe's file.
-///
-/// # Errors
-/// Where there is no such file or it is no possible recipe; exit code 2.
-pub fn read_recipe(path: &Path) -> Result<Recipe> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Refusal::usage(format!(
-            "{}: cannot be read ({error}); name a recipe.json, such as a run's folder holds",
-            path.display()
-        ))
-    })?;
-    Recipe::from_json(&text).with_context(|| path.display().to_string())
 }
 
 /// Prints events as JSON lines.

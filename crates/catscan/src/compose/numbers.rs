@@ -8,6 +8,7 @@ use catscan_viz::report::{Block, Section};
 use super::{Shown, section, table};
 use crate::stats::Factorial;
 use crate::study::{Run, Study, print};
+use crate::table::Table;
 
 /// What came out: arms, seeds, comparisons, runs.
 pub fn result(study: &Study) -> Result<Section> {
@@ -139,24 +140,29 @@ fn point(epoch: &catscan_train::EpochRecord) -> EpochPoint {
 pub fn confusion(study: &Study, runs: &[Run]) -> Result<Section> {
     let classes = &study.split.classes;
     let mut panels = Vec::new();
+    let mut by_class =
+        Table::new(&["arm", "class", "#precision, %", "#recall, %", "#F1, %", "#ROC-AUC"]);
     for arm in &study.arms {
-        let mut sum = vec![vec![0; classes.len()]; classes.len()];
-        for run in runs.iter().filter(|run| run.arm == arm.arm) {
-            let pictures = &run.test.pictures;
-            let labels: Vec<u32> = pictures.iter().map(|picture| picture.label).collect();
-            let said: Vec<Vec<f32>> =
-                pictures.iter().map(|picture| picture.probabilities.clone()).collect();
-            let counts = metrics::confusion(&said, &labels, classes.len());
-            for (sums, counts) in sum.iter_mut().zip(counts) {
-                sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-            }
+        let of_arm = runs.iter().filter(|run| run.arm == arm.arm);
+        let pictures: Vec<_> = of_arm.flat_map(|run| &run.test.pictures).collect();
+        let labels: Vec<u32> = pictures.iter().map(|picture| picture.label).collect();
+        let said: Vec<Vec<f32>> =
+            pictures.iter().map(|picture| picture.probabilities.clone()).collect();
+        let counts = metrics::confusion(&said, &labels, classes.len());
+        panels.push(chart::confusion(&arm.arm, classes, &counts)?);
+        for class in metrics::Scores::of(&said, &labels, classes).classes {
+            let [name, _, _, scores @ ..] = print::class(&class);
+            by_class.row([arm.arm.clone(), name].into_iter().chain(scores));
         }
-        panels.push(chart::confusion(&arm.arm, classes, &sum)?);
     }
     let caption = "Test pictures by true class (rows) and predicted class (columns), all seeds of \
                    an arm added up. Look whether an arm errs on one side.";
     let chart = Block::Chart { caption: caption.into(), panels };
-    Ok(section("confusion", "Confusion", vec![chart]))
+    let caption = "Each class against the rest, all seeds of an arm together. Precision: of the \
+                   pictures said to be of the class, those that are; recall: of those that are, \
+                   those said to be; F1: their harmonic mean; ROC-AUC: how often a picture of the \
+                   class is given a higher probability of it than one that is not.";
+    Ok(section("confusion", "Confusion", vec![chart, table(by_class, caption)]))
 }
 
 /// How sure each arm's first seed is, picture by picture.

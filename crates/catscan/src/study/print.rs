@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use catscan_train::metrics::{ClassScores, Scores};
+
 use crate::progress::duration;
 use crate::stats::{Comparison, EffectClaim, Estimate, Factorial, Interval};
 use crate::study::Study;
@@ -75,6 +77,67 @@ pub fn cells(study: &Study) -> Table {
         ]);
     }
     table
+}
+
+/// One line of scores for all classes together.
+pub fn scores(scores: &Scores) -> Table {
+    let mut table = Table::new(&[
+        "all classes",
+        "#balanced accuracy, %",
+        "#top 5, %",
+        "#precision, %",
+        "#recall, %",
+        "#F1, %",
+        "#ROC-AUC",
+        "#calibration error, %",
+    ]);
+    table.row([
+        "mean".to_owned(),
+        percent(Some(scores.balanced_accuracy)),
+        percent(scores.top_k_accuracy),
+        percent(Some(scores.macro_precision)),
+        percent(Some(scores.macro_recall)),
+        percent(Some(scores.macro_f1)),
+        area(scores.roc_auc),
+        percent(Some(scores.calibration_error)),
+    ]);
+    table
+}
+
+/// One line a class; "–" is what is not defined.
+pub fn classes(scores: &Scores) -> Table {
+    let mut table = Table::new(&[
+        "class",
+        "#pictures",
+        "#said",
+        "#precision, %",
+        "#recall, %",
+        "#F1, %",
+        "#ROC-AUC",
+    ]);
+    scores.classes.iter().for_each(|scores| table.row(class(scores)));
+    table
+}
+
+/// The line of one class.
+pub fn class(scores: &ClassScores) -> [String; 7] {
+    [
+        scores.class.clone(),
+        scores.pictures.to_string(),
+        scores.predicted.to_string(),
+        percent(scores.precision),
+        percent(scores.recall),
+        percent(Some(scores.f1)),
+        area(scores.roc_auc),
+    ]
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map_or("–".into(), |share| format!("{:.2}", 100.0 * share))
+}
+
+fn area(area: Option<f64>) -> String {
+    area.map_or("–".into(), |area| format!("{area:.4}"))
 }
 
 /// One line a comparison: the difference with both intervals.

@@ -11,8 +11,8 @@
 //! | plain | `w ← w − lr·v` | `w ← w + v` |
 //! | Nesterov | `w ← w − lr·(g + m·v)` | `w ← w + m·v − lr·g` |
 //!
-//! `p` is PyTorch's dampening, which Keras does not have. While `lr` is constant and `d` and `p` are
-//! zero the two are the same numbers up to rounding.
+//! `p` is PyTorch's dampening, which Keras does not have. While `lr` is constant and `d` and `p`
+//! are zero the two are the same numbers up to rounding.
 
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
