@@ -55,7 +55,7 @@ pub static COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        usage: "models | memory | train [--help]",
+        usage: "models | train | memory [--quick | --help]",
         about: "speed and memory, ours and PyTorch's side by side on this machine",
         run: bench::run,
     },

@@ -22,6 +22,7 @@ mod mnist;
 mod overrides;
 mod pooling;
 mod preactivation;
+mod precision;
 mod residual_vs_dense;
 mod smoke;
 
@@ -100,6 +101,7 @@ pub static EXPERIMENTS: &[Experiment] = &[
     residual_vs_dense::RESIDUAL_VS_DENSE,
     degradation::DEGRADATION,
     preactivation::PREACTIVATION,
+    precision::PRECISION_COMPARE,
     smoke::SMOKE,
 ];
 

@@ -3,12 +3,15 @@
 
 mod it {
     mod chromium;
+    mod disks;
     mod factorial;
     mod faults;
     mod grey;
+    mod heap;
     mod kills;
     mod rates;
     mod refusals;
+    mod resume;
     mod serve;
     mod stops;
     mod study;

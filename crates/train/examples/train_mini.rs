@@ -46,6 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         recipe: &recipe,
         dataset: &dataset,
         device: Device::Cpu,
+        workers: 1,
         folder: &folder.path().join("run"),
         max_steps: None,
         saving: Saving::USUAL,

@@ -9,6 +9,8 @@
 //! hold a single picture, that picture joins the batch before it**: batch-norm has nothing to
 //! compare one picture with, and dropping it would leave it out in silence.
 
+use std::any::Any;
+use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -87,7 +89,7 @@ impl Plan {
     }
 
     /// The batches of these steps, in order.
-    pub fn steps(&self, steps: Range<u64>) -> impl Iterator<Item = Planned> + Send + use<> {
+    pub fn steps(&self, steps: Range<u64>) -> impl Iterator<Item = Planned> + Clone + Send + use<> {
         let plan = self.clone();
         let mut shuffled: Option<(u64, Vec<u32>)> = None;
         steps.map(move |step| {
@@ -149,79 +151,118 @@ impl Batch {
     }
 }
 
-/// Double buffering: while the trainer works on one batch, a thread gathers the bytes of the next.
-/// Only bytes cross threads; tensors are made in the trainer's.
+/// While the trainer works on one batch, threads gather the bytes of the next. Only bytes cross
+/// threads; tensors are made in the trainer's.
+///
+/// Of `n` workers the k-th gathers batches k, k + n, k + 2n, …, and the trainer takes them in turn,
+/// so the order is the plan's however fast each of them is. Without workers the trainer gathers by
+/// itself.
 pub struct Loader<'scope, 'data> {
-    receiver: Option<Receiver<(Planned, Vec<u8>)>>,
-    worker: Option<ScopedJoinHandle<'scope, ()>>,
+    /// Taken in turn; empty without workers.
+    workers: VecDeque<Worker<'scope>>,
+    /// What is left of the plan without workers.
+    own: Box<dyn Iterator<Item = Planned> + Send + 'scope>,
     dataset: &'data Dataset,
     device: Device,
     waited: Duration,
 }
 
+/// A batch and its `[N, H, W, C]` bytes, or which picture cannot be read.
+type Gathered = Result<(Planned, Vec<u8>), String>;
+
+struct Worker<'scope> {
+    receiver: Receiver<Gathered>,
+    thread: ScopedJoinHandle<'scope, ()>,
+}
+
 impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
-    /// Spawns the worker on `scope` and begins to gather `plan`, at most two batches ahead of the
-    /// trainer. Batches land on `device`.
+    /// Spawns `workers` threads on `scope` and begins to gather `plan`, at most two batches ahead
+    /// each. Batches land on `device`.
     pub fn start(
         scope: &'scope Scope<'scope, '_>,
         dataset: &'data Dataset,
         device: Device,
-        plan: impl Iterator<Item = Planned> + Send + 'scope,
+        workers: usize,
+        plan: impl Iterator<Item = Planned> + Clone + Send + 'scope,
     ) -> Loader<'scope, 'data> {
-        let (sender, receiver) = sync_channel(1);
-        let worker = scope.spawn(move || gather(dataset, plan, sender));
-        let waited = Duration::ZERO;
-        Loader { receiver: Some(receiver), worker: Some(worker), dataset, device, waited }
+        let spawn = |k| {
+            let share = plan.clone().skip(k).step_by(workers);
+            let (sender, receiver) = sync_channel(1);
+            let thread = scope.spawn(move || gather_all(dataset, share, sender));
+            Worker { receiver, thread }
+        };
+        let own = plan.clone().take(if workers == 0 { usize::MAX } else { 0 });
+        let workers = (0..workers).map(spawn).collect();
+        Loader { workers, own: Box::new(own), dataset, device, waited: Duration::ZERO }
     }
 
     /// The next batch, `None` after the last. A worker that died is an error, never a short epoch.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, TrainError> {
         let started = Instant::now();
-        let received = self.receiver.as_ref().and_then(|receiver| receiver.recv().ok());
+        let gathered = self.next_gathered();
         self.waited += started.elapsed();
-        let Some((planned, pixels)) = received else {
-            return self.ended();
-        };
+        let Some((planned, pixels)) = gathered? else { return Ok(None) };
         let bytes = to_bytes(&pixels, self.dataset.config(), self.device);
         Ok(Some(Batch::of(&bytes, planned, self.dataset)))
     }
 
-    /// Time spent waiting for the thread since this was last asked.
+    fn next_gathered(&mut self) -> Result<Option<(Planned, Vec<u8>)>, TrainError> {
+        let Some(worker) = self.workers.pop_front() else {
+            let planned = self.own.next();
+            return planned
+                .map(|planned| gather(self.dataset, planned))
+                .transpose()
+                .map_err(TrainError::Loader);
+        };
+        match worker.receiver.recv() {
+            Ok(gathered) => {
+                self.workers.push_back(worker);
+                gathered.map(Some).map_err(TrainError::Loader)
+            }
+            // The plan has ended, or the thread has; whoever comes after has nothing left either.
+            Err(_) => worker.thread.join().map(|()| None).map_err(died),
+        }
+    }
+
+    /// Time spent waiting for batches since this was last asked.
     pub fn take_waited(&mut self) -> Duration {
         std::mem::take(&mut self.waited)
     }
+}
 
-    fn ended(&mut self) -> Result<Option<Batch>, TrainError> {
-        let outcome = self.worker.take().map_or(Ok(()), ScopedJoinHandle::join);
-        outcome.map(|()| None).map_err(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-            TrainError::Loader(text.unwrap_or("its thread died").to_string())
-        })
-    }
+fn died(panic: Box<dyn Any + Send>) -> TrainError {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+    TrainError::Loader(text.unwrap_or("its thread died").to_string())
 }
 
 impl Drop for Loader<'_, '_> {
     fn drop(&mut self) {
-        // Without a receiver the worker's next send fails, and it ends.
-        self.receiver = None;
-        if let Some(worker) = self.worker.take() {
-            let _ = worker.join();
+        for Worker { receiver, thread } in self.workers.drain(..) {
+            // Without a receiver the worker's next send fails, and it ends.
+            drop(receiver);
+            let _ = thread.join();
         }
     }
 }
 
-fn gather(
+fn gather_all(
     dataset: &Dataset,
     plan: impl Iterator<Item = Planned>,
-    sender: SyncSender<(Planned, Vec<u8>)>,
+    sender: SyncSender<Gathered>,
 ) {
     for planned in plan {
-        let gathered = catch_unwind(AssertUnwindSafe(|| dataset.gather(&planned.indices)));
-        let pixels = gathered.unwrap_or_else(|_| panic!("{}", culprit(dataset, &planned.indices)));
-        if sender.send((planned, pixels)).is_err() {
+        if sender.send(gather(dataset, planned)).is_err() {
             return;
         }
+    }
+}
+
+fn gather(dataset: &Dataset, planned: Planned) -> Gathered {
+    let gathered = catch_unwind(AssertUnwindSafe(|| dataset.gather(&planned.indices)));
+    match gathered {
+        Ok(pixels) => Ok((planned, pixels)),
+        Err(_) => Err(culprit(dataset, &planned.indices)),
     }
 }
 
@@ -320,17 +361,39 @@ mod tests {
         let batches = [vec![0, 1], vec![2, 3], vec![4, 1_000_000], vec![5, 6]];
         let plan = batches.map(Planned::as_they_are).into_iter();
         let began = Instant::now();
-        std::thread::scope(|scope| {
-            let mut loader = Loader::start(scope, &dataset, Device::Cpu, plan);
-            for _ in 0..2 {
-                assert_eq!(loader.next_batch().unwrap().unwrap().indices.len(), 2);
-            }
-            let error = loader.next_batch().err().expect("an error, not the end");
-            assert_eq!(error.exit_code(), 3);
-            let text = error.to_string();
-            assert!(text.contains("picture 1000000 of 100 cannot be read"), "{text}");
-        });
+        for workers in [0, 1, 4] {
+            std::thread::scope(|scope| {
+                let plan = plan.clone();
+                let mut loader = Loader::start(scope, &dataset, Device::Cpu, workers, plan);
+                for _ in 0..2 {
+                    assert_eq!(loader.next_batch().unwrap().unwrap().indices.len(), 2);
+                }
+                let error = loader.next_batch().err().expect("an error, not the end");
+                assert_eq!(error.exit_code(), 3);
+                let text = error.to_string();
+                assert!(text.contains("picture 1000000 of 100 cannot be read"), "{text}");
+            });
+        }
         assert!(began.elapsed() < Duration::from_secs(20), "nothing hangs");
+    }
+
+    #[test]
+    fn however_many_workers_gather_the_batches_are_the_plans() {
+        let cache = tempfile::tempdir().unwrap();
+        let dataset = Dataset::open(&recipe().data, cache.path(), &()).unwrap();
+        let plan = Plan::new(&recipe(), &dataset.split.train).unwrap();
+        let want: Vec<Planned> = plan.steps(3..16).collect();
+        for workers in [0, 1, 4, 20] {
+            std::thread::scope(|scope| {
+                let steps = plan.steps(3..16);
+                let mut loader = Loader::start(scope, &dataset, Device::Cpu, workers, steps);
+                for planned in &want {
+                    let batch = loader.next_batch().unwrap().expect("one more batch");
+                    assert_eq!((&batch.indices, batch.pass), (&planned.indices, planned.pass));
+                }
+                assert!(loader.next_batch().unwrap().is_none(), "{workers} workers");
+            });
+        }
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn time_steps(
     let total =
         recipe.steps_per_epoch.map_or(plan.steps_per_pass(), u64::from) * u64::from(recipe.epochs);
     thread::scope(|scope| {
-        let mut batches = Loader::start(scope, dataset, device, plan.steps(0..WARM_UP + steps));
+        let mut batches = Loader::start(scope, dataset, device, 1, plan.steps(0..WARM_UP + steps));
         let mut seconds = Vec::new();
         let mut clock = Instant::now();
         while let Some(batch) = batches.next_batch()? {

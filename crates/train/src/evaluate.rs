@@ -51,7 +51,7 @@ pub fn evaluate(
     let chunks = indices.chunks(batch.max(1) as usize);
     let plan = chunks.map(|chunk| Planned::as_they_are(chunk.to_vec()));
     thread::scope(|scope| {
-        let mut batches = Loader::start(scope, dataset, device, plan);
+        let mut batches = Loader::start(scope, dataset, device, 1, plan);
         while let Some(batch) = batches.next_batch()? {
             let (loss, rows) = score(model, &batch);
             if !loss.is_finite() {

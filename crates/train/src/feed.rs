@@ -1,4 +1,4 @@
-//! The batches of an epoch: gathered ahead by a thread and sent over, or taken where the pictures
+//! The batches of an epoch: gathered ahead by threads and sent over, or taken where the pictures
 //! lie on the device already ([`Resident`]). The pictures are the same.
 
 use std::thread::Scope;
@@ -14,7 +14,7 @@ use crate::resident::Resident;
 
 /// Where the batches of a plan come from.
 pub(crate) enum Feed<'scope, 'data> {
-    /// Gathered by a thread.
+    /// Gathered by threads.
     Gathered(Loader<'scope, 'data>),
     /// Taken on the device, in the trainer's thread: nobody is waited for.
     Resident {
@@ -25,16 +25,18 @@ pub(crate) enum Feed<'scope, 'data> {
 }
 
 impl<'scope, 'data: 'scope> Feed<'scope, 'data> {
-    /// Begins `plan`, whose pictures are all in `resident` if there is one.
+    /// Begins `plan`, whose pictures are all in `resident` if there is one; else `workers` threads
+    /// gather them.
     pub fn start(
         scope: &'scope Scope<'scope, '_>,
         dataset: &'data Dataset,
         device: Device,
+        workers: usize,
         resident: Option<&'data Resident>,
-        plan: impl Iterator<Item = Planned> + Send + 'scope,
+        plan: impl Iterator<Item = Planned> + Clone + Send + 'scope,
     ) -> Feed<'scope, 'data> {
         match resident {
-            None => Feed::Gathered(Loader::start(scope, dataset, device, plan)),
+            None => Feed::Gathered(Loader::start(scope, dataset, device, workers, plan)),
             Some(resident) => Feed::Resident { resident, dataset, plan: Box::new(plan) },
         }
     }
@@ -80,7 +82,7 @@ mod tests {
         std::thread::scope(|scope| {
             let feed = |resident| {
                 let steps = plan.steps(5..12);
-                Feed::start(scope, &dataset, Device::Cpu, resident, steps)
+                Feed::start(scope, &dataset, Device::Cpu, 2, resident, steps)
             };
             let (mut gathered, mut taken) = (feed(None), feed(Some(&resident)));
             for planned in plan.steps(5..12) {

@@ -112,7 +112,7 @@ pub fn find_lr(
     let mut flew_off = false;
     thread::scope(|scope| {
         let steps = 0..u64::from(range.steps);
-        let mut batches = Loader::start(scope, dataset, device, plan.steps(steps));
+        let mut batches = Loader::start(scope, dataset, device, 1, plan.steps(steps));
         while let Some(batch) = batches.next_batch()? {
             let computed = learner.compute(&batch);
             let (loss, lr) = (computed.loss.double_value(&[]), range.lr(points.len() as u32));

@@ -32,6 +32,9 @@ pub struct Job<'a> {
     pub dataset: &'a Dataset,
     /// Where model and batches live; a checkpoint remembers it.
     pub device: Device,
+    /// Threads that gather batches ahead; with 0 the trainer gathers by itself. No result depends
+    /// on it.
+    pub workers: usize,
     /// The run's folder; made when absent, gone on with when it holds this recipe's checkpoints.
     pub folder: &'a Path,
     /// Stop after this many steps in all, evaluate, and mark the run as bounded.
@@ -148,7 +151,9 @@ fn epochs(
     thread::scope(|scope| {
         while let Some(steps) = run.next_epoch() {
             let plan = run.plan.steps(steps);
-            let mut batches = Feed::start(scope, job.dataset, job.device, resident.as_ref(), plan);
+            let resident = resident.as_ref();
+            let mut batches =
+                Feed::start(scope, job.dataset, job.device, job.workers, resident, plan);
             let mut clock = Instant::now();
             while let Some(batch) = batches.next_batch()? {
                 // images [N, C, H, W] -> loss [], gradient [P] -> weights

@@ -1,5 +1,5 @@
-//! `cargo xtask bench models`, `… memory` and `… train`: our program and PyTorch side by
-//! side on this machine.
+//! `cargo xtask bench models`, `… train` and `… memory`: our program and PyTorch side by side on
+//! this machine.
 //!
 //! The work is done by the script of that name in `scripts/bench`; here the program is built.
 
@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::libtorch;
 use crate::workspace;
 
-const WHAT: [&str; 3] = ["models", "memory", "train"];
+const WHAT: [&str; 3] = ["models", "train", "memory"];
 
 /// Builds, then hands the words after the first to the script.
 pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
@@ -40,7 +40,7 @@ fn chosen(words: &[String]) -> Result<(&str, &[String]), Failure> {
         Some((what, rest)) if WHAT.contains(&what.as_str()) => Ok((what, rest)),
         other => {
             let got = other.map_or("nothing", |(what, _)| what.as_str());
-            let want = WHAT.join(" or ");
+            let want = WHAT.join(", ");
             Err(Failure::usage(format!("cargo xtask bench: got {got}, want {want}")))
         }
     }
@@ -56,7 +56,7 @@ mod tests {
         assert_eq!(chosen(&words).unwrap(), ("models", &words[1..]));
         let failure = chosen(&["modles".to_owned()]).unwrap_err();
         assert_eq!(failure.exit, 2);
-        assert!(failure.message.contains("got modles, want models or memory or train"));
+        assert!(failure.message.contains("got modles, want models, train, memory"));
         assert!(chosen(&[]).unwrap_err().message.contains("got nothing"));
     }
 

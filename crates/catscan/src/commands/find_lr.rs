@@ -10,7 +10,7 @@ use catscan_viz::chart::{Axes, Line, lines};
 use serde::Serialize;
 
 use super::chosen::RecipeArgs;
-use super::{device, open_dataset, write_file};
+use super::{device, open_dataset, ready, write_file};
 use crate::output::{print, print_json, say};
 use crate::recipes;
 use crate::signals::Stop;
@@ -58,7 +58,7 @@ pub fn run(args: &Args) -> Result<u8> {
     if let Some(threads) = args.threads {
         cpu::set_threads(threads);
     }
-    let device = args.device.resolve()?;
+    let device = ready(args.device)?;
     let dataset = open_dataset(&recipe.data)?;
     let recipe = recipes::for_classes(recipe, dataset.classes.len());
     let stop = Stop::on_signals().context("handling signals")?;

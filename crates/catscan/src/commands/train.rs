@@ -34,6 +34,10 @@ pub struct Args {
     /// CPU threads
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Threads that gather batches ahead of the trainer, 0 for none; no result depends on it
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    #[arg(value_parser = clap::value_parser!(u16).range(..=256))]
+    pub workers: u16,
     /// Print what happens as JSON lines
     #[arg(long)]
     pub events: bool,
@@ -97,6 +101,7 @@ pub fn run(args: &Args) -> Result<u8> {
         recipe: &recipe,
         dataset: &dataset,
         device,
+        workers: args.workers.into(),
         folder: &args.out,
         max_steps: args.max_steps,
         saving: args.saving.saving(),

@@ -64,37 +64,6 @@ fn a_full_disk_ends_the_run_with_7_or_only_warns() {
 }
 
 #[test]
-#[cfg(target_os = "linux")]
-fn too_little_room_is_told_before_the_first_step() {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
-    succeed(&train(&["--max-steps", "1"]), here); // draws the pictures
-    fs::create_dir(here.join("small")).unwrap();
-    let in_small = |more: &[&str]| {
-        let args = train(more);
-        let program = catscan(&args, here);
-        let script = "mount -t tmpfs -o size=512k none small && cd small && exec \"$0\" \"$@\"";
-        let mut command = Command::new("unshare");
-        command.args(["-rm", "sh", "-c", script]).arg(program.get_program()).args(&args);
-        command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        Said::from(command.current_dir(here).output().unwrap())
-    };
-    let may =
-        Command::new("unshare").args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
-    if !may.is_ok_and(|output| output.status.success()) {
-        println!("skipped: this user may not mount a small disk");
-        return;
-    }
-    let said = in_small(&["--max-steps", "1"]);
-    assert_eq!(said.code, 7, "{}", said.stderr);
-    assert!(said.stderr.contains("bytes needed"), "{}", said.stderr);
-    assert!(!said.stderr.contains("steps in"), "it began: {}", said.stderr);
-    let said = in_small(&["--max-steps", "1", "--on-save-error", "warn", "--keep", "1"]);
-    assert_eq!(said.code, 0, "{}", said.stderr);
-    assert!(said.stderr.contains("warning: r: "), "{}", said.stderr);
-}
-
-#[test]
 fn a_damaged_checkpoint_is_passed_over_unless_it_was_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
@@ -102,11 +71,16 @@ fn a_damaged_checkpoint_is_passed_over_unless_it_was_asked_for() {
     succeed(&six, here);
     let weights = here.join("r/checkpoints/step-6/weights.safetensors");
     let bytes = fs::read(&weights).unwrap();
-    fs::write(&weights, &bytes[..bytes.len() - 10]).unwrap();
-
-    let said = run(&train(&["--max-steps", "7", "--resume", "r/checkpoints/step-6"]), here);
-    assert_eq!(said.code, 4, "{}", said.stderr);
-    assert!(said.stderr.contains("step-6: weights.safetensors has"), "{}", said.stderr);
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 2] ^= 1;
+    let cut = bytes[..bytes.len() - 10].to_vec();
+    for (damaged, words) in [(flipped, "hashes to"), (cut, "has")] {
+        fs::write(&weights, damaged).unwrap();
+        let said = run(&train(&["--max-steps", "7", "--resume", "r/checkpoints/step-6"]), here);
+        assert_eq!(said.code, 4, "{}", said.stderr);
+        let words = format!("step-6: weights.safetensors {words}");
+        assert!(said.stderr.contains(&words), "no {words:?} in {}", said.stderr);
+    }
     let said = succeed(&train(&["--max-steps", "7", "--keep", "3"]), here);
     assert!(said.stderr.contains("warning: r/checkpoints/step-6"), "{}", said.stderr);
     assert!(said.stderr.contains("goes on from step 5"), "{}", said.stderr);
@@ -148,18 +122,27 @@ fn numbers_that_go_bad_are_traced_to_a_layer_and_the_pictures() {
     catscan_train::checkpoint::verify(&newest).unwrap();
 }
 
+/// Forward is harmless: what a norm makes huge, the convolution behind it makes small again. In
+/// backward the sums over a huge input do not fit 32 bits.
 #[test]
-fn two_deterministic_runs_are_the_same_to_the_bit() {
+fn a_gradient_that_is_not_finite_stops_a_run_though_its_loss_is() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let weights = || fs::read(here.join("r/checkpoints/step-3/weights.safetensors")).unwrap();
-    succeed(&train(&["--max-steps", "3", "--deterministic"]), here);
-    let first = weights();
-    assert!(environment(here).contains("\"deterministic\": true"));
-    fs::remove_dir_all(here.join("r")).unwrap();
-    succeed(&train(&["--max-steps", "3", "--deterministic"]), here);
-    assert!(first == weights());
-    let said = run(&train(&["--max-steps", "4"]), here);
-    assert_eq!(said.code, 2, "{}", said.stderr);
-    assert!(said.stderr.contains("deterministic was true"), "{}", said.stderr);
+    let config = catscan::recipes::smoke().model;
+    let model = catscan_models::Model::build(&config, 1, tch::Device::Cpu).unwrap();
+    for (end, factor) in
+        [(".norm1.weight", 1e36), (".conv1.weight", 1e-36), ("classifier.weight", 1e6)]
+    {
+        let weight = model.weights().iter().find(|weight| weight.name.ends_with(end)).unwrap();
+        let mut tensor = weight.tensor.shallow_clone();
+        let _ = tch::no_grad(|| tensor.g_mul_scalar_(factor));
+    }
+    model.weights().save(&here.join("huge.safetensors")).unwrap();
+    let said = run(&train(&["--weights", "huge.safetensors", "--save-every-steps", "1"]), here);
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    for words in ["step 1: the largest gradient is ", "the gradient of features.", "the batch was "]
+    {
+        assert!(said.stderr.contains(words), "no {words:?} in {}", said.stderr);
+    }
+    assert!(!here.join("r/checkpoints").exists(), "nothing was saved");
 }

@@ -1,8 +1,10 @@
 //! Stopped runs: a checkpoint first, the shells' exit codes, and the same command goes on.
 
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use super::support::{run, start, start_events, succeed};
+use super::support::{Running, names, run, same_run, start, start_events, steps, succeed};
 
 /// Long enough never to finish within a test.
 const LONG: &str = "2000";
@@ -40,50 +42,93 @@ fn a_training_that_was_terminated_says_so_by_its_code() {
     assert!(newest_step(&folder.path().join("r/checkpoints")) >= 5);
 }
 
-/// Stopped at this event and gone on with, bounded; then the same steps in one go.
-#[track_caller]
-fn check_stopped_at(event: &str, signal: &str, code: i32) {
-    let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
+/// A run that saves after every step.
+fn saving(out: &str) -> Vec<&str> {
     let train = ["train", "--experiment", "smoke", "--arm", "avg", "--threads", "1"];
-    let long = [&train[..], &["--epochs", LONG, "--save-every-steps", "1"]].concat();
-    let stopped = [&long[..], &["--out", "stopped"]].concat();
-    let mut running = start_events(&[&stopped[..], &["--events"]].concat(), here);
-    running.wait_for(&format!("\"event\":\"{event}\""));
+    [&train[..], &["--epochs", LONG, "--save-every-steps", "1", "--out", out]].concat()
+}
+
+/// The run in `stopped` goes on for two steps, and is then the run that was never stopped.
+#[track_caller]
+fn check_goes_on_exactly(here: &Path) {
+    let end = newest_step(&here.join("stopped/checkpoints")) + 2;
+    for run in ["stopped", "straight"] {
+        succeed(&[&saving(run)[..], &["--max-steps", &end.to_string()]].concat(), here);
+    }
+    same_run(&here.join("stopped"), &here.join("straight"), end);
+}
+
+/// Ended by this signal after a checkpoint, and soon.
+#[track_caller]
+fn check_stops(running: Running, signal: &str, code: i32) {
+    let began = Instant::now();
     let (got, text) = running.stop(signal);
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
     assert_eq!(got, code, "{text}");
     let last = text.lines().last().unwrap();
     assert!(last.contains("\"event\":\"interrupted\""), "{last}");
-
-    let steps = (newest_step(&here.join("stopped/checkpoints")) + 2).to_string();
-    succeed(&[&stopped[..], &["--max-steps", &steps]].concat(), here);
-    succeed(&[&long[..], &["--out", "straight", "--max-steps", &steps]].concat(), here);
-    let weights = |run: &str| {
-        let checkpoint = here.join(run).join(format!("checkpoints/step-{steps}"));
-        std::fs::read(checkpoint.join("weights.safetensors")).unwrap()
-    };
-    assert!(weights("stopped") == weights("straight"), "stopped at {event}");
 }
 
 #[test]
-fn a_signal_in_a_step_in_a_save_or_in_evaluation_loses_nothing() {
-    check_stopped_at("started", "-TERM", 143);
-    check_stopped_at("step", "-INT", 130);
-    check_stopped_at("evaluating", "-TERM", 143);
+fn a_signal_at_the_start_in_a_step_or_in_evaluation_loses_nothing() {
+    for (event, signal, code) in
+        [("started", "-TERM", 143), ("step", "-INT", 130), ("evaluating", "-TERM", 143)]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let mut running =
+            start_events(&[&saving("stopped")[..], &["--events"]].concat(), folder.path());
+        running.wait_for(&format!("\"event\":\"{event}\""));
+        check_stops(running, signal, code);
+        check_goes_on_exactly(folder.path());
+    }
+}
+
+/// A run that stands still by SIGSTOP: in the middle of a save, or of a step.
+#[cfg(unix)]
+fn halted(here: &Path, in_a_save: bool) -> Running {
+    let mut running = start_events(&[&saving("stopped")[..], &["--events"]].concat(), here);
+    running.wait_for("\"event\":\"saved\"");
+    let checkpoints = here.join("stopped/checkpoints");
+    let saves = || names(&checkpoints).iter().any(|name| name.starts_with(".tmp-step-"));
+    for pause_ms in 1.. {
+        assert!(pause_ms < 500, "it was never met so");
+        running.signal("-STOP");
+        // The signal takes a moment to reach every thread.
+        thread::sleep(Duration::from_millis(10));
+        if saves() == in_a_save {
+            break;
+        }
+        running.signal("-CONT");
+        thread::sleep(Duration::from_millis(pause_ms % 17));
+    }
+    running
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_in_a_save_waits_for_its_end() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = halted(folder.path(), true);
+        running.signal(signal);
+        check_stops(running, "-CONT", code);
+        check_goes_on_exactly(folder.path());
+    }
 }
 
 #[test]
 #[cfg(unix)]
 fn a_second_signal_ends_it_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let train = ["train", "--experiment", "smoke", "--arm", "avg", "--epochs", LONG, "--out", "r"];
-    let mut running = start(&train, folder.path());
-    running.wait_for("epoch 1:");
-    // Both are delivered before the next step can end.
-    ["-STOP", "-TERM", "-INT"].into_iter().for_each(|signal| running.signal(signal));
-    let (code, text) = running.stop("-CONT");
-    assert!([130, 143].contains(&code), "{code}: {text}");
-    assert!(!text.contains("checkpoint saved"), "{text}");
+    for in_a_save in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let running = halted(folder.path(), in_a_save);
+        // Both are delivered before anything goes on.
+        ["-TERM", "-INT"].into_iter().for_each(|signal| running.signal(signal));
+        let (code, text) = running.stop("-CONT");
+        assert!([130, 143].contains(&code), "{code}: {text}");
+        assert!(!text.contains("\"event\":\"interrupted\""), "{text}");
+        check_goes_on_exactly(folder.path());
+    }
 }
 
 #[test]
@@ -103,7 +148,5 @@ fn numbers_that_went_bad_end_the_cell_and_the_experiment_with_5() {
 
 /// The number of the newest checkpoint's step.
 fn newest_step(checkpoints: &Path) -> u64 {
-    let step = |name: &str| name.strip_prefix("step-")?.parse().ok();
-    let names = std::fs::read_dir(checkpoints).unwrap().flatten().map(|entry| entry.file_name());
-    names.filter_map(|name| step(name.to_str()?)).max().expect("a checkpoint")
+    steps(checkpoints).last().expect("a checkpoint").0
 }

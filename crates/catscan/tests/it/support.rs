@@ -1,11 +1,14 @@
 //! Starts the program, with a cache of its own that all tests share.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 /// The program with these arguments, not yet started.
 pub fn catscan<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Command {
@@ -87,7 +90,7 @@ impl Running {
     pub fn wait_for(&mut self, words: &str) {
         let began = Instant::now();
         while !self.text.contains(words) {
-            assert!(began.elapsed() < Duration::from_secs(120), "no {words:?} in:\n{}", self.text);
+            assert!(began.elapsed() < Duration::from_secs(300), "no {words:?} in:\n{}", self.text);
             if let Ok(more) = self.lines.recv_timeout(Duration::from_millis(100)) {
                 self.text.push_str(&more);
             }
@@ -127,4 +130,51 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The checkpoints of a run, oldest first.
+pub fn steps(checkpoints: &Path) -> Vec<(u64, PathBuf)> {
+    let step = |name: String| Some((name.strip_prefix("step-")?.parse().ok()?, name));
+    let mut found: Vec<(u64, PathBuf)> = names(checkpoints)
+        .into_iter()
+        .filter_map(step)
+        .map(|(step, name)| (step, checkpoints.join(name)))
+        .collect();
+    found.sort_unstable();
+    found
+}
+
+/// What a folder holds; nothing where there is none.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// Two runs that are at `step` are one, but for what clocks say: weights, moments, epochs, and the
+/// scores of every test picture.
+#[track_caller]
+pub fn same_run(first: &Path, second: &Path, step: u64) {
+    for name in ["weights.safetensors", "optimizer.safetensors"] {
+        let bytes =
+            |run: &Path| fs::read(run.join(format!("checkpoints/step-{step}")).join(name)).unwrap();
+        assert!(bytes(first) == bytes(second), "{name} differs");
+    }
+    assert_eq!(epochs(first), epochs(second));
+    assert!(!epochs(first).is_empty());
+    let tested = |run: &Path| timeless(&fs::read_to_string(run.join("test.json")).unwrap());
+    assert_eq!(tested(first), tested(second));
+}
+
+/// Each line of a run's `metrics.jsonl`.
+fn epochs(run: &Path) -> Vec<Value> {
+    fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().map(timeless).collect()
+}
+
+/// A record without what a clock said.
+fn timeless(text: &str) -> Value {
+    let mut value: Value = serde_json::from_str(text).unwrap();
+    for name in ["images_per_s", "seconds", "seconds_waiting_for_data", "unix_s"] {
+        value.as_object_mut().unwrap().remove(name);
+    }
+    value
 }

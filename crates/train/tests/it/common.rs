@@ -30,6 +30,7 @@ pub fn job<'a>(recipe: &'a Recipe, folder: &'a Path) -> Job<'a> {
         recipe,
         dataset: dataset(),
         device: Device::Cpu,
+        workers: 1,
         folder,
         max_steps: None,
         saving: Saving::USUAL,

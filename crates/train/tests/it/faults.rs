@@ -167,7 +167,7 @@ fn a_worker_that_dies_is_an_error_not_a_short_epoch() {
         Planned::as_they_are(vec![index])
     });
     std::thread::scope(|scope| {
-        let mut batches = Loader::start(scope, dataset(), tch::Device::Cpu, plan);
+        let mut batches = Loader::start(scope, dataset(), tch::Device::Cpu, 1, plan);
         assert!(batches.next_batch().unwrap().is_some());
         assert!(batches.next_batch().unwrap().is_some());
         let error = batches.next_batch().err().expect("an error");

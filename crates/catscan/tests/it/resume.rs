@@ -1,0 +1,71 @@
+//! The real program, stopped and gone on with: to the bit, or refused by the name of what has
+//! changed (cases 8 to 10 of the list of faults).
+
+use std::fs;
+
+use super::support::{run, same_run, succeed};
+
+/// `catscan train` of the smoke recipe: five steps an epoch.
+fn train<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let usual = ["train", "--experiment", "smoke", "--arm", "avg", "--epochs", "2"];
+    [&usual[..], &["--out", out], more].concat()
+}
+
+#[test]
+fn stopped_at_step_7_of_10_and_gone_on_with_is_the_straight_run_to_the_bit() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    for threads in ["1", "2"] {
+        let (straight, stopped) = (format!("straight-{threads}"), format!("stopped-{threads}"));
+        succeed(&train(&straight, &["--threads", threads]), here);
+        succeed(&train(&stopped, &["--threads", threads, "--max-steps", "7"]), here);
+        let said = succeed(&train(&stopped, &["--threads", threads]), here);
+        assert!(said.stderr.contains("goes on from step 7"), "{}", said.stderr);
+        same_run(&here.join(straight), &here.join(stopped), 10);
+    }
+}
+
+#[test]
+fn other_threads_or_pictures_are_refused_and_noted_when_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let one = ["--threads", "1", "--max-steps"];
+    for (out, change, words) in [
+        ("threads", &["--threads", "2", "--max-steps", "9"][..], "threads was 1"),
+        (
+            "data",
+            &["--threads", "1", "--max-steps", "9", "--data", "critters:130"],
+            "data.source was",
+        ),
+    ] {
+        succeed(&train(out, &[&one[..], &["7"]].concat()), here);
+        let before = fs::read(here.join(out).join("environment.json")).unwrap();
+        let said = run(&train(out, change), here);
+        assert_eq!(said.code, 2, "{}", said.stderr);
+        for words in [words, "cannot go on bit for bit", "--allow-inexact-resume"] {
+            assert!(said.stderr.contains(words), "no {words:?} in {}", said.stderr);
+        }
+        let after = fs::read(here.join(out).join("environment.json")).unwrap();
+        assert!(before == after, "a refusal is not noted");
+        let said = succeed(&train(out, &[change, &["--allow-inexact-resume"]].concat()), here);
+        assert!(said.stderr.contains(&format!("warning: {words}")), "{}", said.stderr);
+        let noted = fs::read_to_string(here.join(out).join("environment.json")).unwrap();
+        assert!(noted.contains(words), "{noted}");
+    }
+}
+
+#[test]
+fn two_deterministic_runs_are_the_same_to_the_bit_whoever_gathers_their_batches() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let short = ["--threads", "1", "--max-steps", "6", "--deterministic", "--workers"];
+    for (out, workers) in [("first", "1"), ("second", "1"), ("none", "0"), ("four", "4")] {
+        succeed(&train(out, &[&short[..], &[workers]].concat()), here);
+        same_run(&here.join("first"), &here.join(out), 6);
+    }
+    let noted = fs::read_to_string(here.join("first/environment.json")).unwrap();
+    assert!(noted.contains("\"deterministic\": true"), "{noted}");
+    let said = run(&train("first", &["--threads", "1"]), here);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("deterministic was true"), "{}", said.stderr);
+}
