@@ -19,7 +19,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use catscan_data::augment::Drawn;
-use catscan_data::batch::{augmented, sent, to_bytes};
+use catscan_data::batch::to_bytes;
 use catscan_data::{Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
 
@@ -139,16 +139,6 @@ pub struct Batch {
     pub indices: Vec<u32>,
     /// How often every picture was shown before.
     pub pass: u64,
-}
-
-impl Batch {
-    /// From `bytes [N, H, W, C]` of the planned pictures, on the device they lie on.
-    pub(crate) fn of(bytes: &Tensor, planned: Planned, dataset: &Dataset) -> Batch {
-        let (images, own) = augmented(bytes, dataset.config(), planned.fill, &planned.drawn);
-        let labels = Tensor::from_slice(&dataset.labels(&planned.indices));
-        let targets = Targets::new(sent(labels, bytes.device()), own);
-        Batch { images, targets, indices: planned.indices, pass: planned.pass }
-    }
 }
 
 /// While the trainer works on one batch, threads gather the bytes of the next. Only bytes cross

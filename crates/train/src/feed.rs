@@ -5,11 +5,12 @@ use std::thread::Scope;
 use std::time::Duration;
 
 use catscan_data::Dataset;
-use catscan_data::batch::to_bytes;
-use tch::Device;
+use catscan_data::batch::{augmented, sent, to_bytes};
+use tch::{Device, Tensor};
 
 use crate::batches::{Batch, Loader, Planned};
 use crate::error::TrainError;
+use crate::loss::Targets;
 use crate::resident::Resident;
 
 /// Where the batches of a plan come from.
@@ -58,6 +59,16 @@ impl<'scope, 'data: 'scope> Feed<'scope, 'data> {
             Feed::Gathered(loader) => loader.take_waited(),
             Feed::Resident { .. } => Duration::ZERO,
         }
+    }
+}
+
+impl Batch {
+    /// From `bytes [N, H, W, C]` of the planned pictures, on the device they lie on.
+    pub(crate) fn of(bytes: &Tensor, planned: Planned, dataset: &Dataset) -> Batch {
+        let (images, own) = augmented(bytes, dataset.config(), planned.fill, &planned.drawn);
+        let labels = Tensor::from_slice(&dataset.labels(&planned.indices));
+        let targets = Targets::new(sent(labels, bytes.device()), own);
+        Batch { images, targets, indices: planned.indices, pass: planned.pass }
     }
 }
 
