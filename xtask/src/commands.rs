@@ -72,6 +72,7 @@ pub static COMMANDS: &[Command] = &[
 pub static PROGRAM: &[(&str, &str)] = &[
     ("experiment", "run an experiment and write its report; all of it from one command"),
     ("train", "train one recipe"),
+    ("find-lr", "find the learning rate that a recipe can take"),
     ("evaluate", "score a trained run on pictures"),
     ("predict", "say what is in a picture"),
     ("explain", "show what the network looked at"),

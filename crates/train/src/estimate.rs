@@ -2,10 +2,13 @@
 //! a few steps that are taken and thrown away. Nothing is written and no run is touched.
 //!
 //! **Memory** counts, in 32-bit numbers: all weights; the moments; the averages; gradients (each
-//! parameter's, and all of them flat); and the larger of what comes and goes: the activations that
-//! a piece's backward needs ([`catscan_models::Summary`], halved in bf16, quartered where dense
-//! blocks compute them again), or the optimiser's two flat tensors. It leaves out what libtorch
-//! itself takes and what its convolutions borrow; `docs/training.md` says how far off it was.
+//! parameter's, and all of them flat); and what comes and goes, which is the larger of the
+//! optimiser's two flat tensors and of a piece's activations ([`catscan_models::Summary`], halved
+//! in bf16, quartered where dense blocks compute them again), **twice**: kept for backward, and as
+//! the gradients that backward makes of them. Memory that was freed is seldom of the size that
+//! scoring asks for, so the largest stage of a batch of scoring comes on top. It leaves out what
+//! libtorch itself takes and what its convolutions borrow; `docs/training.md` says how far off it
+//! was.
 //!
 //! **Time** is the median of the steps, after two that warm up, times the steps of the run, and the
 //! speed of scoring some pictures of the training part times all validations and the test.
@@ -47,11 +50,11 @@ pub struct Estimate {
     pub scored_per_s: f64,
     /// All steps and all scoring, seconds.
     pub total_s: f64,
-    /// Bytes at the height of a step.
+    /// Bytes, at most.
     pub memory: MemoryEstimate,
 }
 
-/// Bytes of what a step holds.
+/// Bytes of what a training holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct MemoryEstimate {
     /// Running statistics included.
@@ -62,8 +65,10 @@ pub struct MemoryEstimate {
     pub average: u64,
     /// Each parameter's, and all of them flat.
     pub gradients: u64,
-    /// What backward needs of a piece of a batch.
+    /// What backward keeps of a piece of a batch, and makes of it.
     pub activations: u64,
+    /// The largest stage of a batch of scoring.
+    pub scoring: u64,
     /// The sum; in the place of activations the optimiser's step where that is larger.
     pub total: u64,
 }
@@ -147,8 +152,9 @@ fn scored_per_s(
 }
 
 fn memory(recipe: &Recipe, learner: &Learner) -> Result<MemoryEstimate, TrainError> {
-    let of_picture =
-        Summary::of(&recipe.model, i64::from(recipe.data.size_px))?.cost.activation_bytes;
+    let summary = Summary::of(&recipe.model, i64::from(recipe.data.size_px))?;
+    let of_stages = summary.stages.iter().map(|stage| stage.cost.activation_bytes);
+    let largest_stage = of_stages.max().unwrap_or(0);
     let pictures = u64::from(recipe.micro_batch.unwrap_or(recipe.batch));
     let precision = match recipe.model.precision {
         Precision::Fp32 => 1,
@@ -163,10 +169,11 @@ fn memory(recipe: &Recipe, learner: &Learner) -> Result<MemoryEstimate, TrainErr
     let moments = 4 * learner.moments.numbers();
     let average = 4 * learner.average.as_ref().map_or(0, |average| average.numbers());
     let gradients = 8 * numbers;
-    let activations = pictures * of_picture / precision / again;
+    let activations = 2 * pictures * summary.cost.activation_bytes / precision / again;
+    let scoring = u64::from(scoring_batch(recipe.batch)) * largest_stage / precision;
     // The optimiser's change of every number, and the weights that a coupled decay looks at.
-    let total = weights + moments + average + gradients + activations.max(8 * numbers);
-    Ok(MemoryEstimate { weights, moments, average, gradients, activations, total })
+    let total = weights + moments + average + gradients + activations.max(8 * numbers) + scoring;
+    Ok(MemoryEstimate { weights, moments, average, gradients, activations, scoring, total })
 }
 
 #[cfg(test)]

@@ -163,6 +163,10 @@ mod tests {
             ("model.precision", true),
             ("model.name", false),
             ("groups", false),
+            ("decayed", false),
+            ("ema.decay", false),
+            ("clip.norm", true),
+            ("micro_batch", true),
         ] {
             assert_eq!(may_change(field, true), may, "{field}");
         }

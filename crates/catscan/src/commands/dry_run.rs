@@ -87,7 +87,8 @@ fn memory_table(memory: &MemoryEstimate, dry_run: &DryRun) -> String {
     line("averaged weights", memory.average);
     line("gradients", memory.gradients);
     line("activations", memory.activations);
-    line("at the height of a step", memory.total);
+    line("scoring", memory.scoring);
+    line("at most", memory.total);
     if let (Some(peak), Some(before)) = (dry_run.measured_peak_bytes, dry_run.bytes_before) {
         line("the program before it", before);
         line("together", before + memory.total);
