@@ -103,6 +103,9 @@ fn every_refusal_has_its_message_and_its_code() {
         for run in ["runs/smoke/avg", "runs/train/checkpoints"] {
             assert!(!folder.path().join(run).exists(), "{line} began a run");
         }
+        let runs = folder.path().join("runs");
+        assert!(*code != 2 || !runs.exists(), "{line} made a folder");
+        let _ = fs::remove_dir_all(runs);
     }
 }
 
