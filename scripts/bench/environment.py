@@ -1,12 +1,15 @@
 """Finds or makes the Python that has PyTorch and torchvision, for the benchmarks only."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 # Those that our libtorch belongs to: the same kernels on both sides.
 PACKAGES = ["torch==2.11.0", "torchvision==0.26.0", "numpy"]
+# For the loaders: Keras as the goldens have it (it augments by scipy), libjpeg-turbo by simplejpeg.
+DATA_PACKAGES = ["keras==3.15.0", "scipy", "simplejpeg==1.9.0"]
 
 
 def interpreter(cache: Path) -> Path:
@@ -25,6 +28,20 @@ def interpreter(cache: Path) -> Path:
         subprocess.run([*install, *PACKAGES], check=True)
         (folder / "complete").touch()
     return checked(python)
+
+
+def packages(cache: Path, python: Path) -> Path:
+    """A folder of what only `bench data` compares with, for PYTHONPATH; made on first use."""
+    folder = cache / "bench-data-packages"
+    if not (folder / "complete").exists():
+        say(f"installing Keras and simplejpeg into {folder}, once")
+        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*install, "--upgrade", "--target", folder, *DATA_PACKAGES], check=True)
+        # numpy comes from the interpreter, where torch was built against it.
+        for own in folder.glob("numpy*"):
+            shutil.rmtree(own)
+        (folder / "complete").touch()
+    return folder
 
 
 def checked(python: Path) -> Path:

@@ -12,8 +12,9 @@ OURS, THEIRS = "catscan", "pytorch"
 class Side:
     """One of the two processes: a JSON request a line in, a JSON answer a line out."""
 
-    def __init__(self, command: list[str], threads: int):
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
+    def __init__(self, command: list[str], threads: int, extra: dict[str, str] = {}):
+        names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
+        environment = {**os.environ, **dict.fromkeys(names, str(threads)), **extra}
         pipe = subprocess.PIPE
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
 

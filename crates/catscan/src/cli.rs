@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, data, doctor, evaluate, experiment, explain, find_lr, list, parity, predict, report,
-    serve, summary, train,
+    bench, bench_data, data, doctor, evaluate, experiment, explain, find_lr, list, parity, predict,
+    report, serve, summary, train,
 };
 use crate::output::say;
 use crate::refusal;
@@ -54,6 +54,9 @@ enum Command {
     /// Take timed steps on request, for scripts/bench
     #[command(hide = true)]
     Bench(bench::Args),
+    /// Take timed passes over pictures on request, for scripts/bench
+    #[command(hide = true)]
+    BenchData(bench_data::Args),
     /// Hold a device against the processor, for scripts/gpu
     #[command(hide = true)]
     Parity(parity::Args),
@@ -77,6 +80,7 @@ pub fn main() -> u8 {
         Command::Data(args) => data::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::BenchData(args) => bench_data::run(&args),
         Command::Parity(args) => parity::run(&args),
     };
     result.unwrap_or_else(|error| {

@@ -1,6 +1,7 @@
 //! One file a command, each with its arguments and a `run` that gives the exit code.
 
 pub mod bench;
+pub mod bench_data;
 pub mod chosen;
 pub mod data;
 pub mod doctor;
@@ -39,6 +40,7 @@ pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
     stages.clear();
     let dataset = dataset?;
     dataset.notes.iter().for_each(say);
+    say(&dataset.kept());
     Ok(dataset)
 }
 

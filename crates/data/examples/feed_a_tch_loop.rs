@@ -26,6 +26,7 @@ fn main() -> Result<(), DataError> {
         train_fraction: 1.0,
         bad_images: BadImages::Skip,
         normalize: Some(Normalize { mean: vec![0.5; 3], std: vec![0.25; 3] }),
+        shuffle_window: None,
     };
     let set = Dataset::open(&config, &catscan_data::default_cache_dir(), &())?;
     println!("{set:#?}");

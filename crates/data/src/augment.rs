@@ -38,6 +38,8 @@ use crate::error::DataError;
 
 #[cfg(feature = "tch")]
 mod colour;
+#[cfg(feature = "tch")]
+pub(crate) mod fused;
 pub mod mix;
 pub mod op;
 mod policy;

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::augment::{Affine, Augment, Drawn, Fill, Op, op};
+use crate::augment::{Affine, Augment, Drawn, Fill, Op, fused, op};
 use crate::colour::Raster;
 use crate::config::{DataConfig, Normalize};
 use crate::dataset::Dataset;
@@ -79,28 +79,79 @@ pub fn to_augmented(
     fill: Fill,
     drawn: &[Drawn],
 ) -> (Tensor, Option<Tensor>) {
-    augmented(&to_bytes(pixels, config, device), config, fill, drawn)
+    with_draws(Pixels::Here(pixels, device), config, fill, drawn)
 }
 
 /// The same of `[N, H, W, C]` bytes that lie on a device already, and from there stay on it.
-/// Without draws the pictures are only normalised.
 pub fn augmented(
     bytes: &Tensor,
     config: &DataConfig,
     fill: Fill,
     drawn: &[Drawn],
 ) -> (Tensor, Option<Tensor>) {
-    let device = bytes.device();
+    with_draws(Pixels::There(bytes), config, fill, drawn)
+}
+
+/// Where the bytes `[N, H, W, C]` of a batch are.
+#[derive(Clone, Copy)]
+enum Pixels<'a> {
+    /// With the processor, to be sent to a device.
+    Here(&'a [u8], Device),
+    /// On the device.
+    There(&'a Tensor),
+}
+
+impl Pixels<'_> {
+    fn device(self) -> Device {
+        match self {
+            Pixels::Here(_, device) => device,
+            Pixels::There(bytes) => bytes.device(),
+        }
+    }
+
+    /// On the scale 0..1.
+    fn unit(self, config: &DataConfig) -> Tensor {
+        match self {
+            Pixels::Here(pixels, device) => unit(&to_bytes(pixels, config, device)),
+            Pixels::There(bytes) => unit(bytes),
+        }
+    }
+
+    /// [`to_tensor`] and then [`Augment::apply`]; with the processor in one walk.
+    fn moved(self, config: &DataConfig, fill: Fill, affines: &[Affine]) -> Tensor {
+        match self {
+            Pixels::Here(pixels, Device::Cpu) if fused::knows(fill) => {
+                let (n, side) = (affines.len() as i64, i64::from(config.size_px));
+                let values = Tensor::from_slice(&fused::warp(pixels, config, affines, fill));
+                let channels = config.colour.channels() as i64;
+                values.view([n, side, side, channels]).permute([0, 3, 1, 2])
+            }
+            _ => {
+                let x = normalized(self.unit(config), config.normalize.as_ref());
+                Augment::apply(&x, affines, fill)
+            }
+        }
+    }
+}
+
+/// Without draws the pictures are only normalised.
+fn with_draws(
+    pixels: Pixels,
+    config: &DataConfig,
+    fill: Fill,
+    drawn: &[Drawn],
+) -> (Tensor, Option<Tensor>) {
+    let device = pixels.device();
     if drawn.is_empty() {
-        return (normalized(unit(bytes), config.normalize.as_ref()), None);
+        return (normalized(pixels.unit(config), config.normalize.as_ref()), None);
     }
     let affines: Vec<Affine> = drawn.iter().map(|drawn| drawn.affine).collect();
     let ops: Vec<&[Op]> = drawn.iter().map(|drawn| drawn.ops.as_slice()).collect();
     let constant = matches!(fill, Fill::Constant(_));
     let x = if ops.iter().all(|ops| ops.is_empty()) && !constant {
-        Augment::apply(&normalized(unit(bytes), config.normalize.as_ref()), &affines, fill)
+        pixels.moved(config, fill, &affines)
     } else {
-        let mut x = unit(bytes);
+        let mut x = pixels.unit(config);
         let zero = match &config.normalize {
             Some(Normalize { mean, .. }) => of_channels(mean, device),
             None => of_channels(&vec![0.0; config.colour.channels()], device),

@@ -1,5 +1,9 @@
 //! Decode once: all pictures of a set as `[N, H, W, C]` bytes in a memory-mapped file.
 //!
+//! Where there is no room for that file, pixels are held in memory or read from their source when
+//! they are asked for; see [`crate::placement`]. What is known of the pictures (the index) is the
+//! same in each case, because it always takes one strict look at every picture.
+//!
 //! A cache is a folder `pixels/<fingerprint>/` with `pixels.u8`, for drawings `evidence.u8`
 //! (`[N, H, W]`), and `index.json`. The fingerprint covers paths, sizes and times of the files or
 //! archives, the size, the filter, colour or grey, and a format number: it is found again without
@@ -9,22 +13,30 @@
 //! killed leaves nothing that could be taken for whole.
 //!
 //! Pixels go to the file as they are decoded, so memory stays bounded however many there
-//! are; afterwards the system's page cache decides what stays in memory.
+//! are; afterwards the system's page cache decides what stays in memory. A streamed set's folder
+//! holds the index alone.
 
 mod build;
+mod held;
+mod stream;
 
+use std::borrow::Cow;
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
 use crate::colour::Colour;
 use crate::config::{DataConfig, Part};
-use crate::error::{DataError, Rejected};
+use crate::error::{BadImage, DataError, Rejected};
 use crate::map::map;
+use crate::placement::{Placement, Room};
 use crate::progress::Progress;
 use crate::source::Source;
+use held::Held;
+use stream::Stream;
 
 /// Raise it when the files' layout, the decoders or the resizing change what a cache would hold.
 const FORMAT: u32 = 2;
@@ -89,22 +101,39 @@ pub(crate) struct Indexed {
 
 pub(crate) struct Cache {
     pub index: Index,
+    pixels: Pixels,
+}
+
+enum Pixels {
+    Mapped(Maps),
+    Held(Held),
+    Streamed(Stream),
+}
+
+/// By slot.
+struct Maps {
     pixels: Mmap,
     evidence: Option<Mmap>,
 }
 
 impl Cache {
-    /// The cache of `source`: found, waited for, or built.
+    /// The cache of `source`: found, waited for, or built; pixels are kept as `want` says, else as
+    /// there is room.
     pub fn open(
-        source: &dyn Source,
+        source: Arc<dyn Source>,
         config: &DataConfig,
         cache_dir: &Path,
+        want: Option<Placement>,
         progress: &dyn Progress,
     ) -> Result<Cache, DataError> {
         let folder = cache_dir.join("pixels");
-        let name = fingerprint(source, config);
+        let name = fingerprint(source.as_ref(), config);
         let place = folder.join(&name);
-        if let Some(cache) = Cache::find(&place, config) {
+        let found = || match want {
+            None | Some(Placement::Mapped) => Cache::find(&place, config),
+            Some(Placement::Memory | Placement::Streamed) => None,
+        };
+        if let Some(cache) = found() {
             return Ok(cache);
         }
         let storing = |error| DataError::storage(&folder, "making the pixel cache", error);
@@ -115,21 +144,44 @@ impl Cache {
             Err(TryLockError::WouldBlock) => {
                 progress.stage("waiting for another process that decodes the same pictures", 0);
                 lock.lock().map_err(storing)?;
-                if let Some(cache) = Cache::find(&place, config) {
-                    return Ok(cache);
-                }
             }
             Err(TryLockError::Error(error)) => return Err(storing(error)),
         }
         // Between our first look and the lock another process may have come and gone.
-        if let Some(cache) = Cache::find(&place, config) {
+        if let Some(cache) = found() {
             return Ok(cache);
         }
-        build::build(source, config, &place, progress)?;
-        let cache = Cache::map(&place, config).map_err(|error| {
-            DataError::storage(&place, "reading back the new pixel cache", error)
-        })?;
-        Ok(cache)
+        let needed = room_for(source.as_ref(), config)?;
+        let room = Room::now(&folder).map_err(storing)?;
+        match want.unwrap_or_else(|| room.choose(needed)) {
+            Placement::Mapped => {
+                build::build(source.as_ref(), config, &place, build::Kept::File, progress)?;
+                let reading = |e| DataError::storage(&place, "reading back the new pixel cache", e);
+                Cache::map(&place, config).map_err(reading)
+            }
+            Placement::Memory => {
+                // Each process decodes for itself, so none waits for another.
+                drop(lock);
+                let (index, held) = held::hold(source.as_ref(), config, progress)?;
+                Ok(Cache { index, pixels: Pixels::Held(held) })
+            }
+            Placement::Streamed => Cache::stream(source, config, &place, progress),
+        }
+    }
+
+    /// From the index of an earlier run, else from one made now.
+    fn stream(
+        source: Arc<dyn Source>,
+        config: &DataConfig,
+        place: &Path,
+        progress: &dyn Progress,
+    ) -> Result<Cache, DataError> {
+        let earlier = read_index(place, config).ok().filter(|index| !index.retry);
+        let index = match earlier {
+            Some(index) => index,
+            None => build::build(source.as_ref(), config, place, build::Kept::Nowhere, progress)?,
+        };
+        Ok(Cache { index, pixels: Pixels::Streamed(Stream::new(source, config)?) })
     }
 
     /// A complete cache that need not be tried again.
@@ -139,12 +191,7 @@ impl Cache {
     }
 
     fn map(place: &Path, config: &DataConfig) -> std::io::Result<Cache> {
-        let invalid = |what: &str| std::io::Error::new(std::io::ErrorKind::InvalidData, what);
-        let index: Index = serde_json::from_slice(&std::fs::read(place.join(INDEX))?)?;
-        let asked = (FORMAT, config.size_px, config.colour);
-        if (index.format, index.size_px, index.colour) != asked {
-            return Err(invalid("made by another version"));
-        }
+        let index = read_index(place, config)?;
         let open = |name: &str| File::open(place.join(name)).and_then(|file| map(&file));
         let pixels = open(PIXELS)?;
         let evidence = if index.drawings { Some(open(EVIDENCE)?) } else { None };
@@ -155,24 +202,102 @@ impl Cache {
         if short(&pixels, picture) || evidence.as_ref().is_some_and(|map| short(map, plane)) {
             return Err(invalid("shorter than its index says"));
         }
-        Ok(Cache { index, pixels, evidence })
+        Ok(Cache { index, pixels: Pixels::Mapped(Maps { pixels, evidence }) })
+    }
+
+    /// Where the pixels are.
+    pub fn placement(&self) -> Placement {
+        match self.pixels {
+            Pixels::Mapped(_) => Placement::Mapped,
+            Pixels::Held(_) => Placement::Memory,
+            Pixels::Streamed(_) => Placement::Streamed,
+        }
+    }
+
+    /// Bytes of all pictures together, without masks.
+    pub fn pixel_bytes(&self) -> u64 {
+        self.index.samples.len() as u64 * self.picture_bytes() as u64
+    }
+
+    /// Asks the system to read the whole map now, in one go, rather than page by page later.
+    pub fn read_ahead(&self) {
+        #[cfg(unix)]
+        if let Pixels::Mapped(maps) = &self.pixels {
+            // Advice: where the system cannot follow it, nothing is lost.
+            let _ = maps.pixels.advise(memmap2::Advice::WillNeed);
+        }
     }
 
     /// `[H, W, C]` of sample `i`.
-    pub fn pixels(&self, i: u32) -> &[u8] {
-        self.slot(&self.pixels, i, self.index.colour.channels())
+    ///
+    /// # Errors
+    /// Streamed pictures that are gone or have changed.
+    pub fn pixels(&self, i: u32) -> Result<Cow<'_, [u8]>, BadImage> {
+        let sample = &self.index.samples[i as usize];
+        Ok(match &self.pixels {
+            Pixels::Mapped(maps) => cut(&maps.pixels, sample.slot, self.picture_bytes()).into(),
+            Pixels::Held(held) => held.pixels(sample.slot).into(),
+            Pixels::Streamed(stream) => stream.picture(sample)?.raster.into_pixels().into(),
+        })
     }
 
-    /// `[H, W]` of sample `i`.
-    pub fn evidence(&self, i: u32) -> Option<&[u8]> {
-        Some(self.slot(self.evidence.as_ref()?, i, 1))
+    /// `[H, W]` of sample `i`; errors as [`Cache::pixels`].
+    pub fn evidence(&self, i: u32) -> Result<Option<Cow<'_, [u8]>>, BadImage> {
+        let sample = &self.index.samples[i as usize];
+        Ok(match &self.pixels {
+            Pixels::Mapped(maps) => {
+                let plane = self.picture_bytes() / self.index.colour.channels();
+                maps.evidence.as_ref().map(|map| cut(map, sample.slot, plane).into())
+            }
+            Pixels::Held(held) => held.evidence(sample.slot).map(Cow::from),
+            Pixels::Streamed(stream) => stream.picture(sample)?.evidence.map(Cow::from),
+        })
     }
 
-    fn slot<'a>(&self, map: &'a Mmap, i: u32, channels: usize) -> &'a [u8] {
-        let bytes = self.index.size_px as usize * self.index.size_px as usize * channels;
-        let slot = self.index.samples[i as usize].slot as usize;
-        &map[slot * bytes..][..bytes]
+    /// `[N, H, W, C]` of these samples; errors as [`Cache::pixels`].
+    pub fn gather(&self, indices: &[u32]) -> Result<Vec<u8>, BadImage> {
+        let picture = self.picture_bytes();
+        if let Pixels::Streamed(stream) = &self.pixels {
+            let samples: Vec<&Indexed> =
+                indices.iter().map(|i| &self.index.samples[*i as usize]).collect();
+            return stream.gather(&samples, picture);
+        }
+        let mut bytes = Vec::with_capacity(indices.len() * picture);
+        for i in indices {
+            bytes.extend_from_slice(&self.pixels(*i)?);
+        }
+        Ok(bytes)
     }
+
+    fn picture_bytes(&self) -> usize {
+        self.index.size_px as usize * self.index.size_px as usize * self.index.colour.channels()
+    }
+}
+
+/// Slot `slot` of a map of pieces of so many bytes.
+fn cut(map: &Mmap, slot: u32, bytes: usize) -> &[u8] {
+    &map[slot as usize * bytes..][..bytes]
+}
+
+fn invalid(what: &str) -> std::io::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidData, what)
+}
+
+fn read_index(place: &Path, config: &DataConfig) -> std::io::Result<Index> {
+    let file = std::io::BufReader::new(File::open(place.join(INDEX))?);
+    let index: Index = serde_json::from_reader(file)?;
+    let asked = (FORMAT, config.size_px, config.colour);
+    if (index.format, index.size_px, index.colour) != asked {
+        return Err(invalid("made by another version"));
+    }
+    Ok(index)
+}
+
+/// Bytes of all pixels, and masks where there are any, of what `source` lists.
+fn room_for(source: &dyn Source, config: &DataConfig) -> Result<u64, DataError> {
+    let plane = u64::from(config.size_px) * u64::from(config.size_px);
+    let planes = config.colour.channels() as u64 + u64::from(source.drawings());
+    Ok(source.listing()?.entries.len() as u64 * plane * planes)
 }
 
 fn fingerprint(source: &dyn Source, config: &DataConfig) -> String {

@@ -84,6 +84,10 @@ impl Raster {
         self.pixels
     }
 
+    pub(crate) fn pixels_mut(&mut self) -> &mut [u8] {
+        &mut self.pixels
+    }
+
     /// The same picture in colour or grey.
     pub fn into_colour(self, colour: Colour) -> Raster {
         let pixels = match (self.colour, colour) {

@@ -60,6 +60,12 @@ pub struct DataConfig {
     pub bad_images: BadImages,
     /// Applied after the division by 255; `None` leaves values in 0..1.
     pub normalize: Option<Normalize>,
+    /// `None`: a pass visits its pictures in an order shuffled over the whole part. `Some(4096)`:
+    /// shard by shard, in windows of at least so many pictures; for sets that are read from where
+    /// they lie, see [`crate::order::windowed`]. The order of a run, and so its result, depends on
+    /// it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shuffle_window: Option<u32>,
 }
 
 /// How a picture is resized; see [`crate::resize`].
@@ -145,6 +151,9 @@ impl DataConfig {
             let want = format!("{} (size_px) to {MAX_SIZE_PX} pixels", self.size_px);
             return bad("centre_crop_of_px", px.to_string(), &want);
         }
+        if self.shuffle_window == Some(0) {
+            return bad("shuffle_window", "0".into(), "at least 1 picture");
+        }
         if self.split.ratio[0] == 0 {
             let value = format!("{:?}", self.split.ratio);
             return bad("split.ratio", value, "a train share of at least 1, such as [17, 4, 4]");
@@ -186,6 +195,7 @@ pub(crate) mod tests {
             train_fraction: 1.0,
             bad_images: BadImages::Fail,
             normalize: None,
+            shuffle_window: None,
         }
     }
 

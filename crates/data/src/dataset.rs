@@ -1,13 +1,16 @@
-//! A data set, ready to train on: names, labels, split, and pixels in a memory map.
+//! A data set, ready to train on: names, labels, split, and pixels, wherever they are kept.
 
+use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::cache::{Cache, Index};
 use crate::colour::Raster;
 use crate::config::{BadImages, DataConfig};
-use crate::error::{DataError, Rejected};
+use crate::error::{BadImage, DataError, Rejected};
+use crate::placement::{Placement, Room};
 use crate::progress::Progress;
-use crate::source;
+use crate::source::{self, Source};
 use crate::split::{Split, SplitRecord};
 
 /// One usable picture.
@@ -41,25 +44,45 @@ pub struct Dataset {
     pub size_px: u32,
     config: DataConfig,
     cache: Cache,
+    /// Of each sample; empty where the order does not ask for it.
+    shards: Vec<u64>,
 }
 
 impl Dataset {
-    /// Lists the source, decodes every picture once into the cache under `cache_dir` (or finds
-    /// that cache again), and deals out the split.
+    /// [`Dataset::open_as`], pixels being kept where there is room.
     ///
     /// # Errors
-    /// See [`DataError`]. With `bad_images: fail`, one bad picture is an error that lists the
-    /// first ten; with `skip` they are left out and listed in [`Dataset::rejected`].
+    /// As there.
     pub fn open(
         config: &DataConfig,
         cache_dir: &Path,
         progress: &dyn Progress,
     ) -> Result<Dataset, DataError> {
+        Dataset::open_as(config, cache_dir, None, progress)
+    }
+
+    /// Lists the source, decodes every picture once into the cache under `cache_dir` (or finds
+    /// that cache again), and deals out the split. `placement` is where pixels are kept, if that is
+    /// not to be chosen by [`crate::placement`].
+    ///
+    /// # Errors
+    /// See [`DataError`]. With `bad_images: fail`, one bad picture is an error that lists the
+    /// first ten; with `skip` they are left out and listed in [`Dataset::rejected`].
+    pub fn open_as(
+        config: &DataConfig,
+        cache_dir: &Path,
+        placement: Option<Placement>,
+        progress: &dyn Progress,
+    ) -> Result<Dataset, DataError> {
         config.validate()?;
         progress.stage("listing pictures", 0);
         let source = source::open(&config.source, cache_dir, config.size_px, progress)?;
-        let mut cache = Cache::open(source.as_ref(), config, cache_dir, progress)?;
-        let index = &mut cache.index;
+        let source: Arc<dyn Source> = source.into();
+        let cache = Cache::open(source.clone(), config, cache_dir, placement, progress)?;
+        if Room::now(cache_dir).is_ok_and(|room| room.holds(cache.pixel_bytes())) {
+            cache.read_ahead();
+        }
+        let index = &cache.index;
         if config.bad_images == BadImages::Fail && !index.rejected.is_empty() {
             let total = index.rejected.len();
             let checked = total + index.samples.len();
@@ -71,6 +94,10 @@ impl Dataset {
         }
         let sample = |s: &crate::cache::Indexed| Sample { name: s.name.clone(), label: s.label };
         let samples: Vec<Sample> = index.samples.iter().map(sample).collect();
+        let shards = match config.shuffle_window {
+            Some(_) => index.samples.iter().map(|s| source.shard(s.slot as usize)).collect(),
+            None => Vec::new(),
+        };
         let fixed: Vec<_> = index.samples.iter().map(|s| s.part).collect();
         Ok(Dataset {
             split: Split::deal(&samples, &fixed, &index.classes, config),
@@ -83,13 +110,40 @@ impl Dataset {
             drawings: index.drawings,
             size_px: config.size_px,
             config: config.clone(),
+            shards,
             cache,
         })
     }
 
-    /// `[H, W, C]` bytes of sample `i`, straight from the memory map.
-    pub fn pixels(&self, i: u32) -> &[u8] {
-        self.cache.pixels(i)
+    /// Where the pixels are kept.
+    pub fn placement(&self) -> Placement {
+        self.cache.placement()
+    }
+
+    /// [`Dataset::placement`] in a sentence, with the size.
+    pub fn kept(&self) -> String {
+        let megabytes = self.cache.pixel_bytes() as f64 / 1e6;
+        let place = match self.placement() {
+            Placement::Mapped => "in a memory map",
+            Placement::Memory => "in memory, as the cache's disk has no room for them",
+            Placement::Streamed => "streamed from their files, as neither disk nor memory has room",
+        };
+        format!("{} pictures, {megabytes:.0} MB of pixels {place}", self.samples.len())
+    }
+
+    /// For [`crate::order::windowed`]: which shard each of these samples lies in; `None` unless
+    /// the recipe has a window.
+    pub fn shards(&self, indices: &[u32]) -> Option<Vec<u64>> {
+        self.config.shuffle_window?;
+        Some(indices.iter().map(|i| self.shards[*i as usize]).collect())
+    }
+
+    /// `[H, W, C]` bytes of sample `i`, straight from the memory map if there is one.
+    ///
+    /// # Panics
+    /// Where a streamed picture is gone or has changed; [`Dataset::try_gather`] tells it.
+    pub fn pixels(&self, i: u32) -> Cow<'_, [u8]> {
+        self.cache.pixels(i).unwrap_or_else(|bad| panic!("{bad}"))
     }
 
     /// `C`: 3 for colour, 1 for grey.
@@ -99,12 +153,15 @@ impl Dataset {
 
     /// Sample `i` as a picture of its own, such as to be shown: see [`Raster::into_shown`].
     pub fn picture(&self, i: u32) -> Raster {
-        Raster::new(self.size_px, self.size_px, self.config.colour, self.pixels(i).to_vec())
+        Raster::new(self.size_px, self.size_px, self.config.colour, self.pixels(i).into_owned())
     }
 
     /// Drawings only: `[H, W]`, 255 on what tells the classes apart, 0 elsewhere.
-    pub fn evidence(&self, i: u32) -> Option<&[u8]> {
-        self.cache.evidence(i)
+    ///
+    /// # Panics
+    /// As [`Dataset::pixels`].
+    pub fn evidence(&self, i: u32) -> Option<Cow<'_, [u8]>> {
+        self.cache.evidence(i).unwrap_or_else(|bad| panic!("{bad}"))
     }
 
     /// Labels of samples, in the order asked for; what a loss wants.
@@ -113,13 +170,19 @@ impl Dataset {
     }
 
     /// `[N, H, W, C]` bytes, picture after picture; needs no tch and may run on any thread.
+    ///
+    /// # Panics
+    /// As [`Dataset::pixels`].
     pub fn gather(&self, indices: &[u32]) -> Vec<u8> {
-        let picture = self.size_px as usize * self.size_px as usize * self.channels();
-        let mut bytes = Vec::with_capacity(indices.len() * picture);
-        for i in indices {
-            bytes.extend_from_slice(self.pixels(*i));
-        }
-        bytes
+        self.try_gather(indices).unwrap_or_else(|bad| panic!("{bad}"))
+    }
+
+    /// [`Dataset::gather`] for who can say which picture was at fault.
+    ///
+    /// # Errors
+    /// Streamed pictures that are gone or have changed since the set was opened.
+    pub fn try_gather(&self, indices: &[u32]) -> Result<Vec<u8>, BadImage> {
+        self.cache.gather(indices)
     }
 
     /// What it was opened with.

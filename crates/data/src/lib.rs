@@ -9,6 +9,7 @@
 //! | RGB to grey | [`colour`] | three channels or one; Pillow's formula |
 //! | RGB to a square | [`resize`] | Pillow's nearest to the letter, convolutions for the rest |
 //! | decode once | [`cache`] | the memory-mapped u8 cache `[N, H, W, C]` |
+//! | kept where | [`placement`] | map, memory or the source itself, by what is free |
 //! | who trains on what | [`split`] | stratified, seeded train, validation and test parts |
 //! | from the network | `fetch` | FETCHABLE: public sets, resumed and checked (feature `fetch`) |
 //! | what is in it | [`audit`] | counts, doubles, leakage, what cannot be read, the oddest |
@@ -36,6 +37,7 @@ pub mod fetch;
 mod map;
 mod natural;
 pub mod order;
+pub mod placement;
 pub mod progress;
 pub mod resize;
 pub mod source;
@@ -51,6 +53,7 @@ pub use critters::Critter;
 pub use dataset::{Dataset, Sample};
 pub use decode::RgbImage;
 pub use error::{BadImage, DataError, Rejected};
+pub use placement::Placement;
 pub use progress::Progress;
 pub use source::{SOURCES, SourceRow};
 pub use split::{Split, SplitRecord};

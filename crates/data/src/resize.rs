@@ -9,7 +9,7 @@ use std::cell::RefCell;
 
 use crate::colour::{Colour, Raster};
 use crate::config::{DataConfig, Filter};
-use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::images::TypedImage;
 use fast_image_resize::pixels::{U8, U8x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
@@ -18,42 +18,47 @@ use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resize
 pub fn prepare(image: impl Into<Raster>, config: &DataConfig) -> Raster {
     let raster = image.into().into_colour(config.colour);
     match config.centre_crop_of_px {
-        None => squash(&raster, config.size_px, config.filter),
-        Some(short_px) => middle(&raster, short_px, config.size_px, config.filter),
+        None => resize(raster, (config.size_px, config.size_px), config.filter),
+        Some(short_px) => middle_of(raster, short_px, config.size_px, config.filter),
     }
 }
 
 /// The shorter side to `short_px`, then the middle square of `size_px`, at most as large; roundings
 /// are torchvision's.
 pub fn middle(image: &Raster, short_px: u32, size_px: u32, filter: Filter) -> Raster {
+    middle_of(image.clone(), short_px, size_px, filter)
+}
+
+fn middle_of(image: Raster, short_px: u32, size_px: u32, filter: Filter) -> Raster {
     assert!(size_px <= short_px, "middle: {size_px} of {short_px} pixels");
     let (w, h) = (image.width(), image.height());
     let long =
         |long: u32, short: u32| (u64::from(short_px) * u64::from(long) / u64::from(short)) as u32;
     let to = if w <= h { (short_px, long(h, w)) } else { (long(w, h), short_px) };
+    let colour = image.colour();
     let whole = resize(image, to, filter);
     let from = |side: u32| (f64::from(side - size_px) / 2.0).round_ties_even() as usize;
     let (left, top) = (from(to.0), from(to.1));
-    let channels = image.colour().channels();
+    let channels = colour.channels();
     let bytes = size_px as usize * channels;
     let line = |row: usize| (row * to.0 as usize + left) * channels;
     let rows = (top..top + size_px as usize).map(|row| &whole.pixels()[line(row)..][..bytes]);
-    Raster::new(size_px, size_px, image.colour(), rows.flatten().copied().collect())
+    Raster::new(size_px, size_px, colour, rows.flatten().copied().collect())
 }
 
 /// Any picture to a square of `size_px`, its channels kept.
 pub fn squash(image: &Raster, size_px: u32, filter: Filter) -> Raster {
-    resize(image, (size_px, size_px), filter)
+    resize(image.clone(), (size_px, size_px), filter)
 }
 
 /// To this width and height.
-fn resize(image: &Raster, to: (u32, u32), filter: Filter) -> Raster {
+fn resize(image: Raster, to: (u32, u32), filter: Filter) -> Raster {
     assert!(to.0 > 0 && to.1 > 0, "resize: to {} x {} pixels", to.0, to.1);
     if (image.width(), image.height()) == to {
-        return image.clone();
+        return image;
     }
     let kernel = match filter {
-        Filter::Nearest => return nearest(image, to),
+        Filter::Nearest => return nearest(&image, to),
         Filter::Box => FilterType::Box,
         Filter::Bilinear => FilterType::Bilinear,
         Filter::Bicubic => FilterType::CatmullRom,
@@ -90,24 +95,27 @@ fn nearest_sources(from: u32, to: u32) -> Vec<usize> {
     sources
 }
 
-fn convolve(image: &Raster, to: (u32, u32), kernel: FilterType) -> Raster {
+fn convolve(mut image: Raster, to: (u32, u32), kernel: FilterType) -> Raster {
     let pixels = match image.colour() {
-        Colour::Rgb => convolve_as::<U8x3>(image, to, kernel),
-        Colour::Grey => convolve_as::<U8>(image, to, kernel),
+        Colour::Rgb => convolve_as::<U8x3>(&mut image, to, kernel),
+        Colour::Grey => convolve_as::<U8>(&mut image, to, kernel),
     };
     Raster::new(to.0, to.1, image.colour(), pixels)
 }
 
 /// By the kind of pixel: `Resizer::resize`, which asks at run time, would compile the library's
-/// kernels for all thirteen kinds into this crate (three quarters of its code, once).
-fn convolve_as<P: PixelTrait>(image: &Raster, to: (u32, u32), kernel: FilterType) -> Vec<u8> {
+/// kernels for all thirteen kinds into this crate (three quarters of its code, once). And by the
+/// one kind of view that the library itself makes between its two passes, hence mutable where
+/// nothing is changed: with another, every kernel of the second pass is compiled twice.
+fn convolve_as<P: PixelTrait>(image: &mut Raster, to: (u32, u32), kernel: FilterType) -> Vec<u8> {
     thread_local! {
         // Keeps its scratch buffers from picture to picture.
         static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
     }
-    let source = TypedImageRef::<P>::from_buffer(image.width(), image.height(), image.pixels())
+    let (width, height, channels) = (image.width(), image.height(), image.colour().channels());
+    let source = TypedImage::<P>::from_buffer(width, height, image.pixels_mut())
         .expect("a Raster holds width x height x C bytes");
-    let mut pixels = vec![0; to.0 as usize * to.1 as usize * image.colour().channels()];
+    let mut pixels = vec![0; to.0 as usize * to.1 as usize * channels];
     let mut target =
         TypedImage::<P>::from_buffer(to.0, to.1, &mut pixels).expect("as many bytes as it needs");
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(kernel));

@@ -164,11 +164,19 @@ pub(crate) trait Source: Send + Sync {
     fn fingerprint(&self, hasher: &mut blake3::Hasher);
     /// A reader for one thread, after the listing.
     fn reader(&self) -> Box<dyn Reader + '_>;
+    /// Which of the files or stretches that are read in one go entry `i` lies in: a tar file, a
+    /// part of an archive, neighbours in a folder. After the listing.
+    fn shard(&self, i: usize) -> u64 {
+        (i / NEIGHBOURS) as u64
+    }
     /// True if the program drew these itself: then readers also give the mask of the evidence.
     fn drawings(&self) -> bool {
         false
     }
 }
+
+/// How many pictures that follow each other in a listing count as lying together.
+pub(crate) const NEIGHBOURS: usize = 256;
 
 /// A picture as it lies in its source, before colour and size are the recipe's.
 pub(crate) struct Look {

@@ -30,6 +30,8 @@ mod keras_augment;
 mod mnist;
 #[path = "it/pillow.rs"]
 mod pillow;
+#[path = "it/placement.rs"]
+mod placement;
 #[path = "it/real.rs"]
 mod real;
 #[cfg(feature = "tch")]

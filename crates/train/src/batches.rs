@@ -3,11 +3,15 @@
 //! A run is one stream of batches. Pass 0 visits every training picture once in its own shuffled
 //! order, then pass 1, and so on; an epoch is a stretch of the stream. With an epoch of one pass
 //! that is the usual loop, with `steps_per_epoch` it is what Keras' generators do. The batch of a
-//! step depends on (seed, step) alone, so a run can go on from any step.
+//! step depends on (seed, step) alone, so a run can go on from any step. Where the recipe has a
+//! `shuffle_window`, the order is by shard and window ([`order::windowed`]), wherever pixels are
+//! kept.
 //!
 //! The last batch of a pass is short where the batch size does not divide the part. **If it would
 //! hold a single picture, that picture joins the batch before it**: batch-norm has nothing to
 //! compare one picture with, and dropping it would leave it out in silence.
+//!
+//! Over 400 lines with its tests: those of the stream and of its loader share their plans.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -19,7 +23,6 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use catscan_data::augment::Drawn;
-use catscan_data::batch::to_bytes;
 use catscan_data::{Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
 
@@ -35,6 +38,15 @@ pub struct Plan {
     seed: u64,
     augment: Option<Augment>,
     size_px: u32,
+    windows: Option<Windows>,
+}
+
+/// Pictures that lie together come together.
+#[derive(Debug, Clone)]
+struct Windows {
+    /// Of each of the plan's pictures.
+    shards: Arc<[u64]>,
+    pictures: usize,
 }
 
 /// A batch before its pixels: sample indices and what is drawn for each.
@@ -70,7 +82,32 @@ impl Plan {
             seed: recipe.seed,
             augment: recipe.augment.clone(),
             size_px: recipe.data.size_px,
+            windows: None,
         })
+    }
+
+    /// Of the training part, in the recipe's windows if it has any.
+    pub fn of_training(recipe: &Recipe, dataset: &Dataset) -> Result<Plan, TrainError> {
+        let train = &dataset.split.train;
+        let shards = dataset.shards(train);
+        Ok(Plan::new(recipe, train)?.in_windows(shards, recipe.data.shuffle_window))
+    }
+
+    /// In windows of at least `pictures`, if `shards` of this plan's pictures are given.
+    pub fn in_windows(self, shards: Option<Vec<u64>>, pictures: Option<u32>) -> Plan {
+        let windows = shards.zip(pictures).map(|(shards, pictures)| {
+            assert_eq!(shards.len(), self.pictures.len(), "a shard for each picture");
+            Windows { shards: shards.into(), pictures: pictures as usize }
+        });
+        Plan { windows, ..self }
+    }
+
+    /// Positions into the plan's pictures.
+    fn order(&self, pass: u64) -> Vec<u32> {
+        match &self.windows {
+            None => order::shuffled(self.seed, pass, self.pictures.len()),
+            Some(windows) => order::windowed(self.seed, pass, &windows.shards, windows.pictures),
+        }
     }
 
     /// Batches that show every training picture once; at least 1.
@@ -95,7 +132,7 @@ impl Plan {
         steps.map(move |step| {
             let pass = step / plan.steps_per_pass();
             if shuffled.as_ref().is_none_or(|(of, _)| *of != pass) {
-                shuffled = Some((pass, order::shuffled(plan.seed, pass, plan.pictures.len())));
+                shuffled = Some((pass, plan.order(pass)));
             }
             let (_, positions) = shuffled.as_ref().expect("just made");
             plan.batch_of(step, pass, positions)
@@ -192,8 +229,7 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         let gathered = self.next_gathered();
         self.waited += started.elapsed();
         let Some((planned, pixels)) = gathered? else { return Ok(None) };
-        let bytes = to_bytes(&pixels, self.dataset.config(), self.device);
-        Ok(Some(Batch::of(&bytes, planned, self.dataset)))
+        Ok(Some(Batch::of_pixels(&pixels, planned, self.dataset, self.device)))
     }
 
     fn next_gathered(&mut self) -> Result<Option<(Planned, Vec<u8>)>, TrainError> {
@@ -249,9 +285,10 @@ fn gather_all(
 }
 
 fn gather(dataset: &Dataset, planned: Planned) -> Gathered {
-    let gathered = catch_unwind(AssertUnwindSafe(|| dataset.gather(&planned.indices)));
+    let gathered = catch_unwind(AssertUnwindSafe(|| dataset.try_gather(&planned.indices)));
     match gathered {
-        Ok(pixels) => Ok((planned, pixels)),
+        Ok(Ok(pixels)) => Ok((planned, pixels)),
+        Ok(Err(bad)) => Err(bad.to_string()),
         Err(_) => Err(culprit(dataset, &planned.indices)),
     }
 }
@@ -273,6 +310,7 @@ fn culprit(dataset: &Dataset, indices: &[u32]) -> String {
 mod tests {
     use std::time::Instant;
 
+    use catscan_data::Placement;
     use proptest::prelude::*;
 
     use super::*;
@@ -384,6 +422,46 @@ mod tests {
                 assert!(loader.next_batch().unwrap().is_none(), "{workers} workers");
             });
         }
+    }
+
+    #[test]
+    fn batches_do_not_know_where_pixels_are_kept() {
+        let recipe = Recipe { augment: Some(Augment { zoom: 0.2, ..Augment::none() }), ..recipe() };
+        let batches = |placement| {
+            let cache = tempfile::tempdir().unwrap();
+            let dataset =
+                Dataset::open_as(&recipe.data, cache.path(), Some(placement), &()).unwrap();
+            let plan = Plan::new(&recipe, &dataset.split.train).unwrap();
+            let mut images = Vec::new();
+            std::thread::scope(|scope| {
+                let mut loader = Loader::start(scope, &dataset, Device::Cpu, 1, plan.steps(0..5));
+                while let Some(batch) = loader.next_batch().unwrap() {
+                    images.push((batch.images, batch.targets.labels));
+                }
+            });
+            assert_eq!(images.len(), 5);
+            images
+        };
+        let mapped = batches(Placement::Mapped);
+        assert!(batches(Placement::Memory) == mapped);
+        assert!(batches(Placement::Streamed) == mapped);
+    }
+
+    #[test]
+    fn windows_change_the_order_and_nothing_else() {
+        let whole = plan(13, 4);
+        let shards: Vec<u64> = (0..13).map(|i| i / 3).collect();
+        let windowed = plan(13, 4).in_windows(Some(shards), Some(6));
+        let pass = |plan: &Plan| plan.steps(0..3).flat_map(|p| p.indices).collect::<Vec<u32>>();
+        assert_ne!(pass(&whole), pass(&windowed));
+        // The first window: two of the shards of three, or one and the last, which holds one.
+        let mut met: Vec<u32> = pass(&windowed)[..4].iter().map(|i| (i - 100) / 3).collect();
+        met.sort_unstable();
+        met.dedup();
+        assert!(met.len() <= 3, "{met:?}");
+        assert_eq!(sizes(&windowed, 0..3), sizes(&whole, 0..3));
+        let rest: Vec<Planned> = windowed.steps(2..6).collect();
+        assert_eq!(rest, windowed.steps(0..6).skip(2).collect::<Vec<_>>(), "entered anywhere");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::thread::Scope;
 use std::time::Duration;
 
 use catscan_data::Dataset;
-use catscan_data::batch::{augmented, sent, to_bytes};
+use catscan_data::batch::{augmented, sent, to_augmented};
 use tch::{Device, Tensor};
 
 use crate::batches::{Batch, Loader, Planned};
@@ -48,7 +48,7 @@ impl<'scope, 'data: 'scope> Feed<'scope, 'data> {
             Feed::Gathered(loader) => loader.next_batch(),
             Feed::Resident { resident, dataset, plan } => Ok(plan.next().map(|planned| {
                 let bytes = resident.gather(&planned.indices).expect("it holds the training part");
-                Batch::of(&bytes, planned, dataset)
+                Batch::of_bytes(&bytes, planned, dataset)
             })),
         }
     }
@@ -63,19 +63,38 @@ impl<'scope, 'data: 'scope> Feed<'scope, 'data> {
 }
 
 impl Batch {
-    /// From `bytes [N, H, W, C]` of the planned pictures, on the device they lie on.
-    pub(crate) fn of(bytes: &Tensor, planned: Planned, dataset: &Dataset) -> Batch {
-        let (images, own) = augmented(bytes, dataset.config(), planned.fill, &planned.drawn);
+    /// From `bytes [N, H, W, C]` of the planned pictures that lie on a device already.
+    fn of_bytes(bytes: &Tensor, planned: Planned, dataset: &Dataset) -> Batch {
+        let made = augmented(bytes, dataset.config(), planned.fill, &planned.drawn);
+        Batch::of(made, planned, dataset, bytes.device())
+    }
+
+    /// From the processor's bytes `[N, H, W, C]`, on `device`.
+    pub(crate) fn of_pixels(
+        pixels: &[u8],
+        planned: Planned,
+        dataset: &Dataset,
+        device: Device,
+    ) -> Batch {
+        let made = to_augmented(pixels, dataset.config(), device, planned.fill, &planned.drawn);
+        Batch::of(made, planned, dataset, device)
+    }
+
+    fn of(
+        (images, own): (Tensor, Option<Tensor>),
+        planned: Planned,
+        dataset: &Dataset,
+        device: Device,
+    ) -> Batch {
         let labels = Tensor::from_slice(&dataset.labels(&planned.indices));
-        let targets = Targets::new(sent(labels, bytes.device()), own);
+        let targets = Targets::new(sent(labels, device), own);
         Batch { images, targets, indices: planned.indices, pass: planned.pass }
     }
 }
 
 /// The batch of a step that was planned, gathered once more.
 pub(crate) fn again(dataset: &Dataset, device: Device, planned: Planned) -> Batch {
-    let bytes = to_bytes(&dataset.gather(&planned.indices), dataset.config(), device);
-    Batch::of(&bytes, planned, dataset)
+    Batch::of_pixels(&dataset.gather(&planned.indices), planned, dataset, device)
 }
 
 #[cfg(test)]

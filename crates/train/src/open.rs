@@ -33,7 +33,7 @@ impl Run {
     pub fn open(job: &Job, watch: &mut dyn Watch) -> Result<Opened, TrainError> {
         check(job)?;
         let recipe = job.recipe;
-        let plan = Plan::new(recipe, &job.dataset.split.train)?;
+        let plan = Plan::of_training(recipe, job.dataset)?;
         let steps_per_epoch = recipe.steps_per_epoch.map_or(plan.steps_per_pass(), u64::from);
         let steps_total = steps_per_epoch * u64::from(recipe.epochs);
         let steps_target = job.max_steps.map_or(steps_total, |most| most.min(steps_total));

@@ -32,6 +32,7 @@ pub fn recipe() -> Recipe {
             train_fraction: 1.0,
             bad_images: BadImages::Fail,
             normalize: None,
+            shuffle_window: None,
         },
         augment: Some(Augment {
             rotation_deg: 20.0,

@@ -1,5 +1,5 @@
-//! `cargo xtask bench models`, `… train` and `… memory`: our program and PyTorch side by side on
-//! this machine.
+//! `cargo xtask bench models`, `… train`, `… memory`, `… data`, `… waits`: our program on this
+//! machine, beside its peers where there are any.
 //!
 //! The work is done by the script of that name in `scripts/bench`; here the program is built.
 
@@ -11,11 +11,16 @@ use crate::failure::Failure;
 use crate::libtorch;
 use crate::workspace;
 
-const WHAT: [&str; 3] = ["models", "train", "memory"];
+const WHAT: [&str; 6] = ["models", "train", "memory", "data", "waits", DECODERS];
+/// A package of its own: its libraries are not the workspace's.
+const DECODERS: &str = "decoders";
 
 /// Builds, then hands the words after the first to the script.
 pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     let (what, rest) = chosen(words)?;
+    if what == DECODERS {
+        return decoders(root, rest);
+    }
     let program = catscan::built(root)?;
     let python = std::env::var("CATSCAN_PYTHON").unwrap_or_else(|_| {
         let usual = if cfg!(windows) { "python" } else { "python3" };
@@ -56,7 +61,8 @@ mod tests {
         assert_eq!(chosen(&words).unwrap(), ("models", &words[1..]));
         let failure = chosen(&["modles".to_owned()]).unwrap_err();
         assert_eq!(failure.exit, 2);
-        assert!(failure.message.contains("got modles, want models, train, memory"));
+        let want = "got modles, want models, train, memory, data, waits, decoders";
+        assert!(failure.message.contains(want), "{}", failure.message);
         assert!(chosen(&[]).unwrap_err().message.contains("got nothing"));
     }
 

@@ -201,10 +201,10 @@ fn tested(
         let (mut mass, mut hits, mut full) = (0.0, 0.0, 0.0);
         for (index, map) in seen.indices.iter().zip(maps) {
             let mask = seen.dataset.evidence(*index).expect("asked before");
-            if let Some(share) = share(map, mask, seen.dataset.size_px)? {
+            if let Some(share) = share(map, &mask, seen.dataset.size_px)? {
                 (mass, full) = (mass + share, full + 1.0);
             }
-            if pointing(map, mask, seen.dataset.size_px)? == Some(true) {
+            if pointing(map, &mask, seen.dataset.size_px)? == Some(true) {
                 hits += 1.0;
             }
         }

@@ -1,5 +1,7 @@
 //! For drawings, where the truth is known: how much of each arm's maps lies on the evidence.
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use catscan_data::Dataset;
 use catscan_viz::cam::grad_cam;
@@ -32,7 +34,7 @@ pub fn evidence(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option
     let test = &dataset.split.test;
     let every = test.len().div_ceil(PICTURES).max(1);
     let indices: Vec<u32> = test.iter().copied().step_by(every).collect();
-    let masks: Vec<&[u8]> = indices.iter().filter_map(|i| dataset.evidence(*i)).collect();
+    let masks: Vec<Cow<[u8]>> = indices.iter().filter_map(|i| dataset.evidence(*i)).collect();
     if indices.is_empty() || masks.len() < indices.len() {
         return Ok(None);
     }
@@ -86,11 +88,11 @@ fn tallies(runs: &[&Run], indices: &[u32], dataset: &Dataset) -> Result<Vec<(Str
                 name.clone_from(&tap.tap);
                 for (index, map) in some.iter().zip(&tap.maps) {
                     let mask = dataset.evidence(*index).expect("asked above");
-                    match share(map, mask, dataset.size_px)? {
+                    match share(map, &mask, dataset.size_px)? {
                         Some(share) => tally.share += share,
                         None => tally.empty += 1,
                     }
-                    let hit = pointing(map, mask, dataset.size_px)? == Some(true);
+                    let hit = pointing(map, &mask, dataset.size_px)? == Some(true);
                     tally.hits += usize::from(hit);
                     tally.maps += 1;
                 }

@@ -35,6 +35,7 @@ pub fn original() -> Recipe {
             train_fraction: 1.0,
             bad_images: BadImages::Fail,
             normalize: None,
+            shuffle_window: None,
         },
         augment: Some(Augment {
             rotation_deg: 40.0,

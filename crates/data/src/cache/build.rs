@@ -1,4 +1,5 @@
-//! Fills a cache: every picture decoded by all threads, each written to its slot at once.
+//! One strict look at every picture by all threads, and the cache's files filled on the way: each
+//! picture is written to its slot at once.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -12,15 +13,25 @@ use super::{EVIDENCE, FORMAT, INDEX, Index, Indexed, PIXELS};
 use crate::config::DataConfig;
 use crate::error::{BadImage, DataError, Rejected};
 use crate::progress::Progress;
-use crate::source::{Entry, Listing, Picture, Reader, Source};
+use crate::source::{Listing, Picture, Reader, Source};
+
+/// What becomes of the pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// A file of the cache.
+    File,
+    /// They are looked at and dropped; only the index stays.
+    Nowhere,
+}
 
 /// Builds `place` from `source`, completely or not at all. Call it under the cache's lock.
 pub(super) fn build(
     source: &dyn Source,
     config: &DataConfig,
     place: &Path,
+    kept: Kept,
     progress: &dyn Progress,
-) -> Result<(), DataError> {
+) -> Result<Index, DataError> {
     let tmp = place.with_extension("tmp");
     let storing = |error| DataError::storage(&tmp, "making the pixel cache", error);
     // Under the lock a leftover is from a process that was killed, or a cache to be made anew.
@@ -30,9 +41,10 @@ pub(super) fn build(
         }
     }
     std::fs::create_dir_all(&tmp).map_err(storing)?;
-    let done = fill(source, config, &tmp, progress).and_then(|()| {
+    let done = fill(source, config, &tmp, kept, progress).and_then(|index| {
         std::fs::rename(&tmp, place).map_err(storing)?;
-        sync_folder(place.parent().unwrap_or(place)).map_err(storing)
+        sync_folder(place.parent().unwrap_or(place)).map_err(storing)?;
+        Ok(index)
     });
     if done.is_err() {
         // The first error is the one to tell.
@@ -45,61 +57,105 @@ fn fill(
     source: &dyn Source,
     config: &DataConfig,
     tmp: &Path,
+    kept: Kept,
     progress: &dyn Progress,
-) -> Result<(), DataError> {
+) -> Result<Index, DataError> {
     let storing = |error| DataError::storage(tmp, "writing the pixel cache", error);
+    let index = match kept {
+        Kept::Nowhere => survey(source, config, progress, |_, _| Ok(()))?,
+        Kept::File => {
+            let files = Files::create(source, config, tmp)?;
+            let write = |slot, picture| files.write(slot, &picture).map_err(storing);
+            let index = survey(source, config, progress, write)?;
+            files.pixels.sync_all().map_err(storing)?;
+            if let Some(file) = &files.evidence {
+                file.sync_all().map_err(storing)?;
+            }
+            index
+        }
+    };
+    let file = File::create(tmp.join(INDEX)).map_err(storing)?;
+    let mut writer = io::BufWriter::new(&file);
+    serde_json::to_writer(&mut writer, &index).map_err(|e| storing(e.into()))?;
+    io::Write::flush(&mut writer).map_err(storing)?;
+    file.sync_all().map_err(storing)?;
+    Ok(index)
+}
+
+/// The cache's two big files while they are filled.
+struct Files {
+    pixels: File,
+    picture_bytes: u64,
+    evidence: Option<File>,
+    mask_bytes: u64,
+}
+
+impl Files {
+    fn create(source: &dyn Source, config: &DataConfig, tmp: &Path) -> Result<Files, DataError> {
+        let storing = |error| DataError::storage(tmp, "writing the pixel cache", error);
+        let n = source.listing()?.entries.len() as u64;
+        let mask_bytes = u64::from(config.size_px) * u64::from(config.size_px);
+        let picture_bytes = mask_bytes * config.colour.channels() as u64;
+        let needed = super::room_for(source, config)?;
+        let free = fs4::available_space(tmp).map_err(storing)?;
+        if free < needed {
+            return Err(DataError::NoRoom { path: tmp.into(), needed, free });
+        }
+        let pixels = sized(&tmp.join(PIXELS), n * picture_bytes).map_err(storing)?;
+        let evidence = if source.drawings() {
+            Some(sized(&tmp.join(EVIDENCE), n * mask_bytes).map_err(storing)?)
+        } else {
+            None
+        };
+        Ok(Files { pixels, picture_bytes, evidence, mask_bytes })
+    }
+
+    fn write(&self, slot: usize, picture: &Picture) -> io::Result<()> {
+        let slot = slot as u64;
+        write_at(&self.pixels, picture.raster.pixels(), slot * self.picture_bytes)?;
+        if let (Some(file), Some(mask)) = (&self.evidence, &picture.evidence) {
+            write_at(file, mask, slot * self.mask_bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// One strict look at every picture, by all threads; `keep` gets each that can be read, with its
+/// slot.
+pub(super) fn survey(
+    source: &dyn Source,
+    config: &DataConfig,
+    progress: &dyn Progress,
+    keep: impl Fn(usize, Picture) -> Result<(), DataError> + Sync,
+) -> Result<Index, DataError> {
     let listing = source.listing()?;
     let n = listing.entries.len();
-    let plane = u64::from(config.size_px) * u64::from(config.size_px);
-    let picture_bytes = plane * config.colour.channels() as u64;
-    let mask_bytes = if source.drawings() { plane } else { 0 };
-    let needed = n as u64 * (picture_bytes + mask_bytes);
-    let free = fs4::available_space(tmp).map_err(storing)?;
-    if free < needed {
-        return Err(DataError::NoRoom { path: tmp.into(), needed, free });
-    }
-    let pixels = sized(&tmp.join(PIXELS), n as u64 * picture_bytes).map_err(storing)?;
-    let evidence = if source.drawings() {
-        Some(sized(&tmp.join(EVIDENCE), n as u64 * mask_bytes).map_err(storing)?)
-    } else {
-        None
-    };
     progress.stage(if source.drawings() { "drawing" } else { "decoding" }, n as u64);
     let decode = |reader: &mut Box<dyn Reader + '_>, i: usize| {
-        let read = read_one(reader.as_mut(), i, &listing.entries[i], config);
+        let read = read_one(reader.as_mut(), i, &listing.entries[i].name, config);
         progress.advance(1);
-        let picture = match read {
-            Ok(picture) => picture,
-            Err(bad) => return Ok(Err(bad)),
-        };
-        let bytes = picture.raster.pixels();
-        write_at(&pixels, bytes, i as u64 * picture_bytes).map_err(storing)?;
-        if let (Some(file), Some(mask)) = (&evidence, &picture.evidence) {
-            write_at(file, mask, i as u64 * mask_bytes).map_err(storing)?;
+        match read {
+            Ok(picture) => {
+                let hash = picture.hash;
+                keep(i, picture).map(|()| Ok(hash))
+            }
+            Err(bad) => Ok(Err(bad)),
         }
-        Ok(Ok(picture.hash))
     };
     let outcomes: Result<Vec<Result<blake3::Hash, BadImage>>, DataError> =
         (0..n).into_par_iter().map_init(|| source.reader(), decode).collect();
-    let index = index(listing, outcomes?, source.drawings(), config)?;
-    pixels.sync_all().map_err(storing)?;
-    if let Some(file) = &evidence {
-        file.sync_all().map_err(storing)?;
-    }
-    let file = File::create(tmp.join(INDEX)).map_err(storing)?;
-    serde_json::to_writer(io::BufWriter::new(&file), &index).map_err(|e| storing(e.into()))?;
-    file.sync_all().map_err(storing)
+    index(listing, outcomes?, source.drawings(), config)
 }
 
 /// A decoder that panics on a strange file costs that picture, not the run.
-fn read_one(
+pub(super) fn read_one(
     reader: &mut dyn Reader,
     i: usize,
-    entry: &Entry,
+    name: &str,
     config: &DataConfig,
 ) -> Result<Picture, BadImage> {
     catch_unwind(AssertUnwindSafe(|| reader.picture(i, config)))
-        .unwrap_or_else(|_| Err(BadImage::new(&entry.name, "made its decoder panic")))
+        .unwrap_or_else(|_| Err(BadImage::new(name, "made its decoder panic")))
 }
 
 fn index(

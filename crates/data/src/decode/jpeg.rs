@@ -5,6 +5,7 @@
 
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage};
+use memchr::memchr;
 use zune_core::bytestream::ZCursor;
 use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
@@ -65,7 +66,7 @@ fn check_complete(bytes: &[u8]) -> Result<Frame, String> {
         // Up to the next marker: fill bytes, and the entropy-coded data after a scan's header.
         let marker = loop {
             let rest = bytes.get(at..).ok_or_else(cut)?;
-            at += rest.iter().position(|b| *b == 0xFF).ok_or_else(cut)? + 1;
+            at += memchr(0xFF, rest).ok_or_else(cut)? + 1;
             match *bytes.get(at).ok_or_else(cut)? {
                 // A stuffed byte, a restart marker, another fill byte, a marker without length.
                 0x00 | 0xD0..=0xD7 | 0xFF | 0x01 => {}

@@ -8,10 +8,13 @@ use std::time::UNIX_EPOCH;
 use memmap2::Mmap;
 
 use super::archive::Archive;
-use super::{Entry, Listing, Look, Picture, Reader, Source};
+use super::{Entry, Listing, Look, NEIGHBOURS, Picture, Reader, Source};
 use crate::config::{DataConfig, Part};
 use crate::error::{BadImage, DataError, Rejected};
 use crate::{decode, natural, resize};
+
+/// A tar file of more than this counts as several shards.
+const STRETCH_BYTES: usize = 1 << 28;
 
 /// File name endings that announce a picture. What is inside decides how it is read.
 pub(super) const ENDINGS: [&str; 9] =
@@ -140,6 +143,15 @@ impl Source for Shelf {
         for entry in &self.listing.entries {
             hasher.update(entry.name.as_bytes());
             hasher.update(&[0, entry.label as u8, entry.part.map_or(3, |part| part as u8)]);
+        }
+    }
+
+    fn shard(&self, i: usize) -> u64 {
+        let within = |file: usize, stretch: usize| ((file as u64) << 32) + stretch as u64;
+        match &self.places[i] {
+            Place::Within(shard, start, _) => within(*shard, start / STRETCH_BYTES),
+            Place::Zipped(archive, entry) => within(*archive, entry / NEIGHBOURS),
+            Place::File(_) | Place::Bad(_) => (i / NEIGHBOURS) as u64,
         }
     }
 

@@ -41,6 +41,6 @@ fn a_grey_file_is_repeated_for_a_network_that_sees_colour() {
     for i in 0..6 {
         assert_eq!(grey.picture(i).into_colour(Colour::Rgb), rgb.picture(i));
         let shown = grey.picture(i).into_shown();
-        assert_eq!(shown.as_raw().as_slice(), rgb.pixels(i));
+        assert_eq!(*shown.as_raw(), *rgb.pixels(i));
     }
 }

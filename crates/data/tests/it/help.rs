@@ -7,6 +7,7 @@ use catscan_data::{
     BadImages, Colour, DataConfig, DataError, Dataset, Filter, RgbImage, SplitRule,
 };
 use image::ImageFormat;
+use proptest::prelude::ProptestConfig;
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
@@ -54,6 +55,7 @@ pub fn config(source: &str) -> DataConfig {
         train_fraction: 1.0,
         bad_images: BadImages::Fail,
         normalize: None,
+        shuffle_window: None,
     }
 }
 
@@ -64,6 +66,16 @@ pub fn open(source: &str, cache: &Path) -> Result<Dataset, DataError> {
 pub fn open_skipping(source: &str, cache: &Path) -> Result<Dataset, DataError> {
     let config = DataConfig { bad_images: BadImages::Skip, ..config(source) };
     Dataset::open(&config, cache, &())
+}
+
+/// Work done in it is done by so many threads.
+pub fn pool(threads: usize) -> rayon::ThreadPool {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
+}
+
+/// For `proptest_config`.
+pub fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 /// `folder:PATH`.

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use tch::Device;
 use tempfile::{TempDir, tempdir};
 
-use crate::help::{config, encode, folder, picture, put};
+use crate::help::{cases, config, encode, folder, picture, pool, put};
 
 fn everything() -> Augment {
     Augment {
@@ -44,10 +44,6 @@ fn set() -> TempDir {
     root
 }
 
-fn pool(threads: usize) -> rayon::ThreadPool {
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap()
-}
-
 /// One pass: indices in order, and what is drawn for each.
 fn pass(set: &Dataset, seed: u64, epoch: u64) -> Vec<(u32, Drawn)> {
     let augment = everything();
@@ -58,10 +54,6 @@ fn pass(set: &Dataset, seed: u64, epoch: u64) -> Vec<(u32, Drawn)> {
         (index, augment.drawn(seed, epoch, index.into(), set.size_px))
     };
     positions.par_iter().map(one).collect()
-}
-
-fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 proptest! {

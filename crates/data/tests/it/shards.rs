@@ -8,9 +8,10 @@ use tempfile::tempdir;
 
 use crate::help::{folder, jpeg, names, open, put};
 
-type Entry = (String, EntryType, Vec<u8>);
+/// Of a tar file: name, kind, contents.
+pub type Entry = (String, EntryType, Vec<u8>);
 
-fn tar_of(entries: &[Entry]) -> Vec<u8> {
+pub fn tar_of(entries: &[Entry]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, kind, bytes) in entries {
         let mut header = Header::new_gnu();
@@ -25,7 +26,7 @@ fn tar_of(entries: &[Entry]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-fn file(name: &str, bytes: &[u8]) -> Entry {
+pub fn file(name: &str, bytes: &[u8]) -> Entry {
     (name.into(), EntryType::Regular, bytes.to_vec())
 }
 
@@ -38,7 +39,8 @@ fn web(from: u32, to: u32) -> Vec<Entry> {
     (from..to).flat_map(one).collect()
 }
 
-fn shards(path: &Path) -> String {
+/// `shards:PATH`.
+pub fn shards(path: &Path) -> String {
     format!("shards:{}", path.display())
 }
 
