@@ -156,7 +156,7 @@ impl Bench {
         self.passes += 1;
         let mut met = 0;
         thread::scope(|scope| {
-            let mut batches = Loader::start(scope, dataset, Device::Cpu, planned);
+            let mut batches = Loader::start(scope, dataset, Device::Cpu, 1, planned);
             while let Some(batch) = batches.next_batch()? {
                 met += batch.indices.len();
             }
