@@ -40,7 +40,7 @@ pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
     stages.clear();
     let dataset = dataset?;
     dataset.notes.iter().for_each(say);
-    say(&dataset.kept());
+    say(dataset.kept());
     Ok(dataset)
 }
 

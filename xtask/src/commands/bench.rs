@@ -32,6 +32,21 @@ pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     workspace::run(command.args(rest), "the benchmark")
 }
 
+/// `--features turbo` is cargo's, what follows the program's.
+fn decoders(root: &Path, words: &[String]) -> Result<(), Failure> {
+    let (features, rest) = match words {
+        [flag, name, rest @ ..] if flag == "--features" => ([flag, name].to_vec(), rest),
+        rest => (Vec::new(), rest),
+    };
+    let mut command = workspace::cargo(root);
+    // Where the user stands, so that a relative folder means what it says.
+    command.current_dir(".").args(["run", "--release", "--manifest-path"]);
+    command.arg(root.join("scripts/bench/decoders/Cargo.toml"));
+    command.arg("--target-dir").arg(workspace::target_folder(root)?.join(DECODERS));
+    command.args(features).arg("--").args(rest);
+    workspace::run(&mut command, "the benchmark")
+}
+
 /// On a CUDA device a training is timed by a script of its own, since other arms compete there.
 fn script<'a>(what: &'a str, rest: &[String]) -> &'a str {
     let named = rest.iter().position(|word| word == "--device").and_then(|at| rest.get(at + 1));
