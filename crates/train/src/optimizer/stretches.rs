@@ -11,9 +11,9 @@ use super::{as_it_lies, flat};
 /// Numbers of a stretch: four tensors of so many fit into a core's second-level cache.
 const STRETCH: i64 = 1 << 16;
 
-/// Views of `parameters`, stretch by stretch: a long parameter makes several, short ones share one.
-/// One that cannot be cut, because it lies in memory in another order than [`as_it_lies`] has it, is
-/// a stretch of its own.
+/// Views of `parameters`, stretch by stretch: a long parameter makes several, short ones share
+/// one. One that cannot be cut, because it lies in memory in another order than [`as_it_lies`] has
+/// it, is a stretch of its own.
 pub(super) fn of(parameters: &[Tensor]) -> Vec<Vec<Tensor>> {
     let on_cpu = parameters.iter().all(|parameter| parameter.device() == Device::Cpu);
     let most = if on_cpu { STRETCH } else { i64::MAX };
