@@ -9,8 +9,7 @@ use memmap2::Mmap;
 pub(crate) fn map(file: &File) -> io::Result<Mmap> {
     // SAFETY: the map is read-only and private to us, but another process that truncates the file
     // underneath would end this one with a signal. Caches are only ever replaced by renaming; for
-    // an archive of the user's, that risk is accepted: the alternative is one lock or one file
-    // handle a thread.
+    // a shard of the user's, that risk is accepted. (Zips are read through `Window`, without it.)
     #[allow(unsafe_code, reason = "memmap2 has no other call; see above")]
     unsafe {
         Mmap::map(file)
