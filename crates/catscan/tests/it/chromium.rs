@@ -102,6 +102,14 @@ impl Browser {
         self.call("Emulation.setDeviceMetricsOverride", screen);
     }
 
+    /// Whether the page is so wide and needs no moving sideways.
+    pub fn fits(&mut self, width_px: u32) -> bool {
+        let page = "document.documentElement";
+        self.value(&format!(
+            "innerWidth === {width_px} && {page}.scrollWidth <= {page}.clientWidth"
+        )) == json!(true)
+    }
+
     /// Presses and releases a key, such as `ArrowLeft` (37).
     pub fn press(&mut self, key: &str, code: u32) {
         for kind in ["keyDown", "keyUp"] {
