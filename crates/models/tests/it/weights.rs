@@ -84,10 +84,13 @@ fn every_difference_is_listed_and_nothing_is_loaded() {
     let model = mini(3, 1);
     let before = copies(model.weights());
     let mut rows = rows(mini(3, 2).weights());
-    // One of each kind: a shape that would broadcast, 64-bit, missing, extra.
+    // One of each kind: two shapes that would broadcast, 64-bit, missing, extra.
     let find = |rows: &[Row], name: &str| rows.iter().position(|row| row.0 == name).unwrap();
     let i = find(&rows, "features.norm0.weight");
     (rows[i].2, rows[i].3) = (vec![1], vec![0; 4]);
+    let i = find(&rows, "classifier.weight");
+    let width = rows[i].2[1];
+    (rows[i].2, rows[i].3) = (vec![width], vec![0; 4 * width]);
     let i = find(&rows, "classifier.bias");
     (rows[i].1, rows[i].3) = (Dtype::F64, vec![0; 24]);
     rows.remove(find(&rows, "features.conv0.weight"));
@@ -97,9 +100,10 @@ fn every_difference_is_listed_and_nothing_is_loaded() {
     assert_eq!(error.exit_code(), 4);
     let message = error.to_string();
     for part in [
-        "4 difference(s) from densenet-mini, nothing was loaded",
+        "5 difference(s) from densenet-mini, nothing was loaded",
         "features.conv0.weight: missing from the file",
         "features.norm0.weight: file has [1] F32, model wants [16] F32",
+        &format!("classifier.weight: file has [{width}] F32, model wants [3, {width}] F32"),
         "classifier.bias: file has [3] F64, model wants [3] F32",
         "fc.weight: not in the model",
     ] {
