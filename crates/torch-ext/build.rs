@@ -7,6 +7,9 @@ mod rpath;
 use std::env;
 use std::path::PathBuf;
 
+/// Modules with a C++ half that includes libtorch's headers.
+const SHIMS: [&str; 6] = ["convolution", "cuda", "determinism", "gradient", "recompute", "stamp"];
+
 /// The kernels are compiled once for each of these; norm_relu/dispatch.cpp chooses.
 const X86: [(&str, &[&str]); 2] = [
     ("avx2", &["-mavx2", "-mfma"]),
@@ -25,15 +28,9 @@ const X86: [(&str, &[&str]); 2] = [
 
 fn main() {
     rpath::main();
-    for file in [
-        "build.rs",
-        "src/recompute",
-        "src/gradient",
-        "src/determinism",
-        "src/cuda",
-        "src/norm_relu",
-    ] {
-        println!("cargo:rerun-if-changed={file}");
+    println!("cargo:rerun-if-changed=build.rs");
+    for part in SHIMS.iter().chain(&["norm_relu"]) {
+        println!("cargo:rerun-if-changed=src/{part}");
     }
     for variable in ["LIBTORCH", "LIBTORCH_INCLUDE"] {
         println!("cargo:rerun-if-env-changed={variable}");
@@ -53,10 +50,7 @@ fn shims() {
         // libtorch's headers then include only what they use, which halves the time.
         .define("AT_PER_OPERATOR_HEADERS", None)
         .include(headers())
-        .file("src/recompute/shim.cpp")
-        .file("src/gradient/shim.cpp")
-        .file("src/determinism/shim.cpp")
-        .file("src/cuda/shim.cpp")
+        .files(SHIMS.map(|part| format!("src/{part}/shim.cpp")))
         .compile("catscan_shims");
 }
 

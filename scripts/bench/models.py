@@ -1,7 +1,8 @@
 """Times our networks and PyTorch's side by side, and prints the ratio of their speeds.
 
-    cargo xtask bench models             # everything, at 64 px: about an hour on two cores
-    cargo xtask bench models --quick     # batch 20 only, fewer turns: minutes
+    cargo xtask bench models                 # everything, at 64 px: about an hour on two cores
+    cargo xtask bench models --within 20     # everything in some twenty minutes, fewer turns
+    cargo xtask bench models --quick         # batch 20 only, fewer turns: minutes
     cargo xtask bench models --size 224 --models densenet121 --batches 20
 
 Two processes live side by side, ours (`catscan bench`) and Python's (`peer.py`), with the same
@@ -9,6 +10,10 @@ number of threads. They take turns: ours, theirs, theirs, ours, … while the ot
 input, so that a machine that slows down slows both. The first turn of each warms up and is not
 counted. A figure is the median over all repetitions of all turns; the range behind a ratio is that
 of the single rounds, so a machine that was busy shows itself.
+
+With `--within` each comparison gets an equal share of the minutes that are left. It ends with its
+share, after three rounds at the least, so that the longest (64 pictures through ResNet-101) may take
+more than theirs and the many short ones less.
 
 Modes: the same kind of number and the same memory layout on both sides; `default` is each side's
 own default, ours being bf16 and channels_last, theirs fp32 and NCHW. Their bf16 is
@@ -25,6 +30,7 @@ import itertools
 import os
 import platform
 import statistics
+import time
 from pathlib import Path
 
 from environment import interpreter
@@ -43,10 +49,15 @@ MODELS = ["densenet121", "resnet50", "resnet101"]
 SMALL = {"mnist-resnet": (28, [32]), "mnist-densenet": (28, [32])}
 # A turn repeats until it has lasted about this long.
 TURN_S = 1.0
+# A range over fewer rounds says nothing.
+FEWEST_ROUNDS = 3
 
 
-def compare(sides: dict[str, Side], case: dict, rounds: int, turn_s: float) -> dict[str, list[list[float]]]:
-    """Seconds of each repetition, by side and round."""
+def compare(
+    sides: dict[str, Side], case: dict, rounds: int, turn_s: float, share_s: float
+) -> dict[str, list[list[float]]]:
+    """Seconds of each repetition, by side and round, of at most `rounds` rounds in about `share_s`."""
+    began = time.monotonic()
     mode = dict(zip([OURS, THEIRS], MODES[case["mode"]]))
 
     def turn(name: str, repeat: int) -> list[float]:
@@ -56,9 +67,12 @@ def compare(sides: dict[str, Side], case: dict, rounds: int, turn_s: float) -> d
         return sides[name].ask(**what, **how, repeat=repeat)["seconds"]
 
     warm = {name: turn(name, 2)[-1] for name in (OURS, THEIRS)}
+    turn_s = min(turn_s, share_s / (2 * rounds))
     repeat = max(1, min(200, round(turn_s / max(warm.values()))))
     seconds = {OURS: [], THEIRS: []}
     for number in range(rounds):
+        if number >= FEWEST_ROUNDS and time.monotonic() - began > share_s:
+            break
         order = (OURS, THEIRS) if number % 2 == 0 else (THEIRS, OURS)
         for name in order:
             seconds[name].append(turn(name, repeat))
@@ -79,6 +93,7 @@ def row(case: dict, seconds: dict[str, list[list[float]]]) -> dict:
         "ratio": middle[THEIRS] / middle[OURS],
         "lowest": min(single),
         "highest": max(single),
+        "rounds": len(single),
     }
 
 
@@ -112,7 +127,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--modes", nargs="+", choices=list(MODES), default=list(MODES))
     parser.add_argument("--rounds", type=int, default=7, help="turns of each side, after the warm-up")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
-    parser.add_argument("--csv", type=Path, help="every repetition goes here, a line each")
+    parser.add_argument("--within", type=float, metavar="MINUTES", help="about how long all of it may take")
+    parser.add_argument("--csv", type=Path, help="the table goes here, a line a comparison")
+    parser.add_argument("--raw", type=Path, help="every repetition goes here, a line each")
     parser.add_argument("--quick", action="store_true", help="batch 20 only, three short turns")
     arguments = parser.parse_args()
     if arguments.quick:
@@ -130,20 +147,34 @@ def main() -> None:
           f"{arguments.size} px, medians of {arguments.rounds} rounds in turn")
     print("| model and work           | batch | mode               | ours /s  | theirs/s | ratio (rounds) |")
     print("|---|---|---|---|---|---|")
-    raw = []
-    for case in cases(arguments):
-        seconds = compare(sides, case, arguments.rounds, TURN_S / 3 if arguments.quick else TURN_S)
-        print(line(row(case, seconds)), flush=True)
+    turn_s = TURN_S / 3 if arguments.quick else TURN_S
+    end = time.monotonic() + (arguments.within * 60 if arguments.within else float("inf"))
+    todo, table, raw = cases(arguments), [], []
+    for number, case in enumerate(todo):
+        share_s = max(0.0, end - time.monotonic()) / (len(todo) - number)
+        seconds = compare(sides, case, arguments.rounds, turn_s, share_s)
+        table.append(row(case, seconds))
+        print(line(table[-1]), flush=True)
         for side, turns in seconds.items():
-            for number, turn in enumerate(turns):
-                raw += [{**case, "side": side, "round": number, "seconds": s} for s in turn]
+            for turn_number, turn in enumerate(turns):
+                raw += [{**case, "side": side, "round": turn_number, "seconds": s} for s in turn]
+        # After each, so that a run that is stopped leaves what it found.
+        write(arguments.csv, [rounded(result) for result in table])
+    write(arguments.raw, raw)
     for side in sides.values():
         side.close()
-    if arguments.csv:
-        with arguments.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(raw[0]))
+
+
+def rounded(result: dict) -> dict:
+    return {key: round(value, 3) if isinstance(value, float) else value for key, value in result.items()}
+
+
+def write(path: Path | None, lines: list[dict]) -> None:
+    if path:
+        with path.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(lines[0]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(raw)
+            writer.writerows(lines)
 
 
 if __name__ == "__main__":

@@ -133,6 +133,8 @@ impl Builder {
         };
         // As convolutions of channels_last maps want their weights: else they copy them each time.
         let tensor = if dims.len() == 4 { norm_relu::packed(&tensor) } else { tensor };
+        // Not a view of what it was made from: a folded convolution asks who else holds its memory.
+        let tensor = tensor.copy();
         let tensor = tensor.to_device(self.device).set_requires_grad(role == Role::Parameter);
         // The same tensor, not a copy: what is loaded into the weights is what the layer sees.
         let handle = tensor.shallow_clone();

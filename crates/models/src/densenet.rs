@@ -33,9 +33,9 @@ mod rows;
 mod stem;
 mod transition;
 
-use self::block::DenseBlock;
+pub(crate) use self::block::{DenseBlock, DenseLayer};
 pub(crate) use self::composite::NormReluConv;
-use self::composite::concatenated;
+pub(crate) use self::composite::concatenated;
 pub use self::config::{DenseNetConfig, Stem, Variant};
 pub use self::rows::*;
 use self::stem::StemLayers;

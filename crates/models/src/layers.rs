@@ -3,6 +3,7 @@
 
 mod conv;
 mod dropout;
+mod folded;
 pub mod fused;
 mod linear;
 mod norm;

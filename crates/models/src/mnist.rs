@@ -29,7 +29,7 @@ use crate::builder::{Builder, NamedPool};
 use crate::config::Sites;
 use crate::error::ModelError;
 use crate::init::{Fan, Values};
-use crate::layers::{Conv2d, ConvShape, Linear};
+use crate::layers::{ConvShape, Linear};
 use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
 
@@ -99,12 +99,6 @@ fn pool(
     pool: Pool,
 ) -> Result<NamedPool, ModelError> {
     builder.pool(pool, Site { name, channels, extent: Extent::TRANSITION })
-}
-
-/// Convolution, then ReLU; a tap shows the convolution's output.
-fn conv_relu(conv: &Conv2d, x: &Tensor, taps: &mut Taps) -> Tensor {
-    let y = conv.forward(x, taps);
-    taps.relu(y, true)
 }
 
 /// Flatten, linear, ReLU, linear.

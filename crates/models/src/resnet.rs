@@ -133,8 +133,8 @@ impl ResNet {
 
 impl Network for ResNet {
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.conv1.forward(&self.precision.enter(x), taps);
-        let mut x = self.bn1.forward_relu(&x, mode, taps);
+        let x = self.precision.enter(x);
+        let mut x = self.conv1.forward_norm_relu(&x, &self.bn1, mode, taps);
         taps.show(RELU, &x);
         if let Some(pool) = &self.maxpool {
             x = pool.forward(&x, mode, taps);

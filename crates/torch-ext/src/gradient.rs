@@ -51,19 +51,7 @@ unsafe extern "C" {
         size: usize,
     ) -> *mut C_tensor;
 
-    fn catscan_conv2d_backward(
-        gradient: *const C_tensor,
-        x: *const C_tensor,
-        weight: *const C_tensor,
-        stride: i64,
-        padding: i64,
-        wants_x: bool,
-        wants_weight: bool,
-        grad_x: *mut *mut C_tensor,
-        grad_weight: *mut *mut C_tensor,
-        message: *mut c_char,
-        size: usize,
-    ) -> bool;
+    fn catscan_is_recorded() -> bool;
 }
 
 /// `y`, computed from `inputs` without a graph, as a result of them in the graph.
@@ -101,42 +89,10 @@ where
     }
 }
 
-/// Of `x.conv2d(weight)` without bias, dilation or groups: the gradients of `x` and of `weight`,
-/// those that are wanted.
-///
-/// # Panics
-/// When libtorch refuses the shapes.
-pub fn conv2d_backward(
-    gradient: &Tensor,
-    x: &Tensor,
-    weight: &Tensor,
-    (stride, padding): (i64, i64),
-    [wants_x, wants_weight]: [bool; 2],
-) -> [Option<Tensor>; 2] {
-    let mut results = [std::ptr::null_mut(); 2];
-    let [grad_x, grad_weight] = &mut results;
-    let mut message = [0; 512];
-    // SAFETY: all pointers are of living tensors or of our own variables; the shim writes new
-    // tensors, which become ours, and less than the message's length.
-    unsafe {
-        let done = catscan_conv2d_backward(
-            gradient.as_ptr(),
-            x.as_ptr(),
-            weight.as_ptr(),
-            stride,
-            padding,
-            wants_x,
-            wants_weight,
-            grad_x,
-            grad_weight,
-            message.as_mut_ptr(),
-            message.len(),
-        );
-        if !done {
-            panic!("{}", CStr::from_ptr(message.as_ptr()).to_string_lossy());
-        }
-        results.map(|pointer| (!pointer.is_null()).then(|| Tensor::from_ptr(pointer)))
-    }
+/// Whether this thread's operations are recorded for backward: not within `tch::no_grad`.
+pub fn is_recorded() -> bool {
+    // SAFETY: reads a flag of libtorch's own.
+    unsafe { catscan_is_recorded() }
 }
 
 /// Runs the closure for the shim. A panic must not cross into C++: it becomes a message.

@@ -11,6 +11,8 @@
 //! - [`plugin`]: CUDA's streams and memory figures, by a second library loaded after libtorch's;
 //! - [`graphs`]: a step recorded once as a CUDA graph, or taken eagerly with the reason told;
 //! - [`nccl`]: sums over several CUDA devices;
+//! - [`convolution`]: 1×1 convolutions as matrix products, those of evaluation with the weight in
+//!   oneDNN's own order; [`stamp`]: whether a weight is still what it was;
 //! - [`gradient`]: a layer whose backward is ours, in libtorch's graph;
 //! - [`norm_relu`]: batch norm and ReLU in one walk through memory, forward and backward;
 //! - [`recompute`]: a segment of a network that is run again in backward instead of remembered.
@@ -18,6 +20,7 @@
 #![allow(unsafe_code, reason = "this crate is where the workspace keeps it")]
 
 pub mod allocator;
+pub mod convolution;
 pub mod cpu;
 pub mod cuda;
 pub mod determinism;
@@ -30,6 +33,7 @@ pub mod norm_relu;
 pub mod plugin;
 pub mod recompute;
 mod shim;
+pub mod stamp;
 
 pub use cuda::CudaStatus;
 pub use device::{DeviceError, DeviceSpec};

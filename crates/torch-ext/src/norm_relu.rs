@@ -99,7 +99,7 @@ pub fn empty_like(x: &Tensor) -> Tensor {
 
 /// An uninitialised map `[N, C, H, W]` in channels_last.
 pub fn empty([n, c, h, w]: [i64; 4], kind: Kind) -> Tensor {
-    Tensor::empty([n, h, w, c], (kind, Device::Cpu)).permute([0, 3, 1, 2])
+    Tensor::empty_strided([n, c, h, w], [h * w * c, 1, w * c, c], (kind, Device::Cpu))
 }
 
 /// A batch norm as one pass sees it: `γ (x - mean) / √(var + eps) + β`, all `[C]`.

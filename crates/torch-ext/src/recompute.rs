@@ -24,6 +24,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use tch::Tensor;
 use torch_sys::C_tensor;
 
+use crate::convolution::{Steps, conv2d};
+
 /// Which run of a segment it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pass {
@@ -66,8 +68,8 @@ pub fn checkpoint_conv2d<F>(inputs: &[&Tensor], conv: Convolution, run: F) -> Te
 where
     F: Fn(&[Tensor], Pass) -> Tensor + Send + 'static,
 {
-    let (stride, padding) = ([conv.stride; 2], [conv.padding; 2]);
-    let convolve = |y: Tensor| y.conv2d(conv.weight, None::<&Tensor>, stride, padding, [1, 1], 1);
+    let steps = Steps { stride: conv.stride, padding: conv.padding };
+    let convolve = |y: Tensor| conv2d(&y, conv.weight, None, steps);
     let y = forward(inputs, &run, convolve);
     attach(&y, inputs, Some(conv), Box::new(run))
 }

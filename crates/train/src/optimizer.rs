@@ -4,7 +4,7 @@
 //! Keras', whose formulas are not PyTorch's: `sgd.rs` and `adam.rs` have both in a table each.
 //!
 //! What an optimiser remembers is one flat tensor a moment ([`Moments`]), `[P]` for the `P` trained
-//! numbers, group after group. So a step is a few operations over long stretches, and a checkpoint
+//! numbers, group after group. So a step is a few operations a stretch, and a checkpoint
 //! saves one tensor a moment.
 
 use serde::{Deserialize, Serialize};
@@ -139,46 +139,99 @@ impl Optimizer {
             for group in groups {
                 let gradient = gradient.narrow(0, start, group.numbers());
                 let lr = lr * group.lr_factor;
-                let (change, keep) = self.change_of(group, &gradient, start, moments, lr);
-                group.add(&change, keep, open);
+                self.step_group(group, &gradient, start, moments, lr, open);
                 start += group.numbers();
             }
         });
     }
 
-    /// What a group gains `[G]`, and how much of it is kept before. In stretches that stay in a
-    /// core's cache while the formula passes over them a dozen times; elsewhere in one.
-    fn change_of(
+    /// In stretches that stay in a core's cache while the formula passes over them a dozen times,
+    /// and the weights right after it; elsewhere than on the CPU in one.
+    fn step_group(
         &self,
         group: &ParameterGroup,
         gradient: &Tensor,
         start: i64,
         moments: &Moments,
         lr: f64,
-    ) -> (Tensor, f64) {
-        let on_cpu = gradient.device() == Device::Cpu;
-        let stretch = if on_cpu { 1 << 16 } else { group.numbers().max(1) };
+        open: Option<&Tensor>,
+    ) {
         let weight_decay = group.weight_decay.unwrap_or(self.weight_decay());
         let couples = weight_decay != 0.0 && self.couples_decay();
-        let weights = couples.then(|| group.flat().unwrap_or_else(|| flatten(&group.parameters)));
-        let change = gradient.empty_like();
-        for at in (0..group.numbers()).step_by(stretch as usize) {
-            let length = stretch.min(group.numbers() - at);
-            let stretch = Stretch {
+        let keep = if couples { 1.0 } else { 1.0 - lr * weight_decay };
+        let mut at = 0;
+        let on_cpu = gradient.device() == Device::Cpu;
+        let stretches = if on_cpu { stretches(&group.parameters) } else { vec![group.places()] };
+        for pieces in stretches {
+            let length = pieces.iter().map(|piece| piece.numel() as i64).sum();
+            let change = self.change(Stretch {
                 gradient: gradient.narrow(0, at, length),
                 moments: moments.narrow(start + at, length),
-                weights: weights.as_ref().map(|weights| weights.narrow(0, at, length)),
+                weights: couples.then(|| end_to_end(&pieces)),
                 steps: moments.steps,
                 lr,
                 weight_decay,
-            };
-            change.narrow(0, at, length).copy_(&match self {
-                Optimizer::Sgd(sgd) => sgd.change(stretch),
-                Optimizer::Adam(adam) => adam.change(stretch),
             });
+            add(&change, pieces, keep, open);
+            at += length;
         }
-        let shrink = if couples { 0.0 } else { lr * weight_decay };
-        (change, 1.0 - shrink)
+    }
+
+    fn change(&self, stretch: Stretch) -> Tensor {
+        match self {
+            Optimizer::Sgd(sgd) => sgd.change(stretch),
+            Optimizer::Adam(adam) => adam.change(stretch),
+        }
+    }
+}
+
+/// Numbers of a stretch: four tensors of so many fit into a core's second-level cache.
+const STRETCH: i64 = 1 << 16;
+
+/// Views of all parameters, cut and gathered into stretches of at most [`STRETCH`] numbers: a long
+/// parameter makes several, short ones share one. One that cannot be cut, because it lies in memory
+/// in another order than [`as_it_lies`] has it, is a stretch of its own.
+fn stretches(parameters: &[Tensor]) -> Vec<Vec<Tensor>> {
+    let (mut stretches, mut room) = (Vec::new(), 0);
+    for parameter in parameters.iter().map(as_it_lies) {
+        if !parameter.is_contiguous() {
+            stretches.push(vec![parameter]);
+            room = 0;
+            continue;
+        }
+        let (row, numbers, mut at) = (parameter.view([-1]), parameter.numel() as i64, 0);
+        while at < numbers {
+            if room == 0 {
+                stretches.push(Vec::new());
+                room = STRETCH;
+            }
+            let length = room.min(numbers - at);
+            let stretch = stretches.last_mut().expect("there is room in one");
+            stretch.push(row.narrow(0, at, length));
+            (at, room) = (at + length, room - length);
+        }
+    }
+    stretches
+}
+
+/// Adds to each piece, times `keep`, its part of `change`; nothing if `open` is false.
+fn add(change: &Tensor, pieces: Vec<Tensor>, keep: f64, open: Option<&Tensor>) {
+    let change = match open {
+        Some(open) => change.where_self(open, &change.zeros_like()),
+        None => change.shallow_clone(),
+    };
+    let one = || Tensor::ones([], (Kind::Float, change.device()));
+    let gated = open.map(|open| (one() * keep).where_self(open, &one()));
+    let mut start = 0;
+    for mut piece in pieces {
+        let length = piece.numel() as i64;
+        match &gated {
+            _ if keep == 1.0 => {}
+            Some(keep) => drop(piece.g_mul_(keep)),
+            None => drop(piece.g_mul_scalar_(keep)),
+        }
+        let _ = piece.g_add_(&change.narrow(0, start, length).view_as(&piece));
+        start += length;
     }
 }
 
@@ -205,33 +258,11 @@ impl ParameterGroup {
         self.parameters.iter().map(|parameter| parameter.numel() as i64).sum()
     }
 
-    /// `[G]`, sharing the parameters' memory, where they lie end to end.
-    fn flat(&self) -> Option<Tensor> {
-        flat::end_to_end(&self.parameters)
-    }
-
-    /// Adds to each parameter, times `keep`, its part of `change [G]`; nothing if `open` is false.
-    fn add(&self, change: &Tensor, keep: f64, open: Option<&Tensor>) {
-        let change = match open {
-            Some(open) => change.where_self(open, &change.zeros_like()),
-            None => change.shallow_clone(),
-        };
-        let one = || Tensor::ones([], (Kind::Float, change.device()));
-        let gated = open.map(|open| (one() * keep).where_self(open, &one()));
-        let places = match self.flat() {
+    /// Where a device moves them by few operations: one stretch `[G]` where they lie end to end.
+    fn places(&self) -> Vec<Tensor> {
+        match flat::end_to_end(&self.parameters) {
             Some(flat) => vec![flat],
             None => self.parameters.iter().map(as_it_lies).collect(),
-        };
-        let mut start = 0;
-        for mut place in places {
-            let length = place.numel() as i64;
-            match &gated {
-                _ if keep == 1.0 => {}
-                Some(keep) => drop(place.g_mul_(keep)),
-                None => drop(place.g_mul_scalar_(keep)),
-            }
-            let _ = place.g_add_(&change.narrow(0, start, length).view_as(&place));
-            start += length;
         }
     }
 }
@@ -282,7 +313,12 @@ impl Stretch {
 
 /// All tensors end to end; of gradients one tensor, so that one reduction finds a NaN in any.
 pub fn flatten(tensors: &[Tensor]) -> Tensor {
-    let rows: Vec<Tensor> = tensors.iter().map(|tensor| as_it_lies(tensor).reshape([-1])).collect();
+    let tensors: Vec<Tensor> = tensors.iter().map(as_it_lies).collect();
+    end_to_end(&tensors)
+}
+
+fn end_to_end(tensors: &[Tensor]) -> Tensor {
+    let rows: Vec<Tensor> = tensors.iter().map(|tensor| tensor.reshape([-1])).collect();
     Tensor::cat(&rows, 0)
 }
 
@@ -343,6 +379,27 @@ mod tests {
             let still = Tensor::from_slice(&[0f32, 0.0, 0.0, 0.0, 1.0]);
             assert_eq!(moved(Some(false)), still);
         }
+    }
+
+    #[test]
+    fn a_step_is_the_same_however_parameters_lie_and_are_cut() {
+        // Longer than a stretch, shorter, in torch's order and in channels_last.
+        let cpu = (Kind::Float, Device::Cpu);
+        let long = Tensor::zeros([STRETCH + 3], cpu);
+        let nchw = Tensor::zeros([2, 3, 4, 5], cpu);
+        let nhwc = Tensor::zeros([2, 4, 5, 3], cpu).permute([0, 3, 1, 2]);
+        let parameters = vec![long, nchw, nhwc, Tensor::zeros([7], cpu)];
+        let pieces = stretches(&parameters);
+        let lengths: Vec<usize> =
+            pieces.iter().map(|pieces| pieces.iter().map(Tensor::numel).sum()).collect();
+        assert_eq!(lengths, [STRETCH as usize, 3, 120, 127]);
+        let group = ParameterGroup::of_all(parameters);
+        let gradient = Tensor::arange(group.numbers(), cpu);
+        let sgd = Optimizer::Sgd(Sgd { lr: 1.0, momentum: 0.0, ..sgd::SETTINGS });
+        let mut moments = Moments::zeros(&sgd, group.numbers(), Device::Cpu);
+        let groups = [group];
+        sgd.step(&groups, &gradient, &mut moments, 1.0);
+        assert_eq!(flatten(&groups[0].parameters), -gradient);
     }
 
     #[test]

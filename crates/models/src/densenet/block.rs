@@ -12,7 +12,7 @@ use crate::taps::Taps;
 
 /// Layers, each of which sees the maps of all before it.
 #[derive(Debug)]
-pub(super) struct DenseBlock {
+pub(crate) struct DenseBlock {
     pub name: String,
     pub layers: Vec<DenseLayer>,
     pub memory: Memory,
@@ -20,12 +20,13 @@ pub(super) struct DenseBlock {
 
 /// One composite function, or two with a bottleneck.
 #[derive(Debug)]
-pub(super) struct DenseLayer {
+pub(crate) struct DenseLayer {
     pub first: NormReluConv,
     pub second: Option<NormReluConv>,
 }
 
 impl DenseBlock {
+    /// A block of `layers` layers of a DenseNet.
     pub fn new(
         builder: &mut Builder,
         name: String,
@@ -39,8 +40,18 @@ impl DenseBlock {
                 DenseLayer::new(builder, &layer, channels + l * shape.growth, shape)
             })
             .collect();
+        DenseBlock::of(builder, name, layers)
+    }
+
+    /// A block of layers that were just made.
+    pub fn of(builder: &mut Builder, name: String, layers: Vec<DenseLayer>) -> DenseBlock {
         builder.tap(&name, TapKind::Block);
         DenseBlock { name, layers, memory: builder.memory() }
+    }
+
+    /// Maps that leave it where `channels` enter it.
+    pub fn room(&self, channels: i64) -> i64 {
+        channels + self.layers.iter().map(DenseLayer::growth).sum::<i64>()
     }
 
     /// `[N, C, H, W] -> [N, C + layers·k, H, W]`, in one tensor or, where they will be

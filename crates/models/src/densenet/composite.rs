@@ -60,6 +60,7 @@ impl NormReluConv {
         let mut inputs: Vec<&Tensor> = maps.iter().collect();
         inputs.extend([&self.norm.weight, &self.norm.bias]);
         let norm_relu = self.norm.again_relu();
+        self.conv.folded.clear();
         let weight = self.conv.weight.to_kind(maps[0].kind());
         let (stride, padding) = (self.conv.stride, self.conv.padding);
         let y = checkpoint_conv2d(
@@ -76,7 +77,7 @@ impl NormReluConv {
 }
 
 /// All the maps in one tensor: a copy, unless they are.
-pub(super) fn concatenated(maps: &[Tensor]) -> Tensor {
+pub(crate) fn concatenated(maps: &[Tensor]) -> Tensor {
     match maps {
         [all] => all.shallow_clone(),
         _ => Tensor::cat(maps, 1),

@@ -10,16 +10,18 @@
 //! Backward needs the activated maps again, for the convolutions' weights. [`Memory::Keep`] keeps
 //! them; [`Memory::Recompute`] computes them from what lies in the block (Pleiss et al. 2017,
 //! *Memory-Efficient Implementation of DenseNets*, arXiv:1707.06990). Both give the same bits.
+//! Evaluation keeps nothing, and a layer's first convolution takes the second's norm along.
 
-use catscan_torch_ext::gradient::{conv2d_backward, with_gradient};
+use catscan_torch_ext::convolution::{Steps, conv2d, conv2d_backward};
+use catscan_torch_ext::gradient::{is_recorded, with_gradient};
 use catscan_torch_ext::norm_relu::{To, Was, empty, empty_like, fits, moments, packed};
 use tch::{Tensor, no_grad};
 
 use super::NormReluConv;
-use super::block::DenseBlock;
+use super::block::{DenseBlock, DenseLayer};
 use crate::config::Memory;
+use crate::layers::Statistics;
 use crate::layers::fused::{self, Ran};
-use crate::layers::{Conv2d, Statistics};
 use crate::mode::Mode;
 use crate::taps::Taps;
 
@@ -30,16 +32,21 @@ pub fn can(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &Taps) -> bool {
     let moved = steps().filter(|step| step.norm.is_moved_by(mode)).count();
     taps.are_off()
         && fits(x)
-        && steps().all(|step| fused::fits(&step.norm.weight, x) && step.conv.bias.is_none())
+        && steps().all(|step| fused::fits(&step.norm.weight, x))
         && (moved == 0 || moved == steps().count())
         && (!mode.is_train() || steps().all(|step| step.dropout.rate == 0.0))
 }
 
 /// `[N, C, H, W] -> [N, C + layers·k, H, W]`.
 pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
+    if !is_recorded() && !block.layers[0].first.norm.is_moved_by(mode) {
+        return evaluated(block, x, mode);
+    }
     let mut inputs = vec![x];
     for step in block.layers.iter().flat_map(|layer| layer.steps()) {
+        step.conv.folded.clear();
         inputs.extend([&step.norm.weight, &step.norm.bias, &step.conv.weight]);
+        inputs.extend(&step.conv.bias);
     }
     let (maps, kept) = no_grad(|| run(block, x, mode));
     let (all, version) = (maps.shallow_clone(), maps.internal_version());
@@ -49,6 +56,28 @@ pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
     })
 }
 
+/// The same without backward, by the running statistics.
+fn evaluated(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
+    let (n, mut seen, h, w) = x.size4().expect("a map is [N, C, H, W]");
+    let maps = empty([n, block.room(seen), h, w], x.kind());
+    maps.narrow(1, 0, seen).copy_(x);
+    let off = &mut Taps::off();
+    for DenseLayer { first, second } in &block.layers {
+        let activated = first.norm.forward_relu(&maps.narrow(1, 0, seen), mode, off);
+        let new = match second {
+            None => first.conv.forward(&activated, off),
+            Some(second) => {
+                let y = first.conv.forward_norm_relu(&activated, &second.norm, mode, off);
+                second.conv.forward(&y, off)
+            }
+        };
+        let count = new.size()[1];
+        maps.narrow(1, seen, count).copy_(&new);
+        seen += count;
+    }
+    maps
+}
+
 /// What one step of one layer leaves for backward.
 struct Kept {
     ran: Ran,
@@ -56,7 +85,8 @@ struct Kept {
     activated: Option<Tensor>,
     /// In the kind of the maps.
     weight: Tensor,
-    stride_padding: (i64, i64),
+    has_bias: bool,
+    steps: Steps,
 }
 
 /// The steps of one layer: one or two.
@@ -64,7 +94,7 @@ type Layer = Vec<Kept>;
 
 fn run(block: &DenseBlock, x: &Tensor, mode: Mode) -> (Tensor, Vec<Layer>) {
     let (n, mut seen, h, w) = x.size4().expect("a map is [N, C, H, W]");
-    let room = seen + block.layers.iter().map(|layer| layer.growth()).sum::<i64>();
+    let room = block.room(seen);
     let maps = empty([n, room, h, w], x.kind());
     let first = &block.layers[0].first.norm;
     let own = first.is_moved_by(mode);
@@ -111,17 +141,17 @@ fn step(
     memory: Memory,
     steps: &mut Layer,
 ) -> Tensor {
-    let Conv2d { stride, padding, .. } = *conv;
     let ran = Ran::new(norm, x, statistics);
     let activated = ran.norm().relu(&ran.x, None);
     let weight = conv.weight.detach().to_kind(x.kind());
-    let y = activated.conv2d(&weight, None::<&Tensor>, [stride; 2], [padding; 2], [1, 1], 1);
+    let bias = conv.bias.as_ref().map(|bias| bias.detach().to_kind(x.kind()));
+    let y = conv2d(&activated, &weight, bias.as_ref(), conv.steps());
     let activated = (memory == Memory::Keep).then_some(activated);
-    steps.push(Kept { ran, activated, weight, stride_padding: (stride, padding) });
+    steps.push(Kept { ran, activated, weight, has_bias: bias.is_some(), steps: conv.steps() });
     packed(&y)
 }
 
-/// The gradients of x and of each step's γ, β and weight.
+/// The gradients of x and of each step's γ, β, weight and bias.
 fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Vec<Option<Tensor>> {
     let (n, room, h, w) = maps.size4().expect("a map is [N, C, H, W]");
     // Not the incoming one: others may hold it.
@@ -142,14 +172,10 @@ fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Ve
                     &again
                 }
             };
-            place -= 3;
-            let [of_activated, of_weight] = conv2d_backward(
-                &grad,
-                activated,
-                &kept.weight,
-                kept.stride_padding,
-                [true, wanted[place + 2]],
-            );
+            place -= 3 + usize::from(kept.has_bias);
+            let wanted = [true, wanted[place + 2], kept.has_bias && wanted[place + 3]];
+            let [of_activated, of_weight, of_bias] =
+                conv2d_backward(&grad, activated, &kept.weight, kept.steps, wanted);
             let of_activated = packed(&of_activated.expect("wanted"));
             let (ran, was) = (&kept.ran, Was { x: &kept.ran.x, y: None });
             let sums = ran.norm().parameter_gradients(was, &of_activated);
@@ -159,6 +185,9 @@ fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Ve
             found[place] = Some(sums.0);
             found[place + 1] = Some(sums.1);
             found[place + 2] = of_weight;
+            if kept.has_bias {
+                found[place + 3] = of_bias;
+            }
             grad = of_activated;
         }
     }

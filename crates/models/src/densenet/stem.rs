@@ -46,10 +46,12 @@ impl StemLayers {
 
     /// `[N, C, H, W] -> [N, k0, H / 4, W / 4]`, or `[N, k0, H, W]` for small pictures.
     pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.conv.forward(x, taps);
         match &self.norm_and_pool {
-            None => x,
-            Some((norm, pool)) => pool.forward(&norm.forward_relu(&x, mode, taps), mode, taps),
+            None => self.conv.forward(x, taps),
+            Some((norm, pool)) => {
+                let x = self.conv.forward_norm_relu(x, norm, mode, taps);
+                pool.forward(&x, mode, taps)
+            }
         }
     }
 

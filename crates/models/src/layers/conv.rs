@@ -2,12 +2,18 @@
 //! none, because the shift of the batch norm that follows would swallow it.
 //!
 //! `[N, C, H, W] -> [N, C', H', W']` with `H' = (H + 2·padding - size) / stride + 1`, rounded down.
-//! Strides are kept: channels_last in, channels_last out.
+//! Strides are kept: channels_last in, channels_last out. In evaluation it takes the norm and the
+//! ReLU after it along, where `folded` can.
 
+use catscan_torch_ext::convolution::{Steps, conv2d};
+use catscan_torch_ext::gradient::is_recorded;
 use tch::Tensor;
 
+use super::BatchNorm2d;
+use super::folded::{self, Folded};
 use crate::builder::{Builder, TapKind};
 use crate::init::{Fan, Values};
+use crate::mode::Mode;
 use crate::taps::Taps;
 
 /// A convolution. It computes in the kind of its input; its weight `[C', C, size, size]` and its
@@ -19,6 +25,7 @@ pub struct Conv2d {
     pub bias: Option<Tensor>,
     pub stride: i64,
     pub padding: i64,
+    pub folded: Folded,
 }
 
 /// The numbers that make a convolution.
@@ -42,16 +49,66 @@ impl Conv2d {
         let start = Values::Bias { fan_in: in_channels * size * size };
         let bias = bias.then(|| builder.parameter(format!("{name}.bias"), &[out_channels], start));
         builder.tap(&name, TapKind::Conv);
-        Conv2d { name, weight, bias, stride, padding }
+        Conv2d { name, weight, bias, stride, padding, folded: Folded::default() }
     }
 
+    /// The convolution alone.
     pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        if let Some(y) = folded::forward(self, None, false, x, taps) {
+            return y;
+        }
+        if is_recorded() {
+            self.folded.clear();
+        }
         // `to_kind` of the same kind is the same tensor, so fp32 pays nothing here.
         let weight = self.weight.to_kind(x.kind());
         let bias = self.bias.as_ref().map(|bias| bias.to_kind(x.kind()));
-        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        let y = x.conv2d(&weight, bias, stride, padding, [1, 1], 1);
+        let y = conv2d(x, &weight, bias.as_ref(), self.steps());
         taps.show(&self.name, &y);
         y
+    }
+
+    /// The convolution, then `norm`.
+    pub fn forward_norm(
+        &self,
+        x: &Tensor,
+        norm: &BatchNorm2d,
+        mode: Mode,
+        taps: &mut Taps,
+    ) -> Tensor {
+        let folded = || folded::forward(self, Some(norm), false, x, taps);
+        if let Some(y) = (!norm.is_moved_by(mode)).then(folded).flatten() {
+            return y;
+        }
+        norm.forward(&self.forward(x, taps), mode, taps)
+    }
+
+    /// The convolution, then `norm`, then the ReLU.
+    pub fn forward_norm_relu(
+        &self,
+        x: &Tensor,
+        norm: &BatchNorm2d,
+        mode: Mode,
+        taps: &mut Taps,
+    ) -> Tensor {
+        let folded = || folded::forward(self, Some(norm), true, x, taps);
+        if let Some(y) = (!norm.is_moved_by(mode)).then(folded).flatten() {
+            return y;
+        }
+        norm.forward_relu(&self.forward(x, taps), mode, taps)
+    }
+
+    /// The convolution, then the ReLU; a tap shows the convolution's output.
+    pub fn forward_relu(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+        if let Some(y) = folded::forward(self, None, true, x, taps) {
+            return y;
+        }
+        let y = self.forward(x, taps);
+        taps.relu(y, true)
+    }
+
+    /// How its kernel moves.
+    pub fn steps(&self) -> Steps {
+        Steps { stride: self.stride, padding: self.padding }
     }
 }

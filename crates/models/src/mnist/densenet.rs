@@ -10,10 +10,10 @@
 
 use tch::Tensor;
 
-use super::{Head, UNITS, WIDTHS, conv_relu, pool, three_by_three};
-use crate::builder::{Builder, NamedPool, TapKind};
+use super::{Head, UNITS, WIDTHS, pool, three_by_three};
+use crate::builder::{Builder, NamedPool};
 use crate::config::{ModelConfig, Precision};
-use crate::densenet::NormReluConv;
+use crate::densenet::{DenseBlock, DenseLayer, NormReluConv, concatenated};
 use crate::error::ModelError;
 use crate::layers::Conv2d;
 use crate::mnist::MnistConfig;
@@ -26,17 +26,11 @@ use crate::taps::Taps;
 #[derive(Debug)]
 pub(crate) struct MnistDenseNet {
     conv0: Conv2d,
-    stages: Vec<Stage>,
+    stages: Vec<DenseBlock>,
     transitions: Vec<(Conv2d, NamedPool)>,
     head: Head,
     picture_px: i64,
     precision: Precision,
-}
-
-#[derive(Debug)]
-struct Stage {
-    name: String,
-    units: Vec<NormReluConv>,
 }
 
 impl MnistDenseNet {
@@ -51,7 +45,7 @@ impl MnistDenseNet {
         let (mut stages, mut transitions) = (Vec::new(), Vec::new());
         for i in 1..WIDTHS.len() {
             let (channels, out) = (WIDTHS[i - 1], WIDTHS[i]);
-            stages.push(Stage::new(builder, format!("features.denseblock{i}"), channels, out));
+            stages.push(stage(builder, format!("features.denseblock{i}"), channels, out));
             if let Some(&pooling) = poolings.get(i - 1) {
                 let name = format!("features.transition{i}");
                 let conv = Conv2d::new(builder, format!("{name}.conv"), three_by_three(out, out));
@@ -67,9 +61,9 @@ impl MnistDenseNet {
 
 impl Network for MnistDenseNet {
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let mut x = conv_relu(&self.conv0, &self.precision.enter(x), taps);
+        let mut x = self.conv0.forward_relu(&self.precision.enter(x), taps);
         for (i, stage) in self.stages.iter().enumerate() {
-            x = stage.forward(x, mode, taps);
+            x = concatenated(&stage.forward(x, mode, taps));
             if let Some((conv, pool)) = self.transitions.get(i) {
                 x = pool.forward(&conv.forward(&x, taps), mode, taps);
             }
@@ -91,26 +85,14 @@ impl Network for MnistDenseNet {
     }
 }
 
-impl Stage {
-    fn new(builder: &mut Builder, name: String, channels: i64, out: i64) -> Stage {
-        let growth = (out - channels) / UNITS;
-        let units = (0..UNITS)
-            .map(|i| {
-                let conv = three_by_three(channels + i * growth, growth);
-                NormReluConv::new(builder, &format!("{name}.denselayer{}", i + 1), "1", conv, 0.0)
-            })
-            .collect();
-        builder.tap(&name, TapKind::Block);
-        Stage { name, units }
-    }
-
-    /// `[N, C, H, W] -> [N, 2 C, H, W]`.
-    fn forward(&self, mut x: Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        for unit in &self.units {
-            let new = unit.forward(std::slice::from_ref(&x), mode, taps);
-            x = Tensor::cat(&[&x, &new], 1);
-        }
-        taps.show(&self.name, &x);
-        x
-    }
+/// Two units: `[N, C, H, W] -> [N, 2 C, H, W]`.
+fn stage(builder: &mut Builder, name: String, channels: i64, out: i64) -> DenseBlock {
+    let growth = (out - channels) / UNITS;
+    let units = (0..UNITS).map(|i| {
+        let conv = three_by_three(channels + i * growth, growth);
+        let unit = format!("{name}.denselayer{}", i + 1);
+        DenseLayer { first: NormReluConv::new(builder, &unit, "1", conv, 0.0), second: None }
+    });
+    let units = units.collect();
+    DenseBlock::of(builder, name, units)
 }

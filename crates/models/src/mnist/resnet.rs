@@ -15,7 +15,7 @@
 
 use tch::Tensor;
 
-use super::{Head, UNITS, WIDTHS, conv_relu, pool, three_by_three};
+use super::{Head, UNITS, WIDTHS, pool, three_by_three};
 use crate::builder::{Builder, NamedPool, TapKind};
 use crate::config::{ModelConfig, Precision};
 use crate::error::ModelError;
@@ -79,7 +79,7 @@ impl MnistResNet {
 
 impl Network for MnistResNet {
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let mut x = conv_relu(&self.conv1, &self.precision.enter(x), taps);
+        let mut x = self.conv1.forward_relu(&self.precision.enter(x), taps);
         for (i, stage) in self.stages.iter().enumerate() {
             x = stage.forward(x, mode, taps);
             if let Some(pool) = self.pools.get(i) {
@@ -140,21 +140,19 @@ impl Unit {
 
     /// `[N, C, H, W] -> [N, C', H, W]`.
     fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+        let (norm, conv) = &self.second;
+        // The first half's convolution with the second's norm and ReLU: they may be one operation.
         let h = match &self.first {
-            Some(first) => {
-                let h = half(first, x, mode, taps);
-                half(&self.second, &h, mode, taps)
+            Some((first_norm, first)) => {
+                let h = first_norm.forward_relu(x, mode, taps);
+                first.forward_norm_relu(&h, norm, mode, taps)
             }
-            None => half(&self.second, x, mode, taps),
+            None => norm.forward_relu(x, mode, taps),
         };
+        let h = conv.forward(&h, taps);
         match &self.projection {
             Some(projection) => h + projection.forward(x, taps),
             None => h + x,
         }
     }
-}
-
-/// Norm, ReLU, convolution.
-fn half((norm, conv): &Half, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-    conv.forward(&norm.forward_relu(x, mode, taps), taps)
 }

@@ -38,12 +38,12 @@ impl PostUnit {
         let ((last_conv, last_norm), layers) = self.layers.split_last().expect("two or three");
         let mut y = x.shallow_clone();
         for (conv, norm) in layers {
-            y = norm.forward_relu(&conv.forward(&y, taps), mode, taps);
+            y = conv.forward_norm_relu(&y, norm, mode, taps);
         }
-        let y = last_conv.forward(&y, taps);
         let y = match &self.shortcut {
-            None => last_norm.forward_relu(&y, mode, taps),
+            None => last_conv.forward_norm_relu(&y, last_norm, mode, taps),
             Some(path) => {
+                let y = last_conv.forward(&y, taps);
                 last_norm.forward_add_relu(&y, |taps| path.forward(x, mode, taps), mode, taps)
             }
         };

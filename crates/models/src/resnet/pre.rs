@@ -41,20 +41,22 @@ impl PreUnit {
     }
 
     pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let activate = |norm: &Option<BatchNorm2d>, x: &Tensor, taps: &mut Taps| match norm {
+        let ((norm, conv), layers) = self.layers.split_first().expect("two or three");
+        let activated = match norm {
             Some(norm) => norm.forward_relu(x, mode, taps),
             None => x.shallow_clone(),
         };
-        let ((norm, conv), layers) = self.layers.split_first().expect("two or three");
-        let activated = activate(norm, x, taps);
-        let mut y = conv.forward(&activated, taps);
-        for (norm, conv) in layers {
-            y = conv.forward(&activate(norm, &y, taps), taps);
+        // Each convolution with the norm and the ReLU of the next, as they may be one operation.
+        let (mut conv, mut y) = (conv, activated.shallow_clone());
+        for (norm, next) in layers {
+            let norm = norm.as_ref().expect("only a network's first finds its norm in the stem");
+            y = conv.forward_norm_relu(&y, norm, mode, taps);
+            conv = next;
         }
+        y = conv.forward(&y, taps);
         if let Some(path) = &self.shortcut {
             let x = if self.shares_activation { &activated } else { x };
-            let (_, last_conv) = self.layers.last().expect("two or three");
-            y = add(y, &path.forward(x, mode, taps), taps.wants(&last_conv.name));
+            y = add(y, &path.forward(x, mode, taps), taps.wants(&conv.name));
         }
         taps.show(&self.name, &y);
         y

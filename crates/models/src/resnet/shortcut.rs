@@ -49,13 +49,8 @@ impl Path {
                 .slice(2, None, None, *stride)
                 .slice(3, None, None, *stride)
                 .constant_pad_nd([0, 0, 0, 0, 0, *zeros]),
-            Path::Projection { conv, norm } => {
-                let x = conv.forward(x, taps);
-                match norm {
-                    Some(norm) => norm.forward(&x, mode, taps),
-                    None => x,
-                }
-            }
+            Path::Projection { conv, norm: Some(norm) } => conv.forward_norm(x, norm, mode, taps),
+            Path::Projection { conv, norm: None } => conv.forward(x, taps),
         }
     }
 }

@@ -51,6 +51,22 @@ fn bf16_agrees_with_fp32_within_its_rounding() {
 }
 
 #[test]
+fn bf16_folds_norms_within_its_rounding() {
+    for name in ["densenet-mini", "resnet-mini", "preresnet20"] {
+        let model = bf16(name, Pool::Avg);
+        let x = pictures([4, 3, 64, 64]);
+        let _ = model.forward(&x, Mode::TRAIN, &mut Taps::off());
+        let apart = model.forward(&x, Mode::Eval, &mut Taps::off()).detach();
+        let folded = tch::no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off()));
+        let difference = (folded - &apart).abs().max().double_value(&[]);
+        let relative = difference / apart.abs().max().double_value(&[]);
+        println!("{name}: {relative:.1e}");
+        // As above: 4e-3 an operation. A shift or a scale left out is off by its own size.
+        assert!(relative < 0.1, "{name}: {relative}");
+    }
+}
+
+#[test]
 fn master_weights_statistics_and_gradients_stay_32_bit() {
     // Two families, one of them with biases in its convolutions.
     for model in ["densenet-mini", "resnet50-keras"] {

@@ -68,6 +68,7 @@ fn shows_evaluates_and_trains(model: &Model, label: &str) {
     tap_names_are_those_shown(model, label);
     evaluates_the_same_twice_and_alone(model, label);
     trains_one_step(model, label);
+    folds_its_norms_within_rounding(model, label);
 }
 
 /// Small pictures that any model can be trained on in pairs: where a stem pools, twice as wide,
@@ -99,6 +100,16 @@ fn evaluates_the_same_twice_and_alone(model: &Model, label: &str) {
     // In evaluation no picture sees another; only the order of sums may differ.
     let difference = (eval(model, &x.narrow(0, 1, 1)) - logits.narrow(0, 1, 1)).abs().max();
     let relative = difference.double_value(&[]) / logits.abs().max().double_value(&[]);
+    assert!(relative < 1e-4, "{label}: {relative}");
+}
+
+/// With backward in sight nothing is folded. Both ways round at every layer, in another order.
+fn folds_its_norms_within_rounding(model: &Model, label: &str) {
+    let x = small(model, 2);
+    let apart = model.forward(&x, Mode::Eval, &mut Taps::off()).detach();
+    let difference = (eval(model, &x) - &apart).abs().max().double_value(&[]);
+    let relative = difference / apart.abs().max().double_value(&[]);
+    println!("{label}: folded norms are {relative:.1e} apart");
     assert!(relative < 1e-4, "{label}: {relative}");
 }
 

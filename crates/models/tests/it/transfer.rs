@@ -168,9 +168,11 @@ fn a_frozen_body_gets_no_gradient_and_keeps_its_statistics() {
         assert_eq!(weight.tensor.grad().defined(), weight.is_trained(), "{}", weight.name);
         assert_eq!(weight.is_trained(), weight.name.starts_with("classifier."));
     }
-    // All its norms are in evaluation, so training sees what evaluation sees.
+    // All its norms are in evaluation, so training sees what evaluation sees, but for the rounding
+    // of norms that are folded there.
     let eval = tch::no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off()));
-    assert_eq!(logits.detach(), eval);
+    let apart = (logits.detach() - &eval).abs().max().double_value(&[]);
+    assert!(apart < 1e-5 * eval.abs().max().double_value(&[]), "{apart:e}");
 }
 
 #[test]

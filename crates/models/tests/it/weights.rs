@@ -182,7 +182,8 @@ fn tensors_given_new_storage_are_the_ones_the_model_uses() {
         weight.tensor.shallow_clone().set_data(&view);
         start += count;
     }
-    assert_eq!(eval(), before);
+    // Weights that others can write to are not folded into their norms: the same but for rounding.
+    assert!((eval() - &before).abs().max().double_value(&[]) < 1e-5);
     let _ = flat.fill_(0.0);
     assert_eq!(eval().abs().max().double_value(&[]), 0.0);
 }

@@ -1,8 +1,8 @@
-// A node of libtorch's autograd graph whose backward is a Rust closure, and the one derivative that
-// such closures need and tch lacks. ../gradient.rs says what the closure may do.
+// A node of libtorch's autograd graph whose backward is a Rust closure. ../gradient.rs says what
+// the closure may do.
 // No exception leaves this file, and no panic enters it.
 
-#include <ATen/ops/convolution_backward.h>
+#include <ATen/core/grad_mode.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/variable.h>
 
@@ -94,20 +94,4 @@ extern "C" Tensor* catscan_with_gradient(const Tensor* output, Tensor* const* in
   }
 }
 
-/// The gradients of a convolution's input and weight; either may be left out.
-extern "C" bool catscan_conv2d_backward(const Tensor* gradient, const Tensor* x,
-                                        const Tensor* weight, int64_t stride, int64_t padding,
-                                        bool wants_x, bool wants_weight, Tensor** grad_x,
-                                        Tensor** grad_weight, char* message, size_t size) {
-  try {
-    auto [gx, gw, _] = at::convolution_backward(
-        *gradient, *x, *weight, std::nullopt, {stride, stride}, {padding, padding}, {1, 1}, false,
-        {0, 0}, 1, {wants_x, wants_weight, false});
-    if (wants_x) *grad_x = new Tensor(gx);
-    if (wants_weight) *grad_weight = new Tensor(gw);
-    return true;
-  } catch (const std::exception& error) {
-    fail(error, message, size);
-    return false;
-  }
-}
+extern "C" bool catscan_is_recorded() { return at::GradMode::is_enabled(); }

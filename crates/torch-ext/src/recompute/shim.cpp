@@ -4,7 +4,6 @@
 // The segment is a Rust closure behind two function pointers; ../recompute.rs says what it may do.
 // No exception leaves this file, and no panic enters it.
 
-#include <ATen/ops/convolution_backward.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/saved_variable.h>
@@ -12,6 +11,8 @@
 
 #include <cstring>
 #include <unordered_set>
+
+#include "../convolution/convolve.h"
 
 using at::Tensor;
 using namespace torch::autograd;
@@ -63,9 +64,9 @@ struct Recompute : Node {
     if (convolves) {
       // y is linear in both factors, so its backward needs no convolution forward.
       Tensor w = weight.unpack().detach();
-      auto [gx, gw, _] = at::convolution_backward(
-          gradient, y.detach(), w, std::nullopt, {stride, stride}, {padding, padding}, {1, 1},
-          false, {0, 0}, 1, {y.requires_grad(), task_should_compute_output(inputs.size()), false});
+      auto [gx, gw, _] = catscan::convolve_backward(
+          gradient, y.detach(), w, stride, padding,
+          {y.requires_grad(), task_should_compute_output(inputs.size()), false});
       results.back() = gw;
       gradient = gx;
     }

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use catscan_torch_ext::gradient::{conv2d_backward, with_gradient};
-use tch::{Device, Kind, Tensor, no_grad};
+use catscan_torch_ext::gradient::with_gradient;
+use tch::{Kind, Tensor, no_grad};
 
 fn leaf(values: &[f64]) -> Tensor {
     Tensor::from_slice(values).set_requires_grad(true)
@@ -70,24 +70,4 @@ fn refusals_and_panics_are_errors_with_words() {
     let y = with_gradient(no_grad(|| &a * 2.0), &[&a], |_, _| Vec::new());
     let failed = Tensor::f_run_backward(&[&y.sum(Kind::Double)], &[&a], false, false);
     assert!(failed.unwrap_err().to_string().contains("a gradient an input"));
-}
-
-#[test]
-fn a_convolutions_gradients_are_autograds() {
-    let ramp = |dims: &[i64]| {
-        let count = dims.iter().product::<i64>();
-        (Tensor::arange(count, (Kind::Double, Device::Cpu)) * 0.7).sin().view(dims)
-    };
-    let x = ramp(&[2, 3, 7, 6]).set_requires_grad(true);
-    let weight = ramp(&[4, 3, 3, 3]).set_requires_grad(true);
-    let y = x.conv2d(&weight, None::<&Tensor>, [2; 2], [1; 2], [1; 2], 1);
-    let gradient = ramp(&y.size());
-    let product = (&y * &gradient).sum(Kind::Double);
-    let wanted = Tensor::run_backward(&[product], &[&x, &weight], false, false);
-    let got = conv2d_backward(&gradient, &x.detach(), &weight.detach(), (2, 1), [true; 2]);
-    for (got, wanted) in got.iter().zip(&wanted) {
-        assert!(got.as_ref().unwrap().allclose(wanted, 1e-12, 1e-12, false));
-    }
-    let [of_x, of_weight] = conv2d_backward(&gradient, &x, &weight, (2, 1), [false, true]);
-    assert!(of_x.is_none() && of_weight.is_some());
 }

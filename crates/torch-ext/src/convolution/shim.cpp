@@ -1,0 +1,230 @@
+// Convolutions as ../convolution.rs describes them. The operators of the namespace `mkldnn` are
+// libtorch's own, made for its compiler and reached by name; where a build lacks them, as on
+// processors without oneDNN, everything falls back to at::conv2d.
+// No exception leaves this file.
+
+#include "convolve.h"
+
+#include <ATen/Context.h>
+#include <ATen/core/LegacyTypeDispatch.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/core/stack.h>
+#include <ATen/ops/conv2d.h>
+#include <ATen/ops/convolution_backward.h>
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <cstring>
+
+using at::Tensor;
+using torch::jit::Stack;
+
+namespace catscan {
+namespace {
+
+using Operator = std::optional<c10::OperatorHandle>;
+
+Operator find(const char* name) { return c10::Dispatcher::singleton().findSchema({name, ""}); }
+
+/// The operators' pointwise function without arguments: "none" or "relu".
+template <typename... Arguments>
+Tensor call(const c10::OperatorHandle& op, Arguments&&... arguments) {
+  at::AutoDispatchBelowADInplaceOrView without_graph;
+  Stack stack;
+  torch::jit::push(stack, std::forward<Arguments>(arguments)...);
+  op.callBoxed(&stack);
+  return stack.at(0).toTensor();
+}
+
+c10::List<std::optional<at::Scalar>> no_scalars() {
+  return c10::List<std::optional<at::Scalar>>();
+}
+
+const Operator& linear_operator() {
+  static const Operator op = find("mkldnn::_linear_pointwise");
+  return op;
+}
+
+const Operator& packed_operator() {
+  static const Operator op = find("mkldnn::_convolution_pointwise");
+  return op;
+}
+
+const Operator& pack_operator() {
+  static const Operator op = find("mkldnn::_reorder_convolution_weight");
+  return op;
+}
+
+bool knows_bf16() {
+  static const bool knows = [] {
+    const Operator op = find("mkldnn::_is_mkldnn_bf16_supported");
+    if (!op) return false;
+    Stack stack;
+    op->callBoxed(&stack);
+    return stack.at(0).toBool();
+  }();
+  return knows;
+}
+
+/// Whether oneDNN computes with such maps here.
+bool fits(const Tensor& x) {
+  return x.dim() == 4 && x.device().is_cpu() && x.numel() > 0 &&
+         at::globalContext().userEnabledMkldnn() &&
+         (x.scalar_type() == at::kFloat || (x.scalar_type() == at::kBFloat16 && knows_bf16()));
+}
+
+/// Pixels of a batch up to which a matrix product is the faster 1x1 convolution: a convolution
+/// brings the weight into oneDNN's order and its gradient back, which few pixels do not repay.
+constexpr int64_t kMostRows = 4096;
+
+/// Whether the convolution is a matrix product of the pixels as they lie: [N·H·W, C] by [C, C'].
+bool is_product(const Tensor& x, const Tensor& weight, int64_t stride, int64_t padding) {
+  return stride == 1 && padding == 0 && weight.size(2) == 1 && weight.size(3) == 1 && fits(x) &&
+         weight.scalar_type() == x.scalar_type() && x.numel() / x.size(1) <= kMostRows &&
+         linear_operator() && x.permute({0, 2, 3, 1}).is_contiguous();
+}
+
+/// The pixels of [N, C, H, W], one a row: [N·H·W, C].
+Tensor rows(const Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({-1, x.size(1)}); }
+
+/// Rows as the pixels of a map in channels_last that is `like` but for the channels.
+Tensor map(const Tensor& rows, const Tensor& like) {
+  return rows.view({like.size(0), like.size(2), like.size(3), rows.size(1)}).permute({0, 3, 1, 2});
+}
+
+Tensor matrix(const Tensor& weight) { return weight.reshape({weight.size(0), weight.size(1)}); }
+
+/// [R, C] by [O, C] -> [R, O].
+Tensor linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
+  return call(*linear_operator(), x, weight, bias, std::string("none"), no_scalars(),
+              std::optional<std::string>(""));
+}
+
+struct Product : torch::autograd::Function<Product> {
+  static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
+                        const Tensor& weight, const std::optional<Tensor>& bias) {
+    context->save_for_backward({x, weight});
+    context->saved_data["biased"] = bias.has_value();
+    // Else the result were a view in the graph, and nothing could be added to it in place.
+    at::AutoDispatchBelowADInplaceOrView without_graph;
+    return map(linear(rows(x), matrix(weight), bias), x);
+  }
+
+  static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
+                                                 torch::autograd::variable_list gradients) {
+    TORCH_CHECK(!at::GradMode::is_enabled(), "a convolution has no gradient of a gradient here");
+    if (!gradients[0].defined()) return {Tensor(), Tensor(), Tensor()};
+    const auto saved = context->get_saved_variables();
+    const bool biased = context->saved_data["biased"].toBool();
+    auto [x, weight, bias] = convolve_backward(
+        gradients[0], saved[0], saved[1], 1, 0,
+        {context->needs_input_grad(0), context->needs_input_grad(1),
+         biased && context->needs_input_grad(2)});
+    return {x, weight, bias};
+  }
+};
+
+}  // namespace
+
+Tensor convolve(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
+                int64_t stride, int64_t padding) {
+  if (is_product(x, weight, stride, padding)) return Product::apply(x, weight, bias);
+  return at::conv2d(x, weight, bias, {stride, stride}, {padding, padding});
+}
+
+std::tuple<Tensor, Tensor, Tensor> convolve_backward(const Tensor& gradient, const Tensor& x,
+                                                     const Tensor& weight, int64_t stride,
+                                                     int64_t padding, std::array<bool, 3> wanted) {
+  if (!is_product(x, weight, stride, padding)) {
+    at::OptionalIntArrayRef bias_size;
+    const int64_t outputs = weight.size(0);
+    if (wanted[2]) bias_size = at::IntArrayRef(outputs);
+    return at::convolution_backward(gradient, x, weight, bias_size, {stride, stride},
+                                    {padding, padding}, {1, 1}, false, {0, 0}, 1, wanted);
+  }
+  at::AutoDispatchBelowADInplaceOrView without_graph;
+  Tensor grad_x, grad_weight, grad_bias;
+  const Tensor g = rows(gradient);
+  if (wanted[0]) grad_x = map(linear(g, matrix(weight).t(), std::nullopt), x);
+  if (wanted[1]) grad_weight = linear(g.t(), rows(x).t(), std::nullopt).view_as(weight);
+  if (wanted[2]) grad_bias = g.sum(0);
+  return {grad_x, grad_weight, grad_bias};
+}
+
+}  // namespace catscan
+
+namespace {
+
+std::nullptr_t fail(const std::exception& error, char* message, size_t size) {
+  std::strncpy(message, error.what(), size - 1);
+  return nullptr;
+}
+
+std::optional<Tensor> optional(const Tensor* tensor) {
+  return tensor ? std::optional<Tensor>(*tensor) : std::nullopt;
+}
+
+}  // namespace
+
+using namespace catscan;
+
+extern "C" Tensor* catscan_conv2d(const Tensor* x, const Tensor* weight, const Tensor* bias,
+                                  int64_t stride, int64_t padding, char* message, size_t size) {
+  try {
+    return new Tensor(convolve(*x, *weight, optional(bias), stride, padding));
+  } catch (const std::exception& error) {
+    return fail(error, message, size);
+  }
+}
+
+/// Writes a new tensor, or null, for each of the three gradients.
+extern "C" bool catscan_conv2d_backward(const Tensor* gradient, const Tensor* x,
+                                        const Tensor* weight, int64_t stride, int64_t padding,
+                                        const bool* wanted, Tensor** results, char* message,
+                                        size_t size) {
+  try {
+    auto [gx, gw, gb] = convolve_backward(*gradient, *x, *weight, stride, padding,
+                                          {wanted[0], wanted[1], wanted[2]});
+    const Tensor found[3] = {gx, gw, gb};
+    for (int i = 0; i < 3; ++i) {
+      if (wanted[i]) results[i] = new Tensor(found[i]);
+    }
+    return true;
+  } catch (const std::exception& error) {
+    fail(error, message, size);
+    return false;
+  }
+}
+
+extern "C" bool catscan_conv2d_packs(const Tensor* x) {
+  try {
+    return packed_operator() && pack_operator() && fits(*x);
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+/// The weight in the order that oneDNN wants it in for maps of this size; of use to
+/// `catscan_conv2d_packed` only.
+extern "C" Tensor* catscan_conv2d_pack(const Tensor* weight, const Tensor* x, int64_t stride,
+                                       int64_t padding, char* message, size_t size) {
+  try {
+    const std::vector<int64_t> strides(2, stride), paddings(2, padding), dilations(2, 1);
+    return new Tensor(call(*pack_operator(), *weight, paddings, strides, dilations, int64_t(1),
+                           std::optional<std::vector<int64_t>>(x->sizes().vec())));
+  } catch (const std::exception& error) {
+    return fail(error, message, size);
+  }
+}
+
+extern "C" Tensor* catscan_conv2d_packed(const Tensor* x, const Tensor* packed, const Tensor* bias,
+                                         int64_t stride, int64_t padding, bool relu, char* message,
+                                         size_t size) {
+  try {
+    const std::vector<int64_t> strides(2, stride), paddings(2, padding), dilations(2, 1);
+    return new Tensor(call(*packed_operator(), *x, *packed, optional(bias), paddings, strides,
+                           dilations, int64_t(1), std::string(relu ? "relu" : "none"),
+                           no_scalars(), std::optional<std::string>("")));
+  } catch (const std::exception& error) {
+    return fail(error, message, size);
+  }
+}

@@ -1,0 +1,106 @@
+//! Convolutions by another way: the same numbers and gradients as libtorch's own.
+
+use catscan_torch_ext::convolution::{Packed, Steps, conv2d, conv2d_backward};
+use catscan_torch_ext::norm_relu::packed as channels_last;
+use tch::{Device, Kind, Tensor, no_grad};
+
+fn ramp(dims: &[i64], kind: Kind) -> Tensor {
+    let count = dims.iter().product::<i64>();
+    (Tensor::arange(count, (kind, Device::Cpu)) * 0.7).sin().view(dims)
+}
+
+/// libtorch's own.
+fn usual(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, steps: Steps) -> Tensor {
+    x.conv2d(weight, bias, [steps.stride; 2], [steps.padding; 2], [1; 2], 1)
+}
+
+/// The largest difference, in terms of the largest value.
+fn apart(got: &Tensor, wanted: &Tensor) -> f64 {
+    assert_eq!((got.size(), got.kind()), (wanted.size(), wanted.kind()));
+    let largest = |x: &Tensor| x.abs().max().double_value(&[]);
+    largest(&(got - wanted)) / largest(wanted)
+}
+
+/// Kernel size, steps, picture: a matrix product where size, stride and padding are 1, 1 and 0.
+const CASES: [(i64, Steps, [i64; 4]); 5] = [
+    (1, Steps { stride: 1, padding: 0 }, [2, 5, 3, 4]),
+    (1, Steps { stride: 1, padding: 0 }, [1, 5, 1, 1]),
+    (1, Steps { stride: 2, padding: 0 }, [2, 5, 3, 4]),
+    (1, Steps { stride: 1, padding: 0 }, [2, 5, 64, 64]),
+    (3, Steps { stride: 2, padding: 1 }, [2, 5, 7, 6]),
+];
+
+#[test]
+fn values_and_gradients_are_libtorchs() {
+    // Sums of at most 8,192 products, in another order.
+    for (kind, tolerance) in [(Kind::Double, 1e-12), (Kind::Float, 1e-5)] {
+        for (size, steps, picture) in CASES {
+            let leaf = |dims: &[i64]| ramp(dims, kind).set_requires_grad(true);
+            let x = channels_last(&ramp(&picture, kind)).set_requires_grad(true);
+            let (weight, bias) = (leaf(&[4, 5, size, size]), leaf(&[4]));
+            let inputs = [&x, &weight, &bias];
+            let wanted = usual(&x, &weight, Some(&bias), steps);
+            let gradient = channels_last(&ramp(&wanted.size(), kind));
+            let of = |y: &Tensor| {
+                let product = (y * &gradient).sum(kind);
+                Tensor::run_backward(&[product], &inputs, false, false)
+            };
+            let got = conv2d(&x, &weight, Some(&bias), steps);
+            assert!(apart(&got, &wanted) < tolerance, "{kind:?}, {size}, {steps:?}");
+            let wanted = of(&wanted);
+            let [x, weight] = [x.detach(), weight.detach()];
+            let by_hand = conv2d_backward(&gradient, &x, &weight, steps, [true; 3]);
+            for (i, recorded) in of(&got).iter().enumerate() {
+                let by_hand = by_hand[i].as_ref().unwrap();
+                for got in [recorded, by_hand] {
+                    let apart = apart(got, &wanted[i]);
+                    assert!(apart < tolerance, "{kind:?}, {size}, {steps:?}: {i} by {apart:e}");
+                }
+            }
+            let some = conv2d_backward(&gradient, &x, &weight, steps, [false, true, false]);
+            assert_eq!(some.map(|gradient| gradient.is_some()), [false, true, false]);
+        }
+    }
+}
+
+#[test]
+fn a_packed_convolution_is_the_usual_one() {
+    for (size, steps, picture) in CASES {
+        let x = channels_last(&ramp(&picture, Kind::Float));
+        let (weight, bias) = (ramp(&[4, 5, size, size], Kind::Float), ramp(&[4], Kind::Float));
+        for bias in [None, Some(&bias)] {
+            let conv = Packed::new(&weight, bias.map(Tensor::shallow_clone), steps, &x);
+            let wanted = usual(&x, &weight, bias, steps);
+            assert!(apart(&conv.run(&x, false), &wanted) < 1e-5, "{size}, {steps:?}");
+            assert!(apart(&conv.run(&x, true), &wanted.relu()) < 1e-5, "{size}, {steps:?}, ReLU");
+            // Another number of pictures, and a look at some of the channels of a wider map.
+            let wider = channels_last(&Tensor::cat(&[&x, &x], 1));
+            let wider = Tensor::cat(&[&wider, &wider], 0).narrow(1, 0, 5);
+            let wanted = usual(&wider, &weight, bias, steps);
+            assert!(apart(&conv.run(&wider, false), &wanted) < 1e-5, "{size}, {steps:?}, more");
+        }
+    }
+}
+
+#[test]
+fn maps_that_cannot_be_packed_for_are_told() {
+    let map = |dims: [i64; 4], kind| Tensor::zeros(dims, (kind, Device::Cpu));
+    assert!(Packed::fits(&map([1, 3, 4, 4], Kind::Float)));
+    assert!(!Packed::fits(&map([0, 3, 4, 4], Kind::Float)), "no pictures");
+    assert!(!Packed::fits(&map([1, 3, 4, 4], Kind::Double)));
+    assert!(!Packed::fits(&Tensor::zeros([3, 4], tch::kind::FLOAT_CPU)), "no map");
+}
+
+#[test]
+fn bf16_rounds_as_the_usual_one_does() {
+    // Without signs, so that no sum is a difference of large ones.
+    let x = channels_last(&ramp(&[2, 64, 4, 4], Kind::Float).abs());
+    let weight = ramp(&[32, 64, 1, 1], Kind::Float).abs();
+    let steps = Steps { stride: 1, padding: 0 };
+    let half = |tensor: &Tensor| tensor.to_kind(Kind::BFloat16);
+    let exact = usual(&x, &weight, None, steps);
+    let got = no_grad(|| conv2d(&half(&x), &half(&weight), None, steps));
+    // The inputs' 8 bits and the result's.
+    let apart = apart(&got.to_kind(Kind::Float), &exact);
+    assert!(apart < 0.01, "{apart:e}");
+}
