@@ -1,5 +1,6 @@
 //! The batches of an epoch: gathered ahead by threads and sent over, or taken where the pictures
-//! lie on the device already ([`Resident`]). The pictures are the same.
+//! lie on the device already ([`Resident`]). The pictures are the same, up to the
+//! rounding of two ways to move them.
 
 use std::thread::Scope;
 use std::time::Duration;
@@ -119,8 +120,11 @@ mod tests {
                 let one = gathered.next_batch().unwrap().unwrap();
                 let other = taken.next_batch().unwrap().unwrap();
                 let once_more = again(&dataset, Device::Cpu, planned);
+                // The processor moves pictures in one walk, a device by libtorch's operators.
+                let gap = (&one.images - &other.images).abs().max().double_value(&[]);
+                assert!(gap < 1e-3, "{gap}");
+                assert_eq!(one.images, once_more.images);
                 for batch in [&other, &once_more] {
-                    assert_eq!(one.images, batch.images);
                     assert_eq!(one.targets.labels, batch.targets.labels);
                     assert_eq!((&one.indices, one.pass), (&batch.indices, batch.pass));
                 }
