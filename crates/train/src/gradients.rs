@@ -7,6 +7,8 @@
 //! weight tensor, once an epoch, so it costs nothing. One batch's gradient is a noisy thing; a
 //! factor of two between epochs says little, a factor of ten between networks does.
 
+use std::fs::OpenOptions;
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -49,15 +51,31 @@ pub fn read_gradients(folder: &Path) -> Result<Vec<GradientRecord>, TrainError> 
     read_text(&path)?.lines().enumerate().map(read).collect()
 }
 
-/// Writes the line of `record`; those of its step and later ones, which an interrupted run may have
+/// Adds the line of `record`; those of its step and later ones, which an interrupted run may have
 /// left, are dropped.
-pub(crate) fn write(folder: &Path, record: GradientRecord) -> Result<(), TrainError> {
+pub(crate) fn write(folder: &Path, record: &GradientRecord) -> Result<(), TrainError> {
+    let path = folder.join(GRADIENTS_FILE);
+    let line = |record: &GradientRecord| {
+        serde_json::to_string(record).expect("a record is plain data") + "\n"
+    };
     let mut all = read_gradients(folder)?;
+    if all.last().is_none_or(|last| last.step < record.step) {
+        let line = line(record);
+        return append(&path, &line)
+            .map_err(|error| TrainError::storage(&path, line.len() as u64, error));
+    }
     all.retain(|old| old.step < record.step);
-    all.push(record);
-    let line = |record| serde_json::to_string(record).expect("a record is plain data") + "\n";
-    let text: String = all.iter().map(line).collect();
-    write_atomic(&folder.join(GRADIENTS_FILE), text.as_bytes())
+    let text: String = all.iter().chain([record]).map(line).collect();
+    write_atomic(&path, text.as_bytes())
+}
+
+/// All of `line`, or nothing: a disk may be full in the middle of it.
+fn append(path: &Path, line: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().create(true).append(true).open(path)?;
+    let before = file.metadata()?.len();
+    file.write_all(line.as_bytes()).and_then(|()| file.sync_data()).inspect_err(|_| {
+        let _ = file.set_len(before);
+    })
 }
 
 /// The record of `gradient [P]`, in the order of the run's parameters, at the step to be taken.
@@ -94,7 +112,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read_gradients(folder.path()).unwrap(), []);
         for (step, norm) in [(5, 0.5), (10, 0.25), (15, 9.0), (10, 0.125)] {
-            write(folder.path(), record(step, norm)).unwrap();
+            write(folder.path(), &record(step, norm)).unwrap();
         }
         let want = [record(5, 0.5), record(10, 0.125)];
         assert_eq!(read_gradients(folder.path()).unwrap(), want);

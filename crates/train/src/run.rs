@@ -113,7 +113,7 @@ impl Run {
         }
         let epoch = self.closed_epochs() as u32 + 1;
         let record = gradients::of_step(self, epoch, gradient);
-        self.forgive(gradients::write(&self.folder, record), watch)
+        self.forgive(gradients::write(&self.folder, &record), watch)
     }
 
     pub fn step_event(&self) -> Event {

@@ -46,7 +46,7 @@ fn a_disk_that_fills_up_while_it_trains_loses_nothing_that_was_saved() {
     // Filled again and again, since each old checkpoint that goes makes room for a new one.
     let script = r#"
         ("$0" "$@" --max-steps 9999; echo $? > code) &
-        until [ -d small/r/checkpoints/step-2 ] || [ -s code ]; do sleep 0.02; done
+        until ls small/r/checkpoints/step-* > /dev/null 2>&1 || [ -s code ]; do sleep 0.02; done
         until [ -s code ]; do cat /dev/zero >> small/fill 2> /dev/null; sleep 0.01; done
         echo "code $(cat code), left: $(ls -A small/r/checkpoints | tr '\n' ' ')"
         rm small/fill

@@ -150,8 +150,8 @@ pub fn names(folder: &Path) -> Vec<String> {
     entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Two runs that are at `step` are one, but for what clocks say: weights, moments, epochs, and the
-/// scores of every test picture.
+/// Two runs that are at `step` are one, but for what was measured of them: weights, moments,
+/// epochs, and the scores of every test picture.
 #[track_caller]
 pub fn same_run(first: &Path, second: &Path, step: u64) {
     for name in ["weights.safetensors", "optimizer.safetensors"] {
@@ -170,10 +170,12 @@ fn epochs(run: &Path) -> Vec<Value> {
     fs::read_to_string(run.join("metrics.jsonl")).unwrap().lines().map(timeless).collect()
 }
 
-/// A record without what a clock said.
+/// A record without what a clock said, or the system of its memory.
 fn timeless(text: &str) -> Value {
     let mut value: Value = serde_json::from_str(text).unwrap();
-    for name in ["images_per_s", "seconds", "seconds_waiting_for_data", "unix_s"] {
+    let measured =
+        ["images_per_s", "seconds", "seconds_waiting_for_data", "unix_s", "peak_memory_bytes"];
+    for name in measured {
         value.as_object_mut().unwrap().remove(name);
     }
     value
