@@ -57,9 +57,11 @@ fn a_five_per_cent_test_over_seeds_fires_in_one_study_of_twenty() {
         let (mut by_t, mut by_interval, mut by_signs) = (0, 0, 0);
         for _ in 0..STUDIES {
             let (differences, _) = study(seeds, &mut draws);
-            let test = test_seeds(&differences).unwrap();
+            let interval = mean_t(&differences).interval;
+            by_interval += usize::from(interval.is_some_and(|range| range.excludes_zero()));
+            // Seeds that agree to the picture are not tested, so nothing fires.
+            let Some(test) = test_seeds(&differences) else { continue };
             by_t += usize::from(test.t_p < 0.05);
-            by_interval += usize::from(mean_t(&differences).interval.unwrap().excludes_zero());
             by_signs += usize::from(test.permutation_p.unwrap() < 0.05);
         }
         let (t, signs) = (share(by_t), share(by_signs));
@@ -81,7 +83,8 @@ fn the_answer_claims_less_often_than_the_test_it_rests_on() {
         for _ in 0..STUDIES {
             let arms = equal_arms(seeds, &mut draws);
             // Where the interval over seeds holds zero nothing is claimed, so nothing is resampled.
-            if !mean_t(&differences(&arms)).interval.unwrap().excludes_zero() {
+            let interval = mean_t(&differences(&arms)).interval;
+            if !interval.is_some_and(|range| range.excludes_zero()) {
                 continue;
             }
             by_seeds += 1;
@@ -99,7 +102,7 @@ fn holm_keeps_four_arms_together_at_five_per_cent() {
     let (mut plain, mut corrected) = (0, 0);
     for _ in 0..STUDIES {
         let p: Vec<f64> =
-            (0..4).map(|_| test_seeds(&study(4, &mut draws).0).unwrap().t_p).collect();
+            (0..4).filter_map(|_| Some(test_seeds(&study(4, &mut draws).0)?.t_p)).collect();
         plain += usize::from(p.iter().any(|p| *p < 0.05));
         corrected += usize::from(holm(&p).iter().any(|p| *p < 0.05));
     }

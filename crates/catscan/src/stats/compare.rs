@@ -2,7 +2,8 @@
 //!
 //! The rule, fixed before any run: a difference is claimed only where the interval over seeds *and*
 //! the interval over test pictures exclude zero; of several comparisons the test over seeds must
-//! also hold after Holm's correction. One seed cannot be judged across seeds, and says so.
+//! also hold after Holm's correction. One seed cannot be judged across seeds, and says so; nor can
+//! seeds that agree to the picture, whose spread is not known.
 //! Accuracies are shares inside and percentage points in words.
 
 use serde::{Deserialize, Serialize};
@@ -54,6 +55,8 @@ pub enum Claim {
     NoDifferenceShown,
     /// One seed: what another seed would give is not known.
     OneSeed,
+    /// All seeds differ by the same number of pictures: how far another would lie is not known.
+    SeedsAgree,
 }
 
 /// Second arm minus first arm, over the seeds that both finished.
@@ -75,17 +78,17 @@ pub struct Comparison {
     pub loss: Estimate,
     /// One test a seed.
     pub mcnemar: Vec<McNemar>,
-    /// Of the difference over seeds; none with one seed.
+    /// Of the difference over seeds; none with one seed, or seeds that agree.
     pub seed_test: Option<SeedTest>,
     /// Its t test's p after Holm's correction for all comparisons of the study.
     pub holm_p: Option<f64>,
-    /// What so many seeds could have shown; none with one seed.
+    /// What so many seeds could have shown; none with one seed, or seeds that agree.
     pub power: Option<Power>,
     /// What the two intervals of the accuracy allow.
     pub claim: Claim,
     /// The claim as a sentence, in percentage points, with intervals and n.
     pub words: String,
-    /// [`Comparison::power`] as a sentence; empty with one seed.
+    /// [`Comparison::power`] as a sentence; empty where there is none.
     pub reach: String,
 }
 
@@ -166,7 +169,8 @@ fn by_picture(pairs: &[(&SeedResult, &SeedResult)]) -> Vec<f64> {
 
 fn claim(accuracy: &Estimate, over_pictures: &Interval) -> Claim {
     match accuracy.interval {
-        None => Claim::OneSeed,
+        None if accuracy.n == 1 => Claim::OneSeed,
+        None => Claim::SeedsAgree,
         Some(seeds) if seeds.low > 0.0 && over_pictures.low > 0.0 => Claim::SecondBetter,
         Some(seeds) if seeds.high < 0.0 && over_pictures.high < 0.0 => Claim::FirstBetter,
         Some(_) => Claim::NoDifferenceShown,
@@ -194,6 +198,13 @@ fn words(c: &Comparison) -> String {
             format!("{first} is {size} points better than {second} ({seeds}, {pictures}).")
         }
         (_, Some(seeds)) => format!("no difference shown: {difference}, {seeds}, {pictures}."),
+        (Claim::SeedsAgree, None) => format!(
+            "the {n} seeds agree to the picture, so how far others would lie is not known: \
+             {difference} (95 % interval {pictures}, n = {n} seeds); run it with --seeds {more} or \
+             more.",
+            n = c.seeds,
+            more = c.seeds + 1,
+        ),
         (_, None) => format!(
             "one seed cannot be judged across seeds: {difference} (95 % interval {pictures}, \
              n = 1 seed); run it with --seeds 3 or more."
@@ -281,11 +292,22 @@ mod tests {
 
     #[test]
     fn pictures_alone_are_not_enough() {
-        // Steady over seeds, but by a single picture of 400: other pictures could turn it round.
-        let result = compare(&arm("avg", &[340, 342, 338]), &arm("max", &[341, 343, 339])).unwrap();
+        // Steady over seeds, but by two pictures of 400: other pictures could turn it round.
+        let result = compare(&arm("avg", &[340; 3]), &arm("max", &[342, 342, 343])).unwrap();
         assert!(result.accuracy.interval.unwrap().excludes_zero());
         assert!(!result.over_pictures.excludes_zero());
         assert_eq!(result.claim, Claim::NoDifferenceShown);
+    }
+
+    #[test]
+    fn seeds_that_agree_to_the_picture_claim_nothing() {
+        let result = compare(&arm("avg", &[360, 366]), &arm("max", &[350, 356])).unwrap();
+        assert_eq!(result.claim, Claim::SeedsAgree);
+        let begin = "the 2 seeds agree to the picture, so how far others would lie is not known: \
+                     max − avg = −2.5 points (95 %";
+        assert!(result.words.starts_with(begin), "{}", result.words);
+        assert!(result.words.ends_with("run it with --seeds 3 or more."), "{}", result.words);
+        assert!(result.seed_test.is_none() && result.holm_p.is_none() && result.reach.is_empty());
     }
 
     #[test]

@@ -105,6 +105,8 @@ pub enum EffectClaim {
     NotShown,
     /// One seed: what another seed would give is not known.
     OneSeed,
+    /// All seeds say the same to the picture: how far another would lie is not known.
+    SeedsAgree,
 }
 
 /// All effects of a design; none where an arm is missing or no seed finished in all of them.
@@ -161,7 +163,8 @@ fn effect(design: &Design, factors: Vec<usize>, blocks: &[Vec<&SeedResult>]) -> 
     let over_seeds = mean_t(&by_seed);
     let over_pictures = bootstrap_mean(&by_picture, BOOTSTRAP_SEED);
     let claim = match over_seeds.interval {
-        None => EffectClaim::OneSeed,
+        None if over_seeds.n == 1 => EffectClaim::OneSeed,
+        None => EffectClaim::SeedsAgree,
         Some(seeds) if seeds.low > 0.0 && over_pictures.low > 0.0 => EffectClaim::Shown,
         Some(seeds) if seeds.high < 0.0 && over_pictures.high < 0.0 => EffectClaim::Shown,
         Some(_) => EffectClaim::NotShown,
@@ -191,7 +194,8 @@ fn words(design: &Design, effect: &Effect, pictures: usize) -> String {
         Some(seeds) => {
             format!("95 % interval {} points over n = {n} seeds, {over_pictures}", range(seeds))
         }
-        None => format!("95 % interval {over_pictures}, n = 1 seed"),
+        None if n == 1 => format!("95 % interval {over_pictures}, n = 1 seed"),
+        None => format!("95 % interval {over_pictures}, n = {n} seeds that agree to the picture"),
     };
     let first = &design.factors[effect.factors[0]];
     let Factor { name, low, high } = first;
@@ -220,6 +224,7 @@ fn words(design: &Design, effect: &Effect, pictures: usize) -> String {
         EffectClaim::Shown => format!("An {what} is shown"),
         EffectClaim::NotShown => format!("No {what} shown"),
         EffectClaim::OneSeed => format!("One seed cannot show an {what}"),
+        EffectClaim::SeedsAgree => format!("Seeds without a spread cannot show an {what}"),
     };
     format!("{begin}: {shown} ({sureness}).")
 }
@@ -262,7 +267,7 @@ mod tests {
     fn effects_by_hand() {
         // Transitions: +20 with an average head, +40 with a max head, so +30 and an interaction of
         // +20. Head: +10 and +30, so +20.
-        let right = vec![vec![900, 910, 920, 950]; 3];
+        let right: Vec<Vec<usize>> = [948, 950, 952].map(|last| vec![900, 910, 920, last]).into();
         let found = factorial(&TWO, &results(&TWO, &right)).unwrap();
         let points = |i: usize| found.effects[i].over_seeds.mean * 1000.0;
         close(points(0), 30.0, 1e-9);
@@ -319,12 +324,15 @@ mod tests {
             .map(|shift| [800, 810, 820, 830].map(|n| n + shift).into())
             .collect();
         let found = factorial(&TWO, &results(&TWO, &steady)).unwrap();
-        let seeds = found.effects[0].over_seeds.interval.unwrap();
-        close(seeds.low, 0.02, 1e-9);
-        close(seeds.high, 0.02, 1e-9);
-        // The interaction is none at all, so its interval is zero itself, which is no effect.
-        assert_eq!(found.effects[2].claim, EffectClaim::NotShown);
-        assert!(found.effects[2].words.starts_with("No interaction of transition and head shown"));
+        close(found.effects[0].over_seeds.mean, 0.02, 1e-9);
+        close(found.effects[2].over_seeds.mean, 0.0, 1e-9);
+        // Nothing is left to tell how far another seed would lie.
+        for effect in &found.effects {
+            assert!(effect.over_seeds.interval.is_none());
+            assert_eq!(effect.claim, EffectClaim::SeedsAgree);
+        }
+        let begin = "Seeds without a spread cannot show an interaction of transition and head";
+        assert!(found.effects[2].words.starts_with(begin), "{}", found.effects[2].words);
     }
 
     #[test]
@@ -343,7 +351,7 @@ mod tests {
 
     #[test]
     fn only_seeds_of_all_arms_count_and_a_missing_arm_is_none() {
-        let right = vec![vec![900, 910, 920, 950]; 3];
+        let right: Vec<Vec<usize>> = [948, 950, 952].map(|last| vec![900, 910, 920, last]).into();
         let mut runs = results(&TWO, &right);
         runs[2].seeds.remove(0);
         assert_eq!(factorial(&TWO, &runs).unwrap().seeds, 2);

@@ -10,7 +10,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 use statrs::function::gamma::ln_gamma;
 
 use super::interval::t_quantile;
-use super::seeds::deviation;
+use super::seeds::spread;
 
 /// How often a true difference is to be found, by convention.
 pub const POWER: f64 = 0.8;
@@ -30,13 +30,9 @@ pub struct Power {
     pub seeds_for_one_point: Option<usize>,
 }
 
-/// The power of a comparison; none with one seed.
+/// The power of a comparison; none with one seed, or where all seeds agree.
 pub fn power_of(differences: &[f64]) -> Option<Power> {
-    if differences.len() < 2 {
-        return None;
-    }
-    let deviation = deviation(differences);
-    Some(Power {
+    spread(differences).map(|deviation| Power {
         deviation,
         detectable: detectable(differences.len()) * deviation,
         seeds_for_one_point: seeds_for(ONE_POINT / deviation),
@@ -58,9 +54,6 @@ fn detectable(n: usize) -> f64 {
 
 /// The fewest seeds, at least two, that find an effect (in standard deviations) with [`POWER`].
 fn seeds_for(effect: f64) -> Option<usize> {
-    if !effect.is_finite() {
-        return Some(2);
-    }
     // Power rises with n: double, then halve the gap.
     let found = |n: usize| power(effect, n) >= POWER;
     let mut high = 2;
@@ -137,9 +130,9 @@ mod tests {
     }
 
     #[test]
-    fn seeds_that_agree_need_no_more_and_one_seed_knows_nothing() {
-        assert_eq!(power_of(&[0.02, 0.02]).unwrap().seeds_for_one_point, Some(2));
+    fn one_seed_knows_nothing_and_seeds_that_agree_know_no_more() {
         assert!(power_of(&[0.02]).is_none());
+        assert!(power_of(&[0.02, 0.02]).is_none());
     }
 
     #[test]

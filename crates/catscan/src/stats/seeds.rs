@@ -20,32 +20,39 @@ pub struct SeedTest {
     pub smallest_permutation_p: f64,
 }
 
-/// Tests the differences of at least two seeds; none for one.
+/// Tests the differences of at least two seeds; none for one, or where all are equal.
 pub fn test_seeds(differences: &[f64]) -> Option<SeedTest> {
     let n = differences.len();
-    (n >= 2).then(|| SeedTest {
-        t_p: paired_t(differences),
+    spread(differences).map(|deviation| SeedTest {
+        t_p: paired_t(differences, deviation),
         permutation_p: (n <= MOST_SEEDS).then(|| permutation(differences)),
         smallest_permutation_p: 2f64.powi(1 - n as i32),
     })
 }
 
+/// The sample standard deviation; none with one value, or where all are equal. Accuracies are counts
+/// of pictures: two seeds of one spread now and then agree to the picture, and do not tell then how
+/// far a third would lie. A spread of zero would claim the surest of differences from the fewest
+/// of seeds.
+pub(super) fn spread(values: &[f64]) -> Option<f64> {
+    if values.len() < 2 {
+        return None;
+    }
+    // Shares of pictures lie further apart; what is less is the rounding of their sums.
+    Some(deviation(values)).filter(|deviation| *deviation > 1e-12)
+}
+
 /// The sample standard deviation.
-pub(super) fn deviation(values: &[f64]) -> f64 {
+fn deviation(values: &[f64]) -> f64 {
     let mean = values.iter().sum::<f64>() / values.len() as f64;
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     (squares / (values.len() - 1) as f64).sqrt()
 }
 
-/// Two-sided p of the mean against zero. Seeds that do not differ at all leave no doubt (p = 0), or
-/// nothing to doubt (p = 1).
-pub(super) fn paired_t(differences: &[f64]) -> f64 {
+/// Two-sided p of the mean against zero.
+fn paired_t(differences: &[f64], deviation: f64) -> f64 {
     let n = differences.len() as f64;
-    let (mean, error) = (differences.iter().sum::<f64>() / n, deviation(differences) / n.sqrt());
-    // Below the rounding of the mean itself a deviation is none.
-    if error <= mean.abs() * 1e-14 {
-        return if mean == 0.0 { 1.0 } else { 0.0 };
-    }
+    let (mean, error) = (differences.iter().sum::<f64>() / n, deviation / n.sqrt());
     let t = StudentsT::new(0.0, 1.0, n - 1.0).expect("at least two seeds");
     2.0 * t.cdf(-(mean / error).abs())
 }
@@ -88,8 +95,15 @@ mod tests {
     #[test]
     fn few_and_many_seeds_say_what_they_can() {
         assert!(test_seeds(&[0.1]).is_none());
-        assert_eq!(test_seeds(&[0.1; 17]).unwrap().permutation_p, None);
-        assert_eq!(paired_t(&[0.0, 0.0]), 1.0);
-        assert_eq!(paired_t(&[0.25, 0.25]), 0.0);
+        let many: Vec<f64> = (0..17).map(|i| 0.1 + 0.01 * f64::from(i)).collect();
+        assert_eq!(test_seeds(&many).unwrap().permutation_p, None);
+    }
+
+    #[test]
+    fn seeds_that_agree_have_no_spread() {
+        for values in [[0.0, 0.0], [-0.025, -0.025], [0.1 + 0.2, 0.3]] {
+            assert!(spread(&values).is_none() && test_seeds(&values).is_none(), "{values:?}");
+        }
+        close(spread(&[0.0, 0.0025]).unwrap(), 0.0025 / 2f64.sqrt(), 1e-15);
     }
 }

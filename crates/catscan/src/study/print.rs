@@ -149,7 +149,7 @@ pub fn comparisons(study: &Study) -> Table {
             named(comparison),
             comparison.seeds.to_string(),
             points(comparison.accuracy.mean),
-            comparison.accuracy.interval.map_or("one seed".into(), |range| signed_range(&range)),
+            over_seeds(&comparison.accuracy),
             signed_range(&comparison.over_pictures),
             format!("{:+.4}", comparison.loss.mean).replace('-', "−"),
         ]);
@@ -210,7 +210,7 @@ pub fn power(study: &Study) -> Table {
                 format!("{:.2}", power.detectable * 100.0),
                 power.seeds_for_one_point.map_or("> 10,000".into(), |n| n.to_string()),
             ],
-            None => ["one seed".into(), "–".into(), "–".into()],
+            None => ["–".into(), "–".into(), "–".into()],
         };
         table.row([named(comparison), comparison.seeds.to_string(), deviation, detectable, seeds]);
     }
@@ -237,12 +237,13 @@ pub fn effects(factorial: &Factorial) -> Table {
         table.row([
             effect.name.clone(),
             points(effect.over_seeds.mean),
-            effect.over_seeds.interval.map_or("one seed".into(), |range| signed_range(&range)),
+            over_seeds(&effect.over_seeds),
             signed_range(&effect.over_pictures),
             match effect.claim {
                 EffectClaim::Shown => "yes".into(),
                 EffectClaim::NotShown => "no effect shown".into(),
                 EffectClaim::OneSeed => "one seed cannot".to_owned(),
+                EffectClaim::SeedsAgree => "not without a spread".to_owned(),
             },
         ]);
     }
@@ -262,7 +263,15 @@ fn signed(estimate: &Estimate) -> String {
 fn half(estimate: &Estimate, factor: f64, digits: usize) -> String {
     match estimate.interval {
         Some(interval) => format!("± {:.digits$}", (interval.high - interval.low) / 2.0 * factor),
-        None => "(n = 1)".into(),
+        None => format!("(n = {})", estimate.n),
+    }
+}
+
+fn over_seeds(estimate: &Estimate) -> String {
+    match (estimate.interval, estimate.n) {
+        (Some(interval), _) => signed_range(&interval),
+        (None, 1) => "one seed".into(),
+        (None, n) => format!("{n} seeds that agree"),
     }
 }
 
@@ -300,7 +309,7 @@ mod tests {
             ["7", "1,000", "7,038,529"]
         );
         assert_eq!(estimate(&mean_t(&[0.5]), 100.0, 1), "50.0 (n = 1)");
-        assert_eq!(estimate(&mean_t(&[0.5, 0.5]), 100.0, 1), "50.0 ± 0.0");
-        assert_eq!(signed(&mean_t(&[-0.02, -0.02])), "−2.00 ± 0.00");
+        assert_eq!(estimate(&mean_t(&[0.5, 0.5]), 100.0, 1), "50.0 (n = 2)");
+        assert_eq!(signed(&mean_t(&[-0.02, -0.04])), "−3.00 ± 12.71");
     }
 }
