@@ -30,10 +30,9 @@ pub fn test_seeds(differences: &[f64]) -> Option<SeedTest> {
     })
 }
 
-/// The sample standard deviation; none with one value, or where all are equal. Accuracies are counts
-/// of pictures: two seeds of one spread now and then agree to the picture, and do not tell then how
-/// far a third would lie. A spread of zero would claim the surest of differences from the fewest
-/// of seeds.
+/// The sample standard deviation; none with one value, or where all are equal. Accuracies are
+/// counts of pictures: two seeds now and then agree to the picture, and do not tell then how far a
+/// third would lie. A spread of zero would claim the surest difference from the fewest seeds.
 pub(super) fn spread(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
         return None;
