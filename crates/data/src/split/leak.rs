@@ -40,10 +40,13 @@ pub(crate) fn in_words(leaks: &[Leak], samples: &[Sample]) -> Option<String> {
     let name = |(part, i): &(Part, u32)| format!("{} ({})", samples[*i as usize].name, part.name());
     let here = first.places.first()?;
     let elsewhere = first.places.iter().find(|(part, _)| *part != here.0)?;
+    let lie = match leaks.len() {
+        1 => "1 picture lies".to_owned(),
+        count => format!("{count} pictures lie"),
+    };
     Some(format!(
-        "Leakage: what is trained on is judged by, for {} pictures lie in more than one part of the \
-         split, such as {} = {}.",
-        leaks.len(),
+        "Leakage: what is trained on is judged by, for {lie} in more than one part of the split, such \
+         as {} = {}.",
         name(here),
         name(elsewhere)
     ))

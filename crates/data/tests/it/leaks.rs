@@ -27,7 +27,7 @@ fn a_picture_in_two_parts_is_a_leak_that_the_set_tells() {
     let name = |i: u32| set.samples[i as usize].name.as_str();
     let places: Vec<_> = set.leaks[0].places.iter().map(|(part, i)| (*part, name(*i))).collect();
     assert_eq!(places, [(Part::Train, "train/cat/0.jpg"), (Part::Val, "val/cat/copy.jpg")]);
-    let says = "1 pictures lie in more than one part of the split, such as train/cat/0.jpg (train) = \
+    let says = "1 picture lies in more than one part of the split, such as train/cat/0.jpg (train) = \
                 val/cat/copy.jpg (val).";
     assert!(set.notes[0].ends_with(says), "{}", set.notes[0]);
     assert_eq!(set.split_record().notes, set.notes, "and split.json holds it");
