@@ -13,7 +13,7 @@
 //!    the state, `pace` the speed; `first_bad` looks where a NaN came from.
 //! 6. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
 //! 7. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
-//! 8. [`find_lr`] and [`estimate`]: before a run, which rate to take and what it will cost.
+//! 8. [`mod@find_lr`] and [`mod@estimate`]: before a run, which rate to take and what it will cost.
 //! 9. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
 //!    out.
 //! 10. [`record`], [`gradients`], [`environment`] and [`tensorboard`]: a run's folder, written and
