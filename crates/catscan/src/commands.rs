@@ -55,9 +55,9 @@ pub fn without_leaks(dataset: Dataset, strict: bool) -> Result<Dataset> {
     }
     let source = &dataset.config().source;
     let message = format!(
-        "{source}: pictures that lie in more than one part of the split: {leaks}, want 0; remove one \
-         of each, or put all into one part (a csv: manifest can say which); catscan data audit \
-         --data {source} lists them"
+        "{source}: {leaks} pictures lie in more than one part of the split, want 0; remove one of \
+         each, or put all into one part (a csv: manifest can say which); catscan data audit --data \
+         {source} lists them"
     );
     Err(Refusal::new(DATA, message).into())
 }

@@ -199,9 +199,9 @@ fn words(c: &Comparison) -> String {
         }
         (_, Some(seeds)) => format!("no difference shown: {difference}, {seeds}, {pictures}."),
         (Claim::SeedsAgree, None) => format!(
-            "the {n} seeds agree to the picture, so how far others would lie is not known: \
-             {difference} (95 % interval {pictures}, n = {n} seeds); run it with --seeds {more} or \
-             more.",
+            "no verdict: the {n} seeds agree to the picture, so how far others would lie is not \
+             known; {difference} (95 % interval {pictures}, n = {n} seeds); run it with --seeds \
+             {more} or more.",
             n = c.seeds,
             more = c.seeds + 1,
         ),
@@ -303,8 +303,8 @@ mod tests {
     fn seeds_that_agree_to_the_picture_claim_nothing() {
         let result = compare(&arm("avg", &[360, 366]), &arm("max", &[350, 356])).unwrap();
         assert_eq!(result.claim, Claim::SeedsAgree);
-        let begin = "the 2 seeds agree to the picture, so how far others would lie is not known: \
-                     max − avg = −2.5 points (95 %";
+        let begin = "no verdict: the 2 seeds agree to the picture, so how far others would lie is \
+                     not known; max − avg = −2.5 points (95 %";
         assert!(result.words.starts_with(begin), "{}", result.words);
         assert!(result.words.ends_with("run it with --seeds 3 or more."), "{}", result.words);
         assert!(result.seed_test.is_none() && result.holm_p.is_none() && result.reach.is_empty());

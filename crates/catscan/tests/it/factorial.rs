@@ -37,7 +37,9 @@ fn two_factors_are_told_apart() {
     for (effect, want) in effects.iter().zip(wanted) {
         let mean = effect["over_seeds"]["mean"].as_f64().unwrap();
         assert!((mean - want).abs() < 1e-9, "{effect}: want {want}");
-        assert!(effect["over_seeds"]["interval"]["low"].as_f64().unwrap() <= mean + 1e-9);
+        // None where both seeds agree to the picture, as with twenty pictures they may.
+        let low = effect["over_seeds"]["interval"]["low"].as_f64();
+        assert!(low.is_none_or(|low| low <= mean), "{effect}");
         assert!(study["answer"].as_array().unwrap().contains(&effect["words"]), "{effect}");
     }
 
