@@ -69,7 +69,7 @@ mod tests {
         let samples: Vec<Sample> = (0..8).map(sample).collect();
         let text = in_words(&leaks, &samples).unwrap();
         assert!(
-            text.contains("1 pictures") && text.contains("0.jpg (train) = 4.jpg (val)"),
+            text.contains("1 picture lies") && text.contains("0.jpg (train) = 4.jpg (val)"),
             "{text}"
         );
         assert_eq!(in_words(&[], &samples), None);
