@@ -1,9 +1,9 @@
 //! A page on this machine where one drops a picture and moves through layers, arms and methods.
 //!
-//! One thread owns the networks and answers one question after the other, because libtorch keeps a
-//! pool of threads for each thread that calls it. A few more listen, so that a slow upload keeps
-//! nobody else waiting. Nothing of a request becomes a path: the addresses are the three below, the
-//! picture is decoded in memory and forgotten.
+//! One thread owns the networks and answers one question after the other, because libtorch keeps
+//! a pool of threads for each thread that calls it. Another listens to everybody at once, so that
+//! a slow upload keeps nobody else waiting. Nothing of a request becomes a path: the addresses are
+//! the three below, the picture is decoded in memory and forgotten.
 //!
 //! | address | answer |
 //! |---|---|
@@ -16,23 +16,27 @@ mod guard;
 mod page;
 mod question;
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{Html, IntoResponse, Response};
+use axum::routing::{get, post};
 use serde_json::json;
 use tch::Device;
-use tiny_http::{Header, Method, Request, Response, Server};
+use tokio::sync::oneshot;
 
 use crate::refusal::Refusal;
 use crate::weights::Trained;
 use guard::Guard;
 use question::Question;
-
-/// Threads that listen.
-const LISTENERS: usize = 4;
 
 /// A network to ask.
 pub struct Arm {
@@ -45,15 +49,16 @@ pub struct Arm {
 type Refused = (u16, String);
 
 /// A question on its way to the thread that owns the networks, and where the answer goes.
-type Asked = (Question, Sender<Result<Vec<u8>, Refused>>);
+type Asked = (Question, oneshot::Sender<Result<Vec<u8>, Refused>>);
 
-/// What the listening threads share.
+/// What the listening thread knows.
 struct Site {
     guard: Guard,
     page: String,
-    policy: String,
+    policy: HeaderValue,
     about: Vec<u8>,
     arms: usize,
+    ask: Sender<Asked>,
 }
 
 /// Answers until the process ends. `opened` is told the page's address once questions are taken.
@@ -66,81 +71,88 @@ pub fn serve(
     most_bytes: u64,
     opened: impl FnOnce(SocketAddr),
 ) -> Result<()> {
-    let server = Server::http(listen)
+    let listener = TcpListener::bind(listen)
         .map_err(|error| Refusal::usage(format!("--listen {listen}: {error}; name another")))?;
-    let address = server.server_addr().to_ip().context("the address listened at")?;
+    let address = listener.local_addr().context("the address listened at")?;
     let (page, policy) = page::page();
-    let site = Arc::new(Site {
+    let (ask, asked) = channel::<Asked>();
+    let site = Site {
         guard: Guard::new(address, most_bytes),
         page,
-        policy,
+        policy: HeaderValue::from_str(&policy).context("a policy is plain ASCII")?,
         about: answer::about(arms).to_string().into_bytes(),
         arms: arms.len(),
-    });
+        ask,
+    };
     arms.iter().try_for_each(answer::warm_up)?;
-    let (ask, asked) = channel::<Asked>();
-    let server = Arc::new(server);
-    for _ in 0..LISTENERS {
-        let (server, site, ask) = (server.clone(), site.clone(), ask.clone());
-        thread::spawn(move || {
-            while let Ok(request) = server.recv() {
-                site.answer(request, &ask);
-            }
-        });
-    }
-    drop(ask);
+    let listening = answering(listener, Arc::new(site)).context("beginning to listen")?;
     opened(address);
     for (question, reply) in asked {
         // Whoever asked may be gone.
         let _ = reply.send(answer::answer(arms, &question));
     }
-    Ok(())
+    let ended = listening.join().map_err(|_| anyhow!("the thread that listens broke off"))?;
+    ended.context("listening")
+}
+
+/// A thread that answers everybody.
+fn answering(listener: TcpListener, site: Arc<Site>) -> io::Result<JoinHandle<io::Result<()>>> {
+    let routes = Router::new()
+        .route("/", get(async |State(site): State<Arc<Site>>| Html(site.page.clone())))
+        .route("/about", get(async |State(site): State<Arc<Site>>| json(site.about.clone())))
+        .route("/explain", post(explain))
+        .method_not_allowed_fallback(async || refused((405, "not with this method".into())))
+        .fallback(async || refused((404, "nothing here; the page is at /".into())))
+        .layer(from_fn_with_state(site.clone(), guarded))
+        .with_state(site);
+    listener.set_nonblocking(true)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(thread::spawn(move || {
+        runtime.block_on(async {
+            axum::serve(tokio::net::TcpListener::from_std(listener)?, routes).await
+        })
+    }))
+}
+
+/// Lets nobody in but our own page, and says with every answer what a browser may do with it.
+async fn guarded(State(site): State<Arc<Site>>, request: Request, next: Next) -> Response {
+    let mut response = match site.guard.check(request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(why) => refused(why),
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, site.policy.clone());
+    for (name, value) in [
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "no-referrer"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("cache-control", "no-store"),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+async fn explain(State(site): State<Arc<Site>>, request: Request) -> Response {
+    site.explain(request).await.map_or_else(refused, json)
 }
 
 impl Site {
-    fn answer(&self, mut request: Request, ask: &Sender<Asked>) {
-        let (status, kind, body) = match self.body(&mut request, ask) {
-            Ok((kind, body)) => (200, kind, body),
-            Err((status, error)) => {
-                (status, "application/json", json!({ "error": error }).to_string().into_bytes())
-            }
-        };
-        let mut response = Response::from_data(body).with_status_code(status);
-        for (name, value) in [
-            ("Content-Type", kind),
-            ("Content-Security-Policy", &self.policy),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Referrer-Policy", "no-referrer"),
-            ("Cross-Origin-Resource-Policy", "same-origin"),
-            ("Cache-Control", "no-store"),
-        ] {
-            response.add_header(Header::from_bytes(name, value).expect("plain ASCII"));
-        }
-        // A reader who left needs no answer.
-        let _ = request.respond(response);
+    async fn explain(&self, request: Request) -> Result<Vec<u8>, Refused> {
+        let mut question = Question::parse(request.uri().query().unwrap_or_default(), self.arms)?;
+        question.picture = self.guard.read(request.into_body()).await?;
+        let (reply, answer) = oneshot::channel();
+        let ending = || (503, "the program is ending".to_owned());
+        self.ask.send((question, reply)).map_err(|_| ending())?;
+        answer.await.map_err(|_| ending())?
     }
+}
 
-    fn body(
-        &self,
-        request: &mut Request,
-        ask: &Sender<Asked>,
-    ) -> Result<(&'static str, Vec<u8>), Refused> {
-        self.guard.check(request)?;
-        let url = request.url().to_owned();
-        let (path, query) = url.split_once('?').unwrap_or((&url, ""));
-        match (request.method(), path) {
-            (Method::Get, "/") => Ok(("text/html; charset=utf-8", self.page.clone().into_bytes())),
-            (Method::Get, "/about") => Ok(("application/json", self.about.clone())),
-            (Method::Post, "/explain") => {
-                let mut question = Question::parse(query, self.arms)?;
-                question.picture = self.guard.read(request)?;
-                let (reply, answer) = channel();
-                let gone = |_| (503, "the program is ending".to_owned());
-                ask.send((question, reply)).map_err(|_| (503, "the program is ending".into()))?;
-                Ok(("application/json", answer.recv().map_err(gone)??))
-            }
-            (_, "/" | "/about" | "/explain") => Err((405, "not with this method".into())),
-            _ => Err((404, "nothing here; the page is at /".into())),
-        }
-    }
+fn json(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+fn refused((status, error): Refused) -> Response {
+    let status = StatusCode::from_u16(status).expect("one of HTTP's");
+    (status, json(json!({ "error": error }).to_string().into_bytes())).into_response()
 }

@@ -122,8 +122,32 @@ fn a_picture_is_answered_and_nothing_else() {
         assert_eq!(site.ask("GET /about", &headers, b"").0, 403, "{headers}");
     }
     let (_, head, _) = site.ask("GET /", &format!("Host: {host}\r\n"), b"");
-    assert!(head.contains("Content-Security-Policy: default-src 'none'"), "{head}");
+    assert!(head.contains("content-security-policy: default-src 'none'"), "{head}");
     assert_eq!(site.running.stop("-INT").0, -1, "a signal ends it");
+}
+
+#[test]
+fn neither_a_length_that_lies_nor_silent_uploads_stop_the_page() {
+    let site = Site::open();
+    let head = |length: &str| {
+        format!(
+            "POST /explain?arm=0&method=grad-cam HTTP/1.1\r\nHost: {}\r\n\
+             Content-Length: {length}\r\nConnection: close\r\n\r\n",
+            site.address
+        )
+    };
+    let send = |text: &str| {
+        let mut stream = TcpStream::connect(&site.address).unwrap();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let mut answer = String::new();
+    send(&head("4000000000000000")).read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413"), "{answer}");
+    let silent: Vec<TcpStream> = (0..20).map(|_| send(&head("999"))).collect();
+    assert_eq!(site.ours("GET /about", b"").0, 200);
+    drop(silent);
+    assert_eq!(site.ours("GET /about", b"").0, 200);
 }
 
 #[test]
