@@ -186,7 +186,7 @@ impl Norm<'_> {
     ) {
         let (x, y) = (was.x, was.y.map_or(NONE, |y| same(y, was.x)));
         let (gamma, beta) = sums.map_or((null(), null()), |(gamma, beta)| {
-            (gamma.data_ptr().cast_const(), beta.data_ptr().cast_const())
+            (parameter("gradient of γ", gamma, x), parameter("gradient of β", beta, x))
         });
         let (to, accumulate) = match to {
             To::Over(to) => (to, false),
@@ -210,21 +210,24 @@ impl Norm<'_> {
     }
 
     fn problem(&self, x: &Tensor) -> Problem {
-        let pointer = |name: &str, tensor: &Tensor| {
-            assert_eq!(tensor.size(), [channels(x)], "{name} of a norm");
-            assert_eq!(tensor.kind(), parameter_kind(x.kind()), "{name} of a norm");
-            assert!(tensor.is_contiguous(), "{name} of a norm has gaps");
-            tensor.data_ptr().cast_const()
-        };
         Problem {
             eps: self.eps,
-            weight: pointer("weight", self.weight),
-            bias: pointer("bias", self.bias),
-            mean: pointer("mean", self.mean),
-            var: pointer("variance", self.var),
+            weight: parameter("weight", self.weight, x),
+            bias: parameter("bias", self.bias, x),
+            mean: parameter("mean", self.mean, x),
+            var: parameter("variance", self.var, x),
             ..of(x)
         }
     }
+}
+
+/// Where the `[C]` numbers of a norm of `x` lie: in main memory, of its kind, without gaps.
+fn parameter(name: &str, tensor: &Tensor, x: &Tensor) -> *const c_void {
+    assert_eq!(tensor.size(), [channels(x)], "{name} of a norm");
+    assert_eq!(tensor.kind(), parameter_kind(x.kind()), "{name} of a norm");
+    assert_eq!(tensor.device(), Device::Cpu, "{name} of a norm");
+    assert!(tensor.is_contiguous(), "{name} of a norm has gaps");
+    tensor.data_ptr().cast_const()
 }
 
 /// The map's part of a problem.
