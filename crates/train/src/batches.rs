@@ -109,9 +109,7 @@ impl Plan {
 
     /// Batches that show every training picture once; at least 1.
     pub fn steps_per_pass(&self) -> u64 {
-        let (whole, rest) = (self.pictures.len() / self.batch, self.pictures.len() % self.batch);
-        // A rest of one joins the batch before it, if there is one.
-        (whole + usize::from(rest > 1 || whole == 0)) as u64
+        steps_per_pass(self.pictures.len(), self.batch)
     }
 
     /// How many pictures the smallest batch of a pass holds.
@@ -151,6 +149,13 @@ impl Plan {
         let fill = self.augment.as_ref().map_or(Fill::Edge, |augment| augment.fill);
         Planned { indices, drawn, fill, pass }
     }
+}
+
+/// Batches that show each of `pictures` once; at least 1.
+pub(crate) fn steps_per_pass(pictures: usize, batch: usize) -> u64 {
+    let (whole, rest) = (pictures / batch, pictures % batch);
+    // A rest of one joins the batch before it, if there is one.
+    (whole + usize::from(rest > 1 || whole == 0)) as u64
 }
 
 /// A batch of `pictures` in pieces of `most`, the last of which may be shorter. As of batches, no
@@ -267,6 +272,7 @@ mod tests {
         ) {
             let plan = plan(pictures, batch);
             let sizes = sizes(&plan, 0..plan.steps_per_pass());
+            prop_assert_eq!(sizes.len() as u64, steps_per_pass(pictures, batch as usize));
             prop_assert_eq!(sizes.iter().sum::<usize>(), pictures);
             prop_assert!(sizes.iter().all(|size| (2..=batch as usize + 1).contains(size)));
             prop_assert!(sizes.iter().all(|size| *size >= plan.smallest_batch()));

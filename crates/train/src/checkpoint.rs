@@ -141,8 +141,17 @@ pub fn room(one: u64, keep: usize) -> u64 {
 
 /// Saves one checkpoint as `step-N` and prunes to the newest `keep`, at least one. On failure
 /// nothing is left of the new one and the old ones are untouched.
-pub fn save(run: &Path, contents: Contents, keep: usize) -> Result<Saved, TrainError> {
+///
+/// Checkpoints of higher steps are older: after an inexact resume an epoch may have fewer steps.
+/// They are set aside, and `warn` hears of each.
+pub fn save(
+    run: &Path,
+    contents: Contents,
+    keep: usize,
+    warn: &mut dyn FnMut(String),
+) -> Result<Saved, TrainError> {
     let saved = contents.save_as(run, &format!("step-{}", contents.state.step))?;
+    set_aside_after(run, saved.step, warn)?;
     prune(&folder(run), keep).map_err(|error| TrainError::storage(&saved.path, 0, error))?;
     Ok(saved)
 }

@@ -1,6 +1,5 @@
 //! `environment.json`: where and when a run was made, so that its numbers can be judged.
 
-use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use catscan_torch_ext::{cpu, cuda, determinism, libtorch};
@@ -23,7 +22,8 @@ pub struct Environment {
     pub experiment: String,
     /// [`Job::arm`].
     pub arm: String,
-    /// `CATSCAN_GIT_COMMIT`, else what git says of the current folder, else `unknown`.
+    /// `CATSCAN_GIT_COMMIT`, which xtask and the bundle set, else `unknown`: a program started by
+    /// itself cannot know, and the folder it is started in may be another project's.
     pub git_commit: String,
     /// Of this crate, as in Cargo.toml.
     pub catscan_version: String,
@@ -113,18 +113,9 @@ pub(crate) fn computing_on(device: Device) -> String {
     if device.is_cuda() && cuda::is_tf32() { format!("{name} in tf32") } else { name }
 }
 
-/// The commit of this source. xtask knows it best and passes it on.
+/// The commit that whoever built the program says it is of.
 pub(crate) fn git_commit() -> String {
-    if let Ok(commit) = std::env::var("CATSCAN_GIT_COMMIT") {
-        return commit;
-    }
-    let output = Command::new("git").args(["rev-parse", "HEAD"]).output();
-    match output {
-        Ok(output) if output.status.success() => {
-            String::from_utf8_lossy(&output.stdout).trim().to_string()
-        }
-        _ => "unknown".into(),
-    }
+    std::env::var("CATSCAN_GIT_COMMIT").unwrap_or_else(|_| "unknown".into())
 }
 
 /// The most main memory that this process ever held (`VmHWM`: mapped files that it read included),

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use catscan_data::{Dataset, Rejected, SplitRecord};
 use serde::{Deserialize, Serialize};
 
+use crate::batches::steps_per_pass;
 use crate::checkpoint;
 use crate::environment::{ENVIRONMENT_FILE, Environment};
 use crate::error::TrainError;
 use crate::metrics::{Answer, Scores, answers};
 use crate::recipe::Recipe;
-use crate::storage::{read_json, read_text, record_error, write_atomic};
+use crate::storage::{read_json, read_lines, read_text, record_error, write_atomic};
 
 /// The resolved [`Recipe`]; its presence makes a folder a run's.
 pub(crate) const RECIPE_FILE: &str = "recipe.json";
@@ -186,6 +187,15 @@ impl TestRecord {
         (probabilities.collect(), labels.collect())
     }
 
+    /// Whether it is about the pictures of `split`, each in its part.
+    ///
+    /// # Errors
+    /// Where the run's `split.json` cannot be read.
+    pub fn is_of(&self, folder: &Path, split: &SplitRecord) -> Result<bool, TrainError> {
+        // The digest is of the pictures; in which part they lie, a manifest may have changed.
+        Ok(self.data_digest == split.digest && read_split(folder)?.difference(split).is_none())
+    }
+
     /// Whether it is of as many steps as are asked for, or of a run that had no more to take.
     pub fn covers(&self, steps: u64) -> bool {
         self.stopped_early || self.steps >= steps
@@ -203,7 +213,7 @@ impl RunRecord {
         }
         let recipe = Recipe::from_json(&read_text(&recipe_path)?)
             .map_err(|error| record_error(&recipe_path, error))?;
-        let epochs = read_metrics(&folder.join(METRICS_FILE))?;
+        let epochs: Vec<EpochRecord> = read_lines(&folder.join(METRICS_FILE))?;
         Ok(RunRecord {
             folder: folder.to_path_buf(),
             recipe_hash: recipe.hash(),
@@ -219,6 +229,14 @@ impl RunRecord {
     /// Scored on the test part after its last step, not bounded before.
     pub fn is_finished(&self) -> bool {
         self.test.as_ref().is_some_and(|test| !test.bounded)
+    }
+
+    /// Training pictures met by the end of a step. An epoch may be a part of a pass or several
+    /// (`steps_per_epoch`), so epochs do not tell; within a pass it is off by less than a batch.
+    pub fn pictures_seen(&self, steps: u64) -> f64 {
+        let pictures: u64 = self.split.counts.train.iter().sum();
+        let a_pass = steps_per_pass(pictures as usize, self.recipe.batch as usize);
+        steps as f64 * pictures as f64 / a_pass as f64
     }
 
     /// The weights this run ended with, or has reached. The checkpoint's hashes are checked.
@@ -259,35 +277,18 @@ pub(crate) fn metrics_line(record: &EpochRecord) -> String {
     serde_json::to_string(record).expect("a record is plain data") + "\n"
 }
 
-fn read_metrics(path: &Path) -> Result<Vec<EpochRecord>, TrainError> {
-    if !path.exists() {
-        return Ok(Vec::new());
-    }
-    let text = read_text(path)?;
-    let read = |(number, line): (usize, &str)| {
-        serde_json::from_str(line)
-            .map_err(|error| record_error(path, format!("line {}: {error}", number + 1)))
-    };
-    text.lines().enumerate().map(read).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::testing::epoch as line;
 
     #[test]
-    fn metrics_are_one_line_an_epoch_and_a_bad_line_is_named() {
+    fn metrics_are_one_line_an_epoch() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(METRICS_FILE);
-        assert_eq!(read_metrics(&path).unwrap(), []);
         let text = metrics_line(&line(1)) + &metrics_line(&line(2));
         std::fs::write(&path, &text).unwrap();
-        assert_eq!(read_metrics(&path).unwrap(), [line(1), line(2)]);
-        std::fs::write(&path, text + "{\"epoch\":3,").unwrap();
-        let error = read_metrics(&path).unwrap_err();
-        assert!(error.to_string().contains("line 3"), "{error}");
-        assert_eq!(error.exit_code(), 4);
+        assert_eq!(read_lines::<EpochRecord>(&path).unwrap(), [line(1), line(2)]);
     }
 
     #[test]

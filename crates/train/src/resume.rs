@@ -84,6 +84,7 @@ fn refuse(job: &Job, changes: &[Change]) -> Result<(), TrainError> {
 fn changes(job: &Job, checkpoint: &Path, state: &State) -> Result<Vec<Change>, TrainError> {
     let run = checkpoint.parent().and_then(Path::parent).unwrap_or(job.folder);
     let mut found = recipe_changes(job, run)?;
+    found.extend(moved(job, run, state));
     let mut note = |field: &str, there: String, here: String| {
         if there != here {
             found.push(Change { field: field.into(), there, here });
@@ -99,6 +100,14 @@ fn changes(job: &Job, checkpoint: &Path, state: &State) -> Result<Vec<Change>, T
     let deterministic = determinism::is_required();
     note("deterministic", state.deterministic.to_string(), deterministic.to_string());
     Ok(found)
+}
+
+/// Pictures that are the same but have moved to another part, as a manifest or folders say: the
+/// digest is of the pictures alone.
+fn moved(job: &Job, run: &Path, state: &State) -> Option<Change> {
+    let then = read_split(run).ok().filter(|_| job.dataset.digest == state.data_digest)?;
+    let here = then.difference(&job.dataset.split_record())?;
+    Some(Change { field: "the split".into(), there: "another".into(), here })
 }
 
 /// The digest of the job's pictures; where it is another one, with the picture that differs, if the

@@ -192,7 +192,8 @@ impl Run {
         if self.just_closed_the_best() {
             checkpoint::save_best(&self.folder, contents)?;
         }
-        let saved = checkpoint::save(&self.folder, contents, self.saving.keep)?;
+        let mut warn = |text| watch.on_event(&Event::Warning { text });
+        let saved = checkpoint::save(&self.folder, contents, self.saving.keep, &mut warn)?;
         let path = saved.path.display().to_string();
         watch.on_event(&Event::Saved { step: saved.step, path, bytes: saved.bytes });
         Ok(())

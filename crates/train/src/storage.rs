@@ -62,6 +62,21 @@ pub fn read_text(path: &Path) -> Result<String, TrainError> {
     fs::read_to_string(path).map_err(|error| record_error(path, error))
 }
 
+/// Reads a file of JSON lines, none where there is no file. What stands behind the last line break
+/// was cut while it was written, by a full disk or a crash, and does not count.
+pub fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, TrainError> {
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = read_text(path)?;
+    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
+    let read = |(number, line): (usize, &str)| {
+        serde_json::from_str(line)
+            .map_err(|error| record_error(path, format!("line {}: {error}", number + 1)))
+    };
+    whole.lines().enumerate().map(read).collect()
+}
+
 /// `path` does not say what a file of a run's folder must.
 pub fn record_error(path: &Path, reason: impl ToString) -> TrainError {
     TrainError::Record { path: path.to_path_buf(), reason: reason.to_string() }
@@ -88,6 +103,22 @@ mod tests {
         let error = write_atomic(&path, b"x").unwrap_err();
         assert_eq!(error.exit_code(), 7);
         assert!(error.to_string().contains("a.json"), "{error}");
+    }
+
+    #[test]
+    fn a_line_that_was_cut_does_not_count_and_a_bad_one_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jsonl");
+        let read = || read_lines::<u32>(&path);
+        assert!(read().unwrap().is_empty());
+        for (text, want) in [("", &[][..]), ("1", &[]), ("1\n", &[1]), ("1\n22\n3", &[1, 22])] {
+            fs::write(&path, text).unwrap();
+            assert_eq!(read().unwrap(), want, "{text:?}");
+        }
+        fs::write(&path, "1\n{\n3\n").unwrap();
+        let error = read().unwrap_err();
+        assert!(error.to_string().contains("line 2"), "{error}");
+        assert_eq!(error.exit_code(), 4);
     }
 
     #[test]

@@ -83,6 +83,9 @@ pub struct Args {
     pub dry_run: bool,
 }
 
+/// More than anybody will run; a slip of the hand must not ask for memory.
+const MOST_SEEDS: u64 = 1000;
+
 /// `--seeds`: a number of them, or a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seeds(Vec<u64>);
@@ -98,10 +101,10 @@ impl FromStr for Seeds {
                 .filter(|part| !part.is_empty())
                 .map(number)
                 .collect::<Result<_, _>>()?,
-            false => (1..=number(text)?).collect(),
+            false => (1..=number(text)?.min(MOST_SEEDS + 1)).collect(),
         };
         let twice = seeds.iter().enumerate().any(|(i, seed)| seeds[..i].contains(seed));
-        match seeds.is_empty() || twice || seeds.len() > 1000 {
+        match seeds.is_empty() || twice || seeds.len() as u64 > MOST_SEEDS {
             true => Err("want 1 to 1000 different seeds, such as 3 or 1,4,7".into()),
             false => Ok(Seeds(seeds)),
         }
@@ -272,13 +275,12 @@ fn cells(args: &Args, plan: &Plan, dataset: &Dataset) -> Result<Vec<Cell>> {
         let of_seed = |&seed: &u64| plan.arms.iter().map(move |arm| folder(arm, seed));
         remove_runs(&plan.seeds.iter().flat_map(of_seed).collect::<Vec<_>>())?;
     }
-    let mut cells = Vec::new();
+    let (mut cells, split) = (Vec::new(), dataset.split_record());
     // Seed by seed: if the time runs out, whole pairs of arms are done.
     for &seed in &plan.seeds {
         for arm in &plan.arms {
             let recipe = cell_recipe(&plan.base, arm, seed, dataset.classes.len())?;
-            let cell = Cell::plan(&plan.folder, arm.name, recipe, &dataset.digest, args.max_steps)?;
-            cells.push(cell);
+            cells.push(Cell::plan(&plan.folder, arm.name, recipe, &split, args.max_steps)?);
         }
     }
     Ok(cells)

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use catscan_data::SplitRecord;
 use catscan_train::{Difference, Recipe, RunRecord, Signal, TrainError};
 
 /// One training of an experiment.
@@ -64,7 +65,8 @@ impl CellEnd {
 }
 
 impl Cell {
-    /// Looks into `runs_folder/arm/seed-n` and plans what is left to do there.
+    /// Looks into `runs_folder/arm/seed-n` and plans what is left to do there with the pictures of
+    /// `split`.
     ///
     /// # Errors
     /// Where the folder holds a run of another recipe, or a run that cannot be read.
@@ -72,7 +74,7 @@ impl Cell {
         experiment_folder: &Path,
         arm: &str,
         recipe: Recipe,
-        data_digest: &str,
+        split: &SplitRecord,
         max_steps: Option<u64>,
     ) -> Result<Cell> {
         let seed = recipe.seed;
@@ -93,11 +95,13 @@ impl Cell {
         if run.recipe_hash != cell.recipe.hash() {
             return Err(other_recipe(&cell, &run).into());
         }
-        let finished = run.test.as_ref().is_some_and(|test| {
+        cell.state = State::Cut;
+        if let Some(test) = &run.test {
             let wanted = max_steps.map_or(test.steps_total, |steps| steps.min(test.steps_total));
-            test.data_digest == data_digest && test.covers(wanted)
-        });
-        cell.state = if finished { State::Finished } else { State::Cut };
+            if test.covers(wanted) && test.is_of(&cell.folder, split)? {
+                cell.state = State::Finished;
+            }
+        }
         cell.threads_before = Some(run.environment.threads as usize);
         Ok(cell)
     }
@@ -123,7 +127,9 @@ mod tests {
     fn a_folder_without_a_run_is_new() {
         let folder = tempfile::tempdir().unwrap();
         let recipe = crate::recipes::smoke();
-        let cell = Cell::plan(folder.path(), "avg", recipe, "digest", None).unwrap();
+        let dataset = catscan_data::Dataset::open(&recipe.data, folder.path(), &()).unwrap();
+        let split = dataset.split_record();
+        let cell = Cell::plan(folder.path(), "avg", recipe, &split, None).unwrap();
         assert_eq!((cell.state, cell.seed), (State::New, 1));
         assert!(cell.folder.ends_with("avg/seed-1"));
     }

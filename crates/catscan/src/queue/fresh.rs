@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use catscan_train::lock::Lock;
+use catscan_train::lock::{LOCK_FILE, Lock};
+use catscan_train::storage::TEMPORARY;
 
 use crate::refusal::Refusal;
 
@@ -25,16 +26,23 @@ pub fn remove_runs(folders: &[PathBuf]) -> Result<()> {
 
 /// The lock of a run's folder; none where there is nothing to remove.
 fn take(folder: &Path) -> Result<Option<Lock>> {
-    let is_empty = || fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-    if !folder.exists() || is_empty() {
+    if !folder.exists() {
         return Ok(None);
     }
-    if !folder.join("recipe.json").exists() {
+    if !folder.join("recipe.json").exists() && !is_bare(folder) {
         let message =
             "holds no recipe.json, so it is no run; remove it yourself, or name --runs DIR";
         return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
     }
     Ok(Some(Lock::take(folder)?))
+}
+
+/// Whether nothing is there but what a start that was refused leaves behind.
+fn is_bare(folder: &Path) -> bool {
+    let ours = |name: &str| name == LOCK_FILE || name.starts_with(TEMPORARY);
+    fs::read_dir(folder).is_ok_and(|mut entries| {
+        entries.all(|entry| entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(ours)))
+    })
 }
 
 #[cfg(test)]
@@ -48,6 +56,16 @@ mod tests {
         let error = remove_runs(&[folder.path().to_owned()]).unwrap_err();
         assert!(error.to_string().contains("holds no recipe.json"), "{error}");
         assert!(folder.path().join("thesis.txt").exists());
+    }
+
+    #[test]
+    fn what_a_refused_start_left_is_no_hindrance() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("seed-1");
+        fs::create_dir(&run).unwrap();
+        drop(Lock::take(&run).unwrap());
+        remove_runs(&[run.clone()]).unwrap();
+        assert!(!run.exists());
     }
 
     #[test]

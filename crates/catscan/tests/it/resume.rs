@@ -69,3 +69,33 @@ fn two_deterministic_runs_are_the_same_to_the_bit_whoever_gathers_their_batches(
     assert_eq!(said.code, 2, "{}", said.stderr);
     assert!(said.stderr.contains("deterministic was true"), "{}", said.stderr);
 }
+
+#[test]
+fn a_manifest_that_moves_a_picture_to_another_part_is_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let mut lines = vec!["path,label,split".to_owned()];
+    for at in 0..30u8 {
+        let (name, label) = (format!("{at}.png"), ["cat", "dog"][usize::from(at % 2)]);
+        let pixel = image::Rgb([at * 8, 90, 200 - at]);
+        image::RgbImage::from_pixel(40, 40, pixel).save(here.join(&name)).unwrap();
+        let part = ["train", "train", "train", "val", "test"][usize::from(at) / 2 % 5];
+        lines.push(format!("{name},{label},{part}"));
+    }
+    fs::write(here.join("list.csv"), lines.join("\n")).unwrap();
+    let line = ["experiment", "smoke", "--data", "csv:list.csv", "--epochs", "1", "--no-report"];
+    succeed(&line, here);
+    // The last picture, 29.png, was of the test part.
+    let moved = lines.pop().unwrap().replace(",test", ",train");
+    fs::write(here.join("list.csv"), [lines.join("\n"), moved].join("\n")).unwrap();
+    let said = run(&line, here);
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("29.png was of the part test and is of train"), "{}", said.stderr);
+    assert!(!said.stderr.contains("finished before"), "{}", said.stderr);
+
+    // Allowed, it is told where the answer is.
+    let said = succeed(&[&line[..], &["--allow-inexact-resume", "--json"]].concat(), here);
+    let study: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    let notices = study["notices"].to_string();
+    assert!(notices.contains("avg seed 1 went on inexactly: the split was"), "{notices}");
+}

@@ -59,6 +59,25 @@ fn another_recipe_is_refused_by_field_and_goes_on_when_told() {
 }
 
 #[test]
+fn with_fewer_steps_an_epoch_what_was_saved_before_does_not_count_as_newer() {
+    let recipe = recipe();
+    let folder = tempfile::tempdir().unwrap();
+    run(&Job { max_steps: Some(8), ..job(&recipe, folder.path()) }, &mut ()).unwrap();
+    // 68 pictures: 9 steps of 8 are 5 of 16 (the rest of four is one), so step 8 is step 4.
+    let changed = Recipe { batch: 16, ..recipe.clone() };
+    let going_on = Job { max_steps: Some(6), ..job(&changed, folder.path()) };
+    let mut watcher = Watcher::default();
+    let allowed = Job { allow_inexact_resume: true, ..going_on };
+    assert_eq!(run(&allowed, &mut watcher).unwrap(), Outcome::Finished);
+    let warned = watcher.warnings();
+    assert!(warned.iter().any(|line| line.contains("set aside as")), "{warned:?}");
+    let newest = newest(folder.path());
+    assert_eq!(read_state(&newest).unwrap().step, 6, "{}", newest.display());
+    let record = RunRecord::read(folder.path()).unwrap();
+    assert_eq!(record.weights_path().unwrap().parent(), Some(&*newest));
+}
+
+#[test]
 fn other_pictures_are_refused_and_go_on_when_told() {
     let recipe = recipe();
     let folder = cut(&recipe);
