@@ -27,7 +27,7 @@ pub use factorial::{Design, Effect, EffectClaim, Factor, Factorial, FactorialCel
 pub use holm::holm;
 pub use interval::{Estimate, Interval, mean_t, wilson};
 pub use mcnemar::{McNemar, mcnemar};
-pub use power::{POWER, Power, power_of};
+pub use power::{ONE_POINT, POWER, Power, power_of};
 pub use seeds::{SeedTest, test_seeds};
 
 /// The share of intervals that hold the true value when a study is repeated many times.

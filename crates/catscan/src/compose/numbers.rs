@@ -66,8 +66,9 @@ pub fn result(study: &Study) -> Result<Section> {
                 print::power(study),
                 "What this design could have shown, in points: the true difference that seeds \
                  which differ as these do would find in 80 of 100 studies (t test at 5 %), and how \
-                 many seeds would find 1 point. The deviation is itself an estimate: from three \
-                 seeds it may be off by a factor of two.",
+                 many seeds would find 1 point. A claim also needs the interval over pictures, \
+                 and of several arms Holm's correction. The deviation is itself an estimate: from \
+                 three seeds it may be off by a factor of two.",
             ),
             table(print::cells(study), "Every run."),
         ],

@@ -9,8 +9,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Estimate, Interval, LEVEL, McNemar, POWER, Power, SeedTest, bootstrap_mean, holm, mcnemar,
-    mean_t, power_of, test_seeds,
+    Estimate, Interval, LEVEL, McNemar, ONE_POINT, POWER, Power, SeedTest, bootstrap_mean, holm,
+    mcnemar, mean_t, power_of, test_seeds,
 };
 
 /// Seed of the resampling: fixed, so that a study's numbers can be had again.
@@ -216,14 +216,21 @@ fn words(c: &Comparison) -> String {
 fn reach(c: &Comparison) -> String {
     let Some(power) = c.power else { return String::new() };
     let times = (POWER * 100.0).round();
+    let half = (c.over_pictures.high - c.over_pictures.low) / 2.0;
     let point = match power.seeds_for_one_point {
+        // The other half of the rule: more seeds do not narrow it much.
+        _ if half >= ONE_POINT => format!(
+            "1 point is out of reach while {} test pictures leave ±{:.1} points open",
+            c.pictures,
+            half * 100.0
+        ),
         Some(n) if n <= c.seeds => "its seeds are enough to find 1 point".to_owned(),
         Some(n) => format!("to find 1 point it would need about {n} seeds"),
         None => "no number of seeds that anybody will run would find 1 point".to_owned(),
     };
     format!(
-        "{} against {}: a study of {} seeds that differ as these do finds a true difference of \
-         {:.1} points in {times} of 100 cases; {point}.",
+        "{} against {}: by its seeds alone, {} that differ as these do find a true difference of \
+         {:.2} points in {times} of 100 cases; {point}.",
         c.second,
         c.first,
         c.seeds,
@@ -288,6 +295,22 @@ mod tests {
             result.words
         );
         assert!(result.words.contains("n = 2 seeds") && result.words.contains("400 test pictures"));
+    }
+
+    #[test]
+    fn what_seeds_could_find_is_not_promised_where_pictures_leave_more_open() {
+        // Equally good arms whose errors are other pictures.
+        let mut other = arm("max", &[340, 350, 345]);
+        other.seeds.iter_mut().for_each(|seed| seed.right.reverse());
+        let few = compare(&arm("avg", &[345, 340, 350]), &other).unwrap();
+        assert!(
+            few.reach.contains("out of reach while 400 test pictures leave ±"),
+            "{}",
+            few.reach
+        );
+        // Those that agree on all but one leave less.
+        let close = compare(&arm("avg", &[340; 3]), &arm("max", &[341, 340, 339])).unwrap();
+        assert!(close.reach.contains("find 1 point"), "{}", close.reach);
     }
 
     #[test]
