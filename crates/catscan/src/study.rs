@@ -3,6 +3,7 @@
 //! It is made from the folders alone, so a report can be written again at any time. Runs of one
 //! study must have seen the same pictures; those that were bounded, cut or failed are named.
 
+mod notices;
 pub mod print;
 
 use std::path::Path;
@@ -137,7 +138,7 @@ impl Study {
         let arms = results.iter().map(|result| summary(result, &runs)).collect::<Result<_>>()?;
         let study = Study {
             answer: answer(&results, &comparisons, factorial.as_ref()),
-            notices: notices(&request, &runs, &missing, first, drawings),
+            notices: notices::notices(&request, &runs, &missing, drawings),
             drawings,
             source: first.record.recipe.data.source.clone(),
             split: first.record.split.clone(),
@@ -264,16 +265,15 @@ fn cell(run: &Run) -> CellSummary {
     }
 }
 
-fn in_steps(run: &Run) -> String {
-    let (done, total) = (run.test.steps, run.test.steps_total);
-    format!("{} seed {} after {done} of {total}", run.arm, run.seed)
-}
-
 fn answer(
     results: &[ArmResult],
     comparisons: &[Comparison],
     factorial: Option<&Factorial>,
 ) -> Vec<String> {
+    if comparisons.is_empty() && results.len() > 1 {
+        let words = "No seed has finished in two arms that are compared, so nothing can be paired.";
+        return vec![words.to_owned()];
+    }
     if comparisons.is_empty() {
         let arm = &results[0].arm;
         return vec![format!("Only {arm} has finished runs, so there is nothing to compare.")];
@@ -292,64 +292,6 @@ fn first_upper(text: &str) -> String {
         Some(_) => text[..1].to_uppercase() + &text[1..],
         None => text.to_owned(),
     }
-}
-
-/// What must be known before the answer is believed; drawings come first.
-fn notices(
-    request: &Request,
-    runs: &[Run],
-    missing: &[String],
-    first: &Run,
-    drawings: bool,
-) -> Vec<String> {
-    let mut notices = Vec::new();
-    if drawings {
-        let text = "These pictures are drawings (critters), not photographs: the answer is about \
-                    drawn cats and dogs.";
-        notices.push(text.to_owned());
-    }
-    if request.experiment == "smoke" {
-        notices.push("A check of the machine: its accuracies mean nothing.".to_owned());
-    }
-    if let Some(run) = runs.iter().find(|run| run.test.bounded) {
-        let (done, total) = (run.test.steps, run.test.steps_total);
-        notices.push(format!(
-            "A bounded trial: stopped after {done} of {total} steps (--max-steps). \
-             It shows that the experiment runs, not its answer."
-        ));
-    }
-    let early: Vec<String> =
-        runs.iter().filter(|run| run.test.stopped_early).map(in_steps).collect();
-    if !early.is_empty() {
-        notices.push(format!(
-            "Stopped early, when validation no longer got better, so not after equally many steps: \
-             {}.",
-            early.join(", ")
-        ));
-    }
-    if !missing.is_empty() {
-        let (cells, names) = (runs.len() + missing.len(), missing.join(", "));
-        let count = missing.len();
-        notices.push(format!(
-            "Unfinished: {count} of {cells} runs are missing ({names}); all numbers are without \
-             them."
-        ));
-    }
-    for failure in &request.failures {
-        let last = failure.stderr.lines().last().unwrap_or("it said nothing");
-        notices.push(format!(
-            "{} seed {} failed with exit code {}: {last}",
-            failure.arm, failure.seed, failure.exit_code
-        ));
-    }
-    notices.extend(first.record.split.notes.iter().cloned());
-    let rejected = first.record.split.rejected.len();
-    if rejected > 0 {
-        notices.push(format!(
-            "{rejected} pictures could not be used and were left out; they are listed below."
-        ));
-    }
-    notices
 }
 
 #[cfg(test)]

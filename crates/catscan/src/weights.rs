@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use catscan_data::{Colour, DataConfig};
 use catscan_models::{Convention, Model, ModelConfig, ModelRow, POOLS, Pooling, Precision};
-use catscan_train::{Recipe, RunRecord};
+use catscan_train::{Recipe, RunRecord, SplitSummary};
 use tch::Device;
 
 use crate::commands::chosen::read_recipe;
@@ -37,6 +37,8 @@ pub struct Trained {
     pub model: Model,
     /// The run's; for a bare file what the options say, and the rest as in [`recipes::full`].
     pub recipe: Recipe,
+    /// The digest of the run's pictures; a bare file tells none.
+    pub data_digest: Option<String>,
     /// Names by label; a bare file has none, so there they are `0`, `1` and so on.
     pub classes: Vec<String>,
 }
@@ -56,7 +58,7 @@ impl Trained {
         }
         let recipe = file_recipe(args)?;
         let classes = (0..recipe.model.outputs.max(2)).map(|class| class.to_string()).collect();
-        Trained::load(recipe, classes, &args.weights, device)
+        Trained::load(recipe, None, classes, &args.weights, device)
     }
 
     /// Opens a run's newest weights.
@@ -66,13 +68,20 @@ impl Trained {
     pub fn open_run(folder: &Path, device: Device) -> Result<Trained> {
         let run = RunRecord::read(folder)?;
         let weights = run.weights_path()?;
-        Trained::load(run.recipe, run.split.classes, &weights, device)
+        let SplitSummary { data_digest, classes, .. } = run.split;
+        Trained::load(run.recipe, Some(data_digest), classes, &weights, device)
     }
 
-    fn load(recipe: Recipe, classes: Vec<String>, file: &Path, device: Device) -> Result<Trained> {
+    fn load(
+        recipe: Recipe,
+        data_digest: Option<String>,
+        classes: Vec<String>,
+        file: &Path,
+        device: Device,
+    ) -> Result<Trained> {
         let model = Model::build(&recipe.model, recipe.seed, device)?;
         model.weights().load(file)?;
-        Ok(Trained { model, recipe, classes })
+        Ok(Trained { model, recipe, data_digest, classes })
     }
 
     /// The data to score: what it was trained on, or other pictures read in the same way.

@@ -20,10 +20,10 @@ use crate::table::Table;
 pub struct Args {
     #[command(flatten)]
     pub network: NetworkArgs,
-    /// Other pictures than those it was trained on (see `catscan list sources`)
+    /// Other pictures than the run's, or the same at another place (see `catscan list sources`)
     #[arg(long, value_name = "SOURCE")]
     pub data: Option<String>,
-    /// Which part; by default test, and all of other pictures
+    /// Which part; by default test, and all of other pictures than those it was trained on
     #[arg(long, value_enum)]
     pub part: Option<Which>,
     /// What to do about pictures that cannot be used
@@ -83,8 +83,15 @@ pub fn run(args: &Args) -> Result<u8> {
     config.bad_images = bad_images(args.bad_images, args.max_bad, config.bad_images);
     let dataset = open_dataset(&config)?;
     trained.check_classes(&config.source, &dataset.classes)?;
-    let default = if args.data.is_some() { Which::All } else { Which::Test };
-    let part = args.part.unwrap_or(default);
+    // The run's own pictures may have been moved; most of them it was trained on.
+    let own = args.data.is_none() || trained.data_digest.as_ref() == Some(&dataset.digest);
+    let part = args.part.unwrap_or(if own { Which::Test } else { Which::All });
+    if own && part != Which::Test {
+        say(format_args!(
+            "{}: the network was fitted to part {part:?}, or chosen by it",
+            config.source
+        ));
+    }
     let indices = indices(&dataset, part);
     if indices.is_empty() {
         let message = format!("{}: this part holds 0 pictures; name another --part", config.source);

@@ -73,15 +73,10 @@ fn units(arms: &[Vec<Spent>]) -> [(&'static str, String, f64); 3] {
 }
 
 fn spent(run: &Run, multiply_adds: f64) -> Spent {
-    let split = &run.record.split.counts;
-    let pictures = split.train.iter().sum::<u64>() as f64;
     let (mut seconds, mut all) = (0.0, Vec::new());
     for epoch in &run.record.epochs {
         seconds += epoch.seconds;
-        // Recipes may cut an epoch short; speed times time is what was really seen.
-        let seen = (epoch.images_per_s * epoch.seconds).min(pictures);
-        let before = all.last().map_or(0.0, |spent: &[f64; 3]| spent[2]);
-        let work = before + seen * multiply_adds * TRAINING;
+        let work = run.record.pictures_seen(epoch.step) * multiply_adds * TRAINING;
         all.push([f64::from(epoch.epoch), seconds, work]);
     }
     let accuracy = run.record.epochs.iter().map(|epoch| epoch.val_accuracy).collect();

@@ -76,6 +76,11 @@ fn look_into(here: &Path, study: &Value) {
     let scores: Value = serde_json::from_str(&succeed(&others, here).stdout).unwrap();
     assert_eq!((&scores["pictures"], &scores["part"]), (&25.into(), &"all".into()));
 
+    // Its own pictures, named as if they had been moved: most of them it was trained on.
+    let own = ["evaluate", "--weights", run, "--data", study["source"].as_str().unwrap(), "--json"];
+    let scores: Value = serde_json::from_str(&succeed(&own, here).stdout).unwrap();
+    assert_eq!((&scores["pictures"], &scores["part"]), (&20.into(), &"test".into()));
+
     image::RgbImage::from_fn(50, 40, |x, y| image::Rgb([x as u8, y as u8, 9]))
         .save(here.join("mine.png"))
         .unwrap();

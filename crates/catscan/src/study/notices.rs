@@ -1,0 +1,96 @@
+//! What must be known before a study's answer is believed, a sentence each.
+
+use std::collections::BTreeSet;
+
+use super::{Request, Run};
+
+/// Of `runs`, at least one; drawings come first.
+pub(super) fn notices(
+    request: &Request,
+    runs: &[Run],
+    missing: &[String],
+    drawings: bool,
+) -> Vec<String> {
+    let mut notices = Vec::new();
+    if drawings {
+        let text = "These pictures are drawings (critters), not photographs: the answer is about \
+                    drawn cats and dogs.";
+        notices.push(text.to_owned());
+    }
+    if request.experiment == "smoke" {
+        notices.push("A check of the machine: its accuracies mean nothing.".to_owned());
+    }
+    if let Some(run) = runs.iter().find(|run| run.test.bounded) {
+        let (done, total) = (run.test.steps, run.test.steps_total);
+        notices.push(format!(
+            "A bounded trial: stopped after {done} of {total} steps (--max-steps). \
+             It shows that the experiment runs, not its answer."
+        ));
+    }
+    let early: Vec<String> =
+        runs.iter().filter(|run| run.test.stopped_early).map(in_steps).collect();
+    if !early.is_empty() {
+        notices.push(format!(
+            "Stopped early, when validation no longer got better, so not after equally many steps: \
+             {}.",
+            early.join(", ")
+        ));
+    }
+    if !missing.is_empty() {
+        let (cells, names) = (runs.len() + missing.len(), missing.join(", "));
+        let count = missing.len();
+        notices.push(format!(
+            "Unfinished: {count} of {cells} runs are missing ({names}); all numbers are without \
+             them."
+        ));
+    }
+    for failure in &request.failures {
+        let last = failure.stderr.lines().last().unwrap_or("it said nothing");
+        notices.push(format!(
+            "{} seed {} failed with exit code {}: {last}",
+            failure.arm, failure.seed, failure.exit_code
+        ));
+    }
+    notices.extend(unlike(runs));
+    notices.extend(runs[0].record.split.notes.iter().cloned());
+    let rejected = runs[0].record.split.rejected.len();
+    if rejected > 0 {
+        notices.push(format!(
+            "{rejected} pictures could not be used and were left out; they are listed below."
+        ));
+    }
+    notices
+}
+
+/// What sets a run apart from an uncut one by one program on one device.
+fn unlike(runs: &[Run]) -> Vec<String> {
+    let mut notices = Vec::new();
+    for Run { arm, seed, record, .. } in runs {
+        let lines = record.environment.resumed.iter().flat_map(|resume| &resume.inexact);
+        notices.extend(lines.map(|line| format!("{arm} seed {seed} went on inexactly: {line}.")));
+    }
+    let environments = || runs.iter().map(|run| &run.record.environment);
+    let resumed = environments().flat_map(|environment| &environment.resumed);
+    let commits = environments().map(|environment| environment.git_commit.as_str());
+    for (name, found) in [
+        ("commits", commits.chain(resumed.map(|resume| resume.git_commit.as_str())).collect()),
+        ("devices", environments().map(|environment| environment.device.as_str()).collect()),
+        ("processors", environments().map(|environment| environment.cpu_name.as_str()).collect()),
+        (
+            "libtorch",
+            environments().map(|environment| environment.libtorch_version.as_str()).collect(),
+        ),
+    ] {
+        let found: BTreeSet<&str> = found;
+        if found.len() > 1 {
+            let found: Vec<&str> = found.into_iter().collect();
+            notices.push(format!("The runs differ in {name}: {}.", found.join(", ")));
+        }
+    }
+    notices
+}
+
+fn in_steps(run: &Run) -> String {
+    let (done, total) = (run.test.steps, run.test.steps_total);
+    format!("{} seed {} after {done} of {total}", run.arm, run.seed)
+}
