@@ -57,7 +57,6 @@ pub fn belief(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option<S
     let mut head = vec![
         "arm",
         "method",
-        "tap",
         "#deletion ↓",
         "#insertion ↑",
         "#ROAD ↑",
@@ -70,21 +69,39 @@ pub fn belief(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option<S
         head.extend(["#mass on evidence ↑, %", "#peak on evidence ↑, %"]);
     }
     let mut rows = Table::new(&head);
+    let mut taps: Vec<(String, Vec<&str>)> = Vec::new();
     for arm in &study.arms {
         let runs: Vec<&Run> = runs.iter().filter(|run| run.arm == arm.arm).collect();
-        for mut line in of_arm(&runs, &seen, known)? {
+        let (tap, lines) = of_arm(&runs, &seen, known)?;
+        match taps.iter_mut().find(|(known, _)| *known == tap) {
+            Some((_, arms)) => arms.push(&arm.arm),
+            None => taps.push((tap, vec![&arm.arm])),
+        }
+        for mut line in lines {
             line.insert(0, arm.arm.clone());
             rows.row(line);
         }
     }
     let caption = format!(
         "Maps of each arm's first seed for the true class of {} test pictures, at the last block \
-         whose maps have at least {COARSE} × {COARSE} places. An arrow says which way is better. \
-         Differences of a few hundredths on so few pictures mean nothing.",
-        seen.indices.len()
+         whose maps have at least {COARSE} × {COARSE} places ({}). An arrow says which way is \
+         better. Differences of a few hundredths on so few pictures mean nothing.",
+        seen.indices.len(),
+        taps_in_words(&taps)
     );
     let content = vec![Block::List(words(known)), table(rows, &caption)];
     Ok(Some(section("belief", "Are the maps to be believed?", content)))
+}
+
+/// Where the maps were taken; whose, if not all at the same place.
+fn taps_in_words(taps: &[(String, Vec<&str>)]) -> String {
+    match taps {
+        [(tap, _)] => tap.clone(),
+        _ => {
+            let of = |(tap, arms): &(String, Vec<&str>)| format!("{tap} of {}", arms.join(", "));
+            taps.iter().map(of).collect::<Vec<_>>().join("; ")
+        }
+    }
 }
 
 /// What each column is, in words.
@@ -134,8 +151,9 @@ fn methods() -> impl Iterator<Item = &'static CamRow> {
     CAMS.iter().filter(|row| row.is_one_pass() && !row.only_at_last())
 }
 
-/// The lines of one arm, without its name: each method, then maps that know nothing.
-fn of_arm(runs: &[&Run], seen: &Seen, known: bool) -> Result<Vec<Vec<String>>> {
+/// Where one arm's maps were taken, and its lines without its name: each method, then maps that
+/// know nothing.
+fn of_arm(runs: &[&Run], seen: &Seen, known: bool) -> Result<(String, Vec<Vec<String>>)> {
     let open = |run: &&Run| Trained::open_run(&run.record.folder, Device::Cpu);
     let first = runs.first().map(open).transpose()?.expect("an arm has finished runs");
     let second = runs.get(1).map(open).transpose()?;
@@ -165,11 +183,12 @@ fn of_arm(runs: &[&Run], seen: &Seen, known: bool) -> Result<Vec<Vec<String>>> {
     let all: Vec<&[Map]> = tested.iter().map(|tested| tested.maps.as_slice()).collect();
     let curves = deletion::curves(&pictures, &all, STEPS)?;
     let line = |(tested, curves): (Tested, Curves)| {
-        let mut line = vec![tested.method.to_owned(), tap.clone()];
+        let mut line = vec![tested.method.to_owned()];
         line.extend(numbers(&pictures, seen, &tested, &curves, known)?);
         Ok(line)
     };
-    tested.into_iter().zip(curves).map(line).collect()
+    let lines = tested.into_iter().zip(curves).map(line).collect::<Result<_>>()?;
+    Ok((tap, lines))
 }
 
 /// The last tap whose maps are not too coarse; the last of all if none is.
@@ -235,6 +254,13 @@ mod tests {
         let names: Vec<&str> = methods().map(|row| row.name).collect();
         assert!(names.contains(&"grad-cam") && names.contains(&"eigen-cam"), "{names:?}");
         assert!(!names.contains(&"cam") && !names.contains(&"occlusion"), "{names:?}");
+    }
+
+    #[test]
+    fn arms_are_named_where_their_maps_are_taken_at_different_blocks() {
+        let one = ("a".to_owned(), vec!["avg", "max"]);
+        assert_eq!(taps_in_words(std::slice::from_ref(&one)), "a");
+        assert_eq!(taps_in_words(&[one, ("b".to_owned(), vec!["s3"])]), "a of avg, max; b of s3");
     }
 
     #[test]
