@@ -3,6 +3,7 @@
 //! It is made from the folders alone, so a report can be written again at any time. Runs of one
 //! study must have seen the same pictures; those that were bounded, cut or failed are named.
 
+mod answer;
 mod notices;
 pub mod print;
 
@@ -17,8 +18,8 @@ use crate::commands::write_file;
 use crate::experiment::{EXPERIMENTS, Profile};
 use crate::refusal::{DATA, Refusal};
 use crate::stats::{
-    ArmResult, Claim, Comparison, Estimate, Factorial, Interval, SeedResult, compare_all,
-    factorial, mean_t, wilson,
+    ArmResult, Comparison, Estimate, Factorial, Interval, SeedResult, compare_all, factorial,
+    mean_t, wilson,
 };
 
 /// The study's name in the experiment's folder.
@@ -137,7 +138,7 @@ impl Study {
         let drawings = first.record.recipe.data.source.starts_with("critters");
         let arms = results.iter().map(|result| summary(result, &runs)).collect::<Result<_>>()?;
         let study = Study {
-            answer: answer(&results, &comparisons, factorial.as_ref()),
+            answer: answer::answer(&results, &comparisons, factorial.as_ref(), row),
             notices: notices::notices(&request, &runs, &missing, drawings),
             drawings,
             source: first.record.recipe.data.source.clone(),
@@ -265,44 +266,9 @@ fn cell(run: &Run) -> CellSummary {
     }
 }
 
-fn answer(
-    results: &[ArmResult],
-    comparisons: &[Comparison],
-    factorial: Option<&Factorial>,
-) -> Vec<String> {
-    if comparisons.is_empty() && results.len() > 1 {
-        let words = "No seed has finished in two arms that are compared, so nothing can be paired.";
-        return vec![words.to_owned()];
-    }
-    if comparisons.is_empty() {
-        let arm = &results[0].arm;
-        return vec![format!("Only {arm} has finished runs, so there is nothing to compare.")];
-    }
-    let compared = comparisons.iter().map(|comparison| first_upper(&comparison.words));
-    let effects = factorial.iter().flat_map(|found| &found.effects);
-    // That nothing was found means little without what could have been.
-    let unshown = |c: &&Comparison| c.claim == Claim::NoDifferenceShown && !c.reach.is_empty();
-    let reach = comparisons.iter().filter(unshown).map(|c| c.reach.clone()).take(1);
-    compared.chain(effects.map(|effect| effect.words.clone())).chain(reach).collect()
-}
-
-fn first_upper(text: &str) -> String {
-    // An arm's name is not a word to be capitalised.
-    match text.strip_prefix("no ").or(text.strip_prefix("one ")) {
-        Some(_) => text[..1].to_uppercase() + &text[1..],
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sentences_begin_with_a_capital_but_arms_keep_their_name() {
-        assert_eq!(first_upper("no difference shown"), "No difference shown");
-        assert_eq!(first_upper("max is better"), "max is better");
-    }
 
     #[test]
     fn a_folder_without_finished_runs_is_refused() {

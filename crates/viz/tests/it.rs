@@ -5,6 +5,7 @@ mod it {
     mod cams;
     #[path = "../../../models/tests/it/closed_form.rs"]
     mod closed_form;
+    mod deletion;
     mod grad_cam;
     mod hostile;
     mod maps;

@@ -4,7 +4,9 @@
 
 use anyhow::Result;
 use catscan_data::Dataset;
-use catscan_viz::belief::{Case, agreement, deletion, drop, random, road, sanity};
+use catscan_viz::belief::{
+    Pictures, agreement, deletion, deletion::Curves, drop, random, road, sanity,
+};
 use catscan_viz::cam::{CAMS, CamRow, Cams, Map, explain};
 use catscan_viz::evidence::{pointing, share};
 use catscan_viz::report::{Block, Section};
@@ -18,7 +20,7 @@ use crate::weights::Trained;
 /// Parts in which pixels go and come.
 const STEPS: usize = 8;
 /// Forwards of a picture for one map: deletion and insertion, ROAD, drop.
-const PASSES: usize = 2 * (STEPS + 1) + 2 * road::SHARES.len() + 2;
+const PASSES: usize = 2 * (STEPS - 1) + 2 * road::SHARES.len() + 1;
 /// Multiply-adds that all of it may cost: about ten seconds of two cores.
 const MULTIPLY_ADDS: f64 = 1.2e12;
 /// Pictures: as many as that buys, within these.
@@ -37,6 +39,14 @@ struct Seen<'a> {
     classes: Vec<i64>,
 }
 
+/// A method's maps of the pictures, and how they compare with other networks'.
+struct Tested {
+    method: &'static str,
+    maps: Vec<Map>,
+    /// With those of a network with new weights, and of the arm's second seed.
+    correlations: [Option<f64>; 2],
+}
+
 /// The section; one row an arm and a method.
 pub fn belief(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option<Section>> {
     let seen = look(study, dataset);
@@ -47,7 +57,6 @@ pub fn belief(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option<S
     let mut head = vec![
         "arm",
         "method",
-        "tap",
         "#deletion ↓",
         "#insertion ↑",
         "#ROAD ↑",
@@ -60,21 +69,39 @@ pub fn belief(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option<S
         head.extend(["#mass on evidence ↑, %", "#peak on evidence ↑, %"]);
     }
     let mut rows = Table::new(&head);
+    let mut taps: Vec<(String, Vec<&str>)> = Vec::new();
     for arm in &study.arms {
         let runs: Vec<&Run> = runs.iter().filter(|run| run.arm == arm.arm).collect();
-        for mut line in of_arm(&runs, &seen, known)? {
+        let (tap, lines) = of_arm(&runs, &seen, known)?;
+        match taps.iter_mut().find(|(known, _)| *known == tap) {
+            Some((_, arms)) => arms.push(&arm.arm),
+            None => taps.push((tap, vec![&arm.arm])),
+        }
+        for mut line in lines {
             line.insert(0, arm.arm.clone());
             rows.row(line);
         }
     }
     let caption = format!(
         "Maps of each arm's first seed for the true class of {} test pictures, at the last block \
-         whose maps have at least {COARSE} × {COARSE} places. An arrow says which way is better. \
-         Differences of a few hundredths on so few pictures mean nothing.",
-        seen.indices.len()
+         whose maps have at least {COARSE} × {COARSE} places ({}). An arrow says which way is \
+         better. Differences of a few hundredths on so few pictures mean nothing.",
+        seen.indices.len(),
+        taps_in_words(&taps)
     );
     let content = vec![Block::List(words(known)), table(rows, &caption)];
     Ok(Some(section("belief", "Are the maps to be believed?", content)))
+}
+
+/// Where the maps were taken; whose, if not all at the same place.
+fn taps_in_words(taps: &[(String, Vec<&str>)]) -> String {
+    match taps {
+        [(tap, _)] => tap.clone(),
+        _ => {
+            let of = |(tap, arms): &(String, Vec<&str>)| format!("{tap} of {}", arms.join(", "));
+            taps.iter().map(of).collect::<Vec<_>>().join("; ")
+        }
+    }
 }
 
 /// What each column is, in words.
@@ -124,13 +151,14 @@ fn methods() -> impl Iterator<Item = &'static CamRow> {
     CAMS.iter().filter(|row| row.is_one_pass() && !row.only_at_last())
 }
 
-/// The lines of one arm, without its name: each method, then maps that know nothing.
-fn of_arm(runs: &[&Run], seen: &Seen, known: bool) -> Result<Vec<Vec<String>>> {
+/// Where one arm's maps were taken, and its lines without its name: each method, then maps that
+/// know nothing.
+fn of_arm(runs: &[&Run], seen: &Seen, known: bool) -> Result<(String, Vec<Vec<String>>)> {
     let open = |run: &&Run| Trained::open_run(&run.record.folder, Device::Cpu);
     let first = runs.first().map(open).transpose()?.expect("an arm has finished runs");
     let second = runs.get(1).map(open).transpose()?;
     let blocks = first.model.block_names();
-    let mut lines = Vec::new();
+    let mut tested = Vec::new();
     let (mut tap, mut size) = (String::new(), (1, 1));
     for row in methods() {
         let at = if tap.is_empty() { blocks.clone() } else { vec![tap.clone()] };
@@ -147,15 +175,20 @@ fn of_arm(runs: &[&Run], seen: &Seen, known: bool) -> Result<Vec<Vec<String>>> {
                 agreement::agreement(&maps.maps, &theirs.taps[0].maps)
             }
         };
-        let mut line = vec![row.name.to_owned(), tap.clone()];
-        line.extend(tested(&first, seen, &maps.maps, known, [fresh, agreed])?);
-        lines.push(line);
+        tested.push(Tested { method: row.name, maps: maps.maps, correlations: [fresh, agreed] });
     }
-    let blind = random::maps(seen.indices.len(), size.0, size.1);
-    let mut line = vec!["random".to_owned(), tap];
-    line.extend(tested(&first, seen, &blind, known, [None, None])?);
-    lines.push(line);
-    Ok(lines)
+    let maps = random::maps(seen.indices.len(), size.0, size.1);
+    tested.push(Tested { method: "random", maps, correlations: [None, None] });
+    let pictures = Pictures::new(&first.model, &seen.x, &seen.classes)?;
+    let all: Vec<&[Map]> = tested.iter().map(|tested| tested.maps.as_slice()).collect();
+    let curves = deletion::curves(&pictures, &all, STEPS)?;
+    let line = |(tested, curves): (Tested, Curves)| {
+        let mut line = vec![tested.method.to_owned()];
+        line.extend(numbers(&pictures, seen, &tested, &curves, known)?);
+        Ok(line)
+    };
+    let lines = tested.into_iter().zip(curves).map(line).collect::<Result<_>>()?;
+    Ok((tap, lines))
 }
 
 /// The last tap whose maps are not too coarse; the last of all if none is.
@@ -166,16 +199,15 @@ fn fine_enough(mut cams: Cams) -> catscan_viz::cam::TapMaps {
 }
 
 /// The numbers of one method's maps.
-fn tested(
-    trained: &Trained,
+fn numbers(
+    pictures: &Pictures,
     seen: &Seen,
-    maps: &[Map],
+    tested: &Tested,
+    curves: &Curves,
     known: bool,
-    correlations: [Option<f64>; 2],
 ) -> Result<Vec<String>> {
-    let case = Case { model: &trained.model, batch: &seen.x, classes: &seen.classes, maps };
-    let curves = deletion::curves(&case, STEPS)?;
-    let kept = drop::drop(&case)?;
+    let maps = &tested.maps;
+    let kept = drop::drop(pictures, maps)?;
     let share_of = |value: f64| format!("{:.0}", value * 100.0);
     // Adding zero turns a negative one, which rounding leaves, into zero.
     let rounded = |value: f64, digits: i32| {
@@ -187,13 +219,13 @@ fn tested(
         number(curves.deletion_area()),
         number(curves.insertion_area()),
         match seen.dataset.size_px <= WIDEST_ROAD_PX {
-            true => number(road::road(&case)?),
+            true => number(road::road(pictures, maps)?),
             false => "–".to_owned(),
         },
         share_of(kept.drop),
         share_of(kept.increase),
     ];
-    line.extend(correlations.map(|value| {
+    line.extend(tested.correlations.map(|value| {
         value
             .map_or("–".to_owned(), |value| format!("{:.2}", rounded(value, 2)).replace('-', "−"))
     }));
@@ -222,6 +254,13 @@ mod tests {
         let names: Vec<&str> = methods().map(|row| row.name).collect();
         assert!(names.contains(&"grad-cam") && names.contains(&"eigen-cam"), "{names:?}");
         assert!(!names.contains(&"cam") && !names.contains(&"occlusion"), "{names:?}");
+    }
+
+    #[test]
+    fn arms_are_named_where_their_maps_are_taken_at_different_blocks() {
+        let one = ("a".to_owned(), vec!["avg", "max"]);
+        assert_eq!(taps_in_words(std::slice::from_ref(&one)), "a");
+        assert_eq!(taps_in_words(&[one, ("b".to_owned(), vec!["s3"])]), "a of avg, max; b of s3");
     }
 
     #[test]

@@ -11,6 +11,10 @@ use super::{section, table};
 use crate::study::{Run, Study};
 use crate::table::Table;
 
+/// Points of a line by depth, at most: a deep network's layers zigzag, since its 1×1 and 3×3
+/// convolutions have gradients of their own size.
+const POINTS: usize = 25;
+
 /// What a run has kept, with its arm.
 struct Flow<'a> {
     arm: &'a str,
@@ -42,9 +46,11 @@ pub fn gradients(study: &Study, runs: &[Run]) -> Result<Option<Section>> {
     panels.extend(drawn(title, "epoch", &flows, by_epoch)?);
     let chart = Block::Chart {
         caption: "The norm of the loss's gradient at each convolution and linear layer, on the \
-                  last batch of an epoch, a line a seed. −2 is a hundredth. A line that falls to \
-                  the left says that little of the error reaches the first layers. The third chart \
-                  sets the first tenth of the layers against the last: 0 is as much, −1 a tenth. \
+                  last batch of an epoch, a line a seed; of more than 25 layers a point is the \
+                  geometric mean of neighbours. −2 is a hundredth. A line that falls to the left \
+                  says that little of the error reaches the first layers, one that climbs steeply \
+                  that a step changes them far more than the last. The third chart sets the first \
+                  tenth of the layers against the last: 0 is as much, −1 a tenth. \
                   One batch's gradient is a noisy thing: a factor of two says nothing. A layer \
                   without any gradient is left out of the line."
             .into(),
@@ -80,11 +86,23 @@ fn drawn(
     }
 }
 
-/// Per cent of the way from the first layer to the last, and the norm's power of ten.
+/// Per cent of the way from the first layer to the last, and the norm's power of ten; neighbours
+/// together where there are more than [`POINTS`], those without any gradient left out.
 fn by_depth(record: &GradientRecord) -> Vec<(f64, f64)> {
-    let steps = record.norms.len().saturating_sub(1).max(1) as f64;
-    let point = |(i, norm): (usize, &f64)| (100.0 * i as f64 / steps, norm.log10());
-    record.norms.iter().enumerate().map(point).collect()
+    let count = record.norms.len();
+    let steps = count.saturating_sub(1).max(1) as f64;
+    let together = count.div_ceil(POINTS).max(1);
+    let point = |(i, norms): (usize, &[f64])| {
+        let first = (i * together) as f64;
+        let middle = first + (norms.len() - 1) as f64 / 2.0;
+        let alive: Vec<f64> = norms.iter().filter(|n| **n > 0.0).map(|n| n.log10()).collect();
+        let mean = match alive.is_empty() {
+            true => f64::NEG_INFINITY,
+            false => alive.iter().sum::<f64>() / alive.len() as f64,
+        };
+        (100.0 * middle / steps, mean)
+    };
+    record.norms.chunks(together).enumerate().map(point).collect()
 }
 
 fn by_epoch(flow: &Flow) -> Vec<(f64, f64)> {
@@ -162,6 +180,17 @@ mod tests {
         let depth = by_depth(&starved);
         assert_eq!((depth[0].0, depth[3].0), (0.0, 100.0));
         assert!((depth[0].1 + 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn many_layers_are_drawn_as_means_of_neighbours() {
+        let norms: Vec<f64> = (0..50).map(|i| if i % 2 == 0 { 1e-2 } else { 1e-4 }).collect();
+        let points = by_depth(&record(1, &norms));
+        assert_eq!(points.len(), POINTS);
+        assert!(points.iter().all(|(_, y)| (y + 3.0).abs() < 1e-9), "{points:?}");
+        assert!((points[0].0 + points[POINTS - 1].0 - 100.0).abs() < 1e-9, "{points:?}");
+        let one_is_dead = by_depth(&record(1, &[&[0.0][..], &norms[1..]].concat()));
+        assert!((one_is_dead[0].1 + 4.0).abs() < 1e-9, "{one_is_dead:?}");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! How each arm stands pictures made worse: the same few test pictures, every corruption and level.
+//! How each arm withstands pictures made worse: the same few test pictures, every corruption and
+//! level.
 
 use anyhow::Result;
 use catscan_data::{Dataset, Raster, picture_tensor};
@@ -76,7 +77,7 @@ pub fn robustness(study: &Study, shown: &[Shown], dataset: &Dataset) -> Result<O
     let caption = "Accuracy on clean pictures, and at each corruption's worst level; in brackets \
                    how often, on average over the levels, the answer stayed as it was when clean \
                    (for shifts, the consistency of Zhang 2019).";
-    Ok(Some(section("robustness", "What they stand", vec![chart, table(rows, caption)])))
+    Ok(Some(section("robustness", "What they withstand", vec![chart, table(rows, caption)])))
 }
 
 fn curve(

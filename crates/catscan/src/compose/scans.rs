@@ -18,6 +18,8 @@ use crate::study::Study;
 
 /// Where a map looks; how strongly is not comparable between networks, see [`ScaleRule`].
 const SCALE: ScaleRule = ScaleRule::EachMap;
+/// Arms in one picture of depth strips, at most, so that it can be read on paper.
+const TOGETHER: usize = 2;
 
 /// Grad-CAM at the last block, and at every block, for right and wrong pictures and, where there
 /// are two, for both classes.
@@ -41,35 +43,42 @@ pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Res
                 one that every arm (else some arm) got wrong, the one of median probability. Maps \
                 are Grad-CAM (Selvaraju et al. 2017), negative parts cut off.";
     let columns = columns(&study.split.classes);
-    let mut content = vec![
-        Block::Paragraph(rule.into()),
-        Block::Picture {
+    let mut content = vec![Block::Paragraph(rule.into())];
+    for last in last.chunks(TOGETHER) {
+        content.push(Block::Picture {
             caption: format!(
-                "At the last block ({}), what speaks for either class, {scale}. Look whether the \
-                 heat lies on the animal, and whether the arms look at the same parts of it.",
-                last_names(&blocks)
+                "At the last block ({}), what speaks for either class, {scale}: {}. Look whether \
+                 the heat lies on the animal, and whether the arms look at the same parts of it.",
+                last_names(&blocks),
+                names(last)
             ),
-            alt: "Grad-CAM of every arm at the last block".into(),
-            picture: Packed::jpeg(&strip(&last, &columns, SCALE)?)?,
-        },
-    ];
+            alt: format!("Grad-CAM at the last block of {}", names(last)),
+            picture: Packed::jpeg(&strip(last, &columns, SCALE)?)?,
+        });
+    }
     for (taps, group) in by_taps(&blocks, said) {
         content.push(slider(taps, &group)?);
     }
     for (taps, group) in by_taps(&blocks, each) {
-        let names = names(&group);
-        content.push(Block::Picture {
-            caption: format!(
-                "Depth strips: each picture from the stem to the last block, for every class of \
-                 two, {scale}: {names}. Arms whose networks have the same blocks stand in one \
-                 picture. Early blocks follow edges, late ones regions; look where the class \
-                 appears, and what spoke for the other one."
-            ),
-            alt: format!("Grad-CAM at every block of {names}"),
-            picture: Packed::jpeg(&strip(&group, taps, SCALE)?)?,
-        });
+        for group in group.chunks(TOGETHER) {
+            content.push(depth_strips(taps, group)?);
+        }
     }
     Ok(section("cams", "What the networks look at", content))
+}
+
+/// The map at every block from the stem to the head, for every class of two.
+fn depth_strips(taps: &[String], group: &[StripArm]) -> Result<Block> {
+    let (names, scale) = (names(group), SCALE.in_words());
+    Ok(Block::Picture {
+        caption: format!(
+            "Depth strips: each picture from the stem to the last block, for every class of two, \
+             {scale}: {names}. Early blocks follow edges, late ones regions; look where the class \
+             appears, and what spoke for the other one."
+        ),
+        alt: format!("Grad-CAM at every block of {names}"),
+        picture: Packed::jpeg(&strip(group, taps, SCALE)?)?,
+    })
 }
 
 /// One layer at a time, for the class that the arm predicted.

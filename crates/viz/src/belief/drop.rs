@@ -5,8 +5,9 @@
 //! of the class's probability that is lost so, on average (small is good); the increase the share
 //! of pictures that gain (large is good). A map without a positive part leaves nothing.
 
-use super::{Case, mean, probabilities};
+use super::{Pictures, mean};
 use crate::VizError;
+use crate::cam::Map;
 use crate::overlay::heat;
 use tch::Tensor;
 
@@ -19,14 +20,14 @@ pub struct Drop {
     pub increase: f64,
 }
 
-/// Asks it of a batch.
+/// Asks it of a map of each picture.
 ///
 /// # Errors
-/// Maps that are not one a picture, or an unknown class.
-pub fn drop(case: &Case) -> Result<Drop, VizError> {
-    case.check()?;
-    let (width, height) = case.size();
-    let masks = case.maps.iter().map(|map| {
+/// Maps that are not one a picture.
+pub fn drop(pictures: &Pictures, maps: &[Map]) -> Result<Drop, VizError> {
+    pictures.check(maps)?;
+    let (width, height) = pictures.size();
+    let masks = maps.iter().map(|map| {
         Tensor::from_slice(&heat(map, (width, height))).view([
             1,
             i64::from(height),
@@ -34,10 +35,9 @@ pub fn drop(case: &Case) -> Result<Drop, VizError> {
         ])
     });
     let masks: Vec<Tensor> = masks.collect();
-    let masks = Tensor::stack(&masks, 0).to_device(case.batch.device());
-    let whole = probabilities(case.model, case.batch, case.classes)?;
-    let masked = probabilities(case.model, &(case.batch * masks), case.classes)?;
-    let pairs = || whole.iter().zip(&masked);
+    let masks = Tensor::stack(&masks, 0).to_device(pictures.batch.device());
+    let masked = pictures.probabilities(&(pictures.batch * masks))?;
+    let pairs = || pictures.whole.iter().zip(&masked);
     Ok(Drop {
         drop: mean(pairs().map(|(y, o)| (y - o).max(0.0) / y.max(f64::MIN_POSITIVE))),
         increase: mean(pairs().map(|(y, o)| if o > y { 1.0 } else { 0.0 })),
@@ -48,24 +48,23 @@ pub fn drop(case: &Case) -> Result<Drop, VizError> {
 mod tests {
     use super::super::testing;
     use super::*;
-    use crate::cam::Map;
 
     #[test]
     fn a_map_that_keeps_everything_loses_nothing() {
         let (model, batch) = (testing::network(), testing::pictures(2));
         let all = vec![Map { height: 1, width: 1, signed: vec![3.0] }; 2];
-        let case = Case { model: &model, batch: &batch, classes: &[0, 1], maps: &all };
-        assert_eq!(drop(&case).unwrap(), Drop { drop: 0.0, increase: 0.0 });
+        let pictures = Pictures::new(&model, &batch, &[0, 1]).unwrap();
+        assert_eq!(drop(&pictures, &all).unwrap(), Drop { drop: 0.0, increase: 0.0 });
     }
 
     #[test]
     fn an_empty_map_leaves_what_an_empty_picture_gets() {
         let (model, batch) = (testing::network(), testing::pictures(1));
         let none = [Map { height: 1, width: 1, signed: vec![-1.0] }];
-        let p = |x: &Tensor| probabilities(&model, x, &[1]).unwrap()[0];
+        let p = |x: &Tensor| Pictures::new(&model, x, &[1]).unwrap().whole[0];
         let (whole, empty) = (p(&batch), p(&batch.zeros_like()));
-        let case = Case { model: &model, batch: &batch, classes: &[1], maps: &none };
-        let got = drop(&case).unwrap();
+        let pictures = Pictures::new(&model, &batch, &[1]).unwrap();
+        let got = drop(&pictures, &none).unwrap();
         assert!((got.drop - ((whole - empty) / whole).max(0.0)).abs() < 1e-6);
         assert_eq!(got.increase, f64::from(u8::from(empty > whole)));
     }

@@ -9,8 +9,9 @@
 //! map gets. What we do differently: the system is solved by conjugate gradients (it is symmetric),
 //! and the noise is a formula of the pixel.
 
-use super::{Case, mean, probabilities};
+use super::{Pictures, mean};
 use crate::VizError;
+use crate::cam::Map;
 use tch::Tensor;
 
 /// The shares of the pixels that are removed in turn.
@@ -32,14 +33,14 @@ const NEIGHBOURS: [(i32, i32, f64); 8] = [
     (1, 1, 1.0 / 12.0),
 ];
 
-/// The score of a batch: −1..=1.
+/// The score of a map of each picture: −1..=1.
 ///
 /// # Errors
-/// Maps that are not one a picture, or an unknown class.
-pub fn road(case: &Case) -> Result<f64, VizError> {
-    case.check()?;
-    let order = case.hottest_first();
-    let (width, height) = case.size();
+/// Maps that are not one a picture.
+pub fn road(asked: &Pictures, maps: &[Map]) -> Result<f64, VizError> {
+    asked.check(maps)?;
+    let order = asked.hottest_first(maps);
+    let (width, height) = asked.size();
     let pixels = (width * height) as usize;
     let mut scores = Vec::new();
     for share in SHARES {
@@ -47,11 +48,11 @@ pub fn road(case: &Case) -> Result<f64, VizError> {
         let without = |hottest: bool| {
             let pictures = order.iter().enumerate().map(|(n, order)| {
                 let removed = if hottest { &order[..gone] } else { &order[pixels - gone..] };
-                fill(&case.batch.get(n as i64), removed, width, NOISE)
+                fill(&asked.batch.get(n as i64), removed, width, NOISE)
             });
             let pictures: Vec<Tensor> = pictures.collect();
-            let x = Tensor::stack(&pictures, 0).to_device(case.batch.device());
-            Ok::<_, VizError>(mean(probabilities(case.model, &x, case.classes)?))
+            let x = Tensor::stack(&pictures, 0).to_device(asked.batch.device());
+            Ok::<_, VizError>(mean(asked.probabilities(&x)?))
         };
         scores.push((without(false)? - without(true)?) / 2.0);
     }
@@ -196,9 +197,8 @@ mod tests {
         let (model, batch) = (testing::network(), testing::pictures(2));
         let maps = super::super::random::maps(2, 32, 32);
         let turned: Vec<_> = maps.iter().map(|map| map.for_other_class()).collect();
-        let score = |maps: &[crate::cam::Map]| {
-            road(&Case { model: &model, batch: &batch, classes: &[1, 1], maps }).unwrap()
-        };
+        let pictures = Pictures::new(&model, &batch, &[1, 1]).unwrap();
+        let score = |maps: &[Map]| road(&pictures, maps).unwrap();
         let (one, other) = (score(&maps), score(&turned));
         assert!((one + other).abs() < 1e-3, "{one} {other}");
     }

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! As users get them: every map is enlarged to its picture and scaled. Decoding is not timed, nor
-//! the maps that deletion and insertion ask about.
+//! the maps that deletion and insertion ask about, nor the prediction that they explain.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -18,7 +18,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use catscan_data::{Colour, Filter, Raster, decode, resize};
 use catscan_models::{Memory, Model, Precision};
-use catscan_viz::belief::{Case, deletion};
+use catscan_viz::belief::{Pictures, deletion};
 use catscan_viz::cam::{Map, grad_cam};
 use catscan_viz::overlay::heat;
 use serde::{Deserialize, Serialize};
@@ -94,12 +94,20 @@ impl Scans {
             batches.push((first, x));
         }
         let model = &self.models[model].1;
+        let classes = classes(request.batch.max(1) as i64);
+        let of = |x: &Tensor| &classes[..x.size()[0] as usize];
+        let predicted = match request.work {
+            Work::Last | Work::Every => Vec::new(),
+            Work::Curves => {
+                let all = batches.iter().map(|(_, x)| Pictures::new(model, x, of(x)));
+                all.collect::<Result<Vec<_>, _>>()?
+            }
+        };
         let began = Instant::now();
-        for (first, x) in &batches {
-            let classes = classes(x.size()[0]);
+        for (i, (first, x)) in batches.iter().enumerate() {
             match request.work {
                 Work::Last | Work::Every => {
-                    let cams = grad_cam(model, x, &classes, &taps)?;
+                    let cams = grad_cam(model, x, of(x), &taps)?;
                     let size = (request.size_px, request.size_px);
                     for map in cams.taps.iter().flat_map(|tap| &tap.maps) {
                         black_box(heat(map, size));
@@ -107,8 +115,7 @@ impl Scans {
                 }
                 Work::Curves => {
                     let maps = &self.maps[&key(request, *first, x)];
-                    let case = Case { model, batch: x, classes: &classes, maps };
-                    black_box(deletion::curves(&case, request.parts)?);
+                    black_box(deletion::curves(&predicted[i], &[maps], request.parts)?);
                 }
             }
         }

@@ -49,7 +49,11 @@ pub(super) fn section(
 }
 
 pub(super) fn page(drawn: &[Drawn], mut sections: Vec<Section>, method: &CamRow) -> Page {
-    let answer = |drawn: &Drawn| format!("{}: {}", drawn.picture, drawn.predicted);
+    // With `--class` the probability is of the class asked about, which the sections say.
+    let answer = |drawn: &Drawn| match drawn.class == drawn.predicted {
+        true => format!("{}: {}, {:.2}", drawn.picture, drawn.predicted, drawn.probability),
+        false => format!("{}: {}", drawn.picture, drawn.predicted),
+    };
     let on_masks: Vec<&OnMask> = drawn.iter().filter_map(|drawn| drawn.on_mask.as_ref()).collect();
     if !on_masks.is_empty() {
         let blocks = vec![table(masks::summary(&on_masks), masks::UNDER)];
