@@ -9,7 +9,7 @@
 //! after the affine, and as what the tests hold this against.
 //!
 //! Coordinates and weights are 32-bit floats as `grid_sampler`'s, the order of additions is
-//! another: places differ by some 1e-5 of a pixel. Every processor gives the same bits.
+//! another: places differ by some 1e-5 of a pixel. With AVX2 and without, the bits are the same.
 
 mod blend;
 mod places;
@@ -129,13 +129,19 @@ impl<B: Blend, const C: usize> pulp::NullaryFnOnce for Walk<'_, '_, B, C> {
                     let around = &table[places.at[k] as usize..][..below + READ];
                     let upper = around.first_chunk().expect("as many as are read");
                     let lower = around.last_chunk().expect("as many as are read");
-                    let [right, down, inside] =
-                        [places.right, places.down, places.inside].map(|w| w[k]);
-                    let weights = Weights { right, down, inside };
+                    let weights = Weights {
+                        right: places.right[k],
+                        down: places.down[k],
+                        inside: places.inside[k],
+                    };
                     let value = blend.pixel::<C>(upper, lower, weights, scale);
                     values[k * C..][..4].copy_from_slice(&value);
                 }
-                to.push(&values[..TOGETHER.min(side - column) * C]);
+                // Twice, as a copy of a length that the compiler knows is no call.
+                match side - column {
+                    TOGETHER.. => to.push(&values[..TOGETHER * C]),
+                    rest => to.push(&values[..rest * C]),
+                }
             }
         }
     }
