@@ -71,7 +71,7 @@ fn of_channels(values: &[f32], device: Device) -> Tensor {
 /// after it, the mixing. `[N]` f32 shares of each picture's own label come with mixed pictures.
 ///
 /// An affine alone works on normalised values. Steps and a constant fill are on the scale 0..1, so
-/// with them normalisation comes last.
+/// with them normalisation comes last. On the CPU an affine alone is one walk from the bytes.
 pub fn to_augmented(
     pixels: &[u8],
     config: &DataConfig,
@@ -79,8 +79,9 @@ pub fn to_augmented(
     fill: Fill,
     drawn: &[Drawn],
 ) -> (Tensor, Option<Tensor>) {
-    if device == Device::Cpu && affine_alone(fill, drawn) && fused::knows(fill) {
-        return mixed(warped(pixels, config, fill, drawn), drawn);
+    if device == Device::Cpu && affine_alone(drawn) {
+        let values = fused::warp(pixels, config, &affines(drawn), fill);
+        return mixed(values.permute([0, 3, 1, 2]), drawn);
     }
     augmented(&to_bytes(pixels, config, device), config, fill, drawn)
 }
@@ -97,7 +98,7 @@ pub fn augmented(
         return (normalized(unit(bytes), config.normalize.as_ref()), None);
     }
     let affines = affines(drawn);
-    if affine_alone(fill, drawn) {
+    if affine_alone(drawn) && !matches!(fill, Fill::Constant(_)) {
         let x = normalized(unit(bytes), config.normalize.as_ref());
         return mixed(Augment::apply(&x, &affines, fill), drawn);
     }
@@ -118,20 +119,12 @@ pub fn augmented(
 }
 
 /// Whether an affine is all that changes any of these pictures before they are mixed.
-fn affine_alone(fill: Fill, drawn: &[Drawn]) -> bool {
-    let constant = matches!(fill, Fill::Constant(_));
-    !drawn.is_empty() && !constant && drawn.iter().all(|drawn| drawn.ops.is_empty())
+fn affine_alone(drawn: &[Drawn]) -> bool {
+    !drawn.is_empty() && drawn.iter().all(|drawn| drawn.ops.is_empty())
 }
 
 fn affines(drawn: &[Drawn]) -> Vec<Affine> {
     drawn.iter().map(|drawn| drawn.affine).collect()
-}
-
-/// [`to_tensor`] and then [`Augment::apply`], on the CPU in one walk.
-fn warped(pixels: &[u8], config: &DataConfig, fill: Fill, drawn: &[Drawn]) -> Tensor {
-    let (n, side) = (drawn.len() as i64, i64::from(config.size_px));
-    let values = Tensor::from_slice(&fused::warp(pixels, config, &affines(drawn), fill));
-    values.view([n, side, side, config.colour.channels() as i64]).permute([0, 3, 1, 2])
 }
 
 fn mixed(x: Tensor, drawn: &[Drawn]) -> (Tensor, Option<Tensor>) {

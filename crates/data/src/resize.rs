@@ -68,17 +68,23 @@ fn resize(image: Raster, to: (u32, u32), filter: Filter) -> Raster {
 }
 
 fn nearest(image: &Raster, to: (u32, u32)) -> Raster {
-    let channels = image.colour().channels();
+    let pixels = match image.colour() {
+        Colour::Rgb => nearest_of::<3>(image, to),
+        Colour::Grey => nearest_of::<1>(image, to),
+    };
+    Raster::new(to.0, to.1, image.colour(), pixels)
+}
+
+/// Of pixels of `C` bytes: a number known to the compiler, so that a pixel is a move and no call.
+fn nearest_of<const C: usize>(image: &Raster, to: (u32, u32)) -> Vec<u8> {
     let columns = nearest_sources(image.width(), to.0);
-    let width_bytes = image.width() as usize * channels;
-    let mut out = Vec::with_capacity(to.0 as usize * to.1 as usize * channels);
+    let (from, _) = image.pixels().as_chunks::<C>();
+    let mut pixels = Vec::with_capacity(to.0 as usize * to.1 as usize);
     for row in nearest_sources(image.height(), to.1) {
-        let line = &image.pixels()[row * width_bytes..][..width_bytes];
-        for column in &columns {
-            out.extend_from_slice(&line[column * channels..][..channels]);
-        }
+        let line = &from[row * image.width() as usize..][..image.width() as usize];
+        pixels.extend(columns.iter().map(|column| line[*column]));
     }
-    Raster::new(to.0, to.1, image.colour(), out)
+    pixels.into_flattened()
 }
 
 /// Which source pixel each of `to` target pixels takes. Pillow adds the step up in doubles

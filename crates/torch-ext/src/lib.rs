@@ -15,7 +15,8 @@
 //!   oneDNN's own order; [`stamp`]: whether a weight is still what it was;
 //! - [`gradient`]: a layer whose backward is ours, in libtorch's graph;
 //! - [`norm_relu`]: batch norm and ReLU in one walk through memory, forward and backward;
-//! - [`recompute`]: a segment of a network that is run again in backward instead of remembered.
+//! - [`recompute`]: a segment of a network that is run again in backward instead of remembered;
+//! - [`written`]: a tensor written in place, without a copy.
 
 #![allow(unsafe_code, reason = "this crate is where the workspace keeps it")]
 
@@ -34,6 +35,7 @@ pub mod plugin;
 pub mod recompute;
 mod shim;
 pub mod stamp;
+pub mod written;
 
 pub use cuda::CudaStatus;
 pub use device::{DeviceError, DeviceSpec};

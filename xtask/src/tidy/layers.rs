@@ -25,7 +25,7 @@ pub struct Package {
 
 /// Each package, and which of ours it may use. DESIGN: data flows one way.
 static LAYERS: &[(&str, &[&str])] = &[
-    ("catscan-data", &[]),
+    ("catscan-data", &["catscan-torch-ext"]),
     ("catscan-models", &["catscan-torch-ext"]),
     ("catscan-torch-ext", &[]),
     ("catscan-train", &["catscan-data", "catscan-models", "catscan-torch-ext"]),

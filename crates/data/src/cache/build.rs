@@ -6,6 +6,9 @@ use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use rayon::prelude::*;
 
@@ -66,7 +69,8 @@ fn fill(
         Kept::File => {
             let files = Files::create(source, config, tmp)?;
             let write = |slot, picture| files.write(slot, &picture).map_err(storing);
-            let index = survey(source, config, progress, write)?;
+            let index = written_back(&files.pixels, || survey(source, config, progress, write));
+            let index = index.map_err(storing)??;
             files.pixels.sync_all().map_err(storing)?;
             if let Some(file) = &files.evidence {
                 file.sync_all().map_err(storing)?;
@@ -80,6 +84,26 @@ fn fill(
     io::Write::flush(&mut writer).map_err(storing)?;
     file.sync_all().map_err(storing)?;
     Ok(index)
+}
+
+/// How often what was written goes to disk.
+const WRITE_BACK_EVERY: Duration = Duration::from_millis(30);
+
+/// `fill`, while a thread of its own has the disk write what `file` was given so far: in the end
+/// there is little left to wait for. An error of the disk is told once, so it is kept.
+fn written_back<T>(file: &File, fill: impl FnOnce() -> T) -> io::Result<T> {
+    let (filling, ended) = mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let writer = scope.spawn(move || {
+            while ended.recv_timeout(WRITE_BACK_EVERY) == Err(RecvTimeoutError::Timeout) {
+                file.sync_data()?;
+            }
+            Ok(())
+        });
+        let filled = fill();
+        drop(filling);
+        writer.join().expect("it only waits and writes").map(|()| filled)
+    })
 }
 
 /// The cache's two big files while they are filled.
@@ -272,4 +296,23 @@ fn write_at(file: &File, mut bytes: &[u8], mut offset: u64) -> io::Result<()> {
 /// Makes a rename last through a power cut. Windows has no such call and needs none.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_disk_says_meanwhile_is_not_lost() {
+        let file = tempfile::tempfile().unwrap();
+        let long = 4 * WRITE_BACK_EVERY;
+        let filled = written_back(&file, || {
+            thread::sleep(long);
+            7
+        });
+        assert_eq!(filled.unwrap(), 7);
+        // A device that cannot be written back, which the disk says once.
+        #[cfg(target_os = "linux")]
+        assert!(written_back(&File::open("/dev/null").unwrap(), || thread::sleep(long)).is_err());
+    }
 }
