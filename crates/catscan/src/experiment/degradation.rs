@@ -34,6 +34,11 @@ pub const DEGRADATION: Experiment = Experiment {
             about: "56 layers with shortcuts that have no parameters",
             change: |recipe| with_model(recipe, "resnet56"),
         },
+        Arm {
+            name: "densenet-40-12",
+            about: "40 layers that each see all before them: a third way to carry gradients back",
+            change: |recipe| with_model(recipe, "densenet-40-12"),
+        },
     ],
     default_arms: &["plain20", "plain56", "resnet20", "resnet56"],
     factorial: Some(&Design {

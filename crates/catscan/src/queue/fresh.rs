@@ -64,7 +64,7 @@ mod tests {
         let run = folder.path().join("seed-1");
         fs::create_dir(&run).unwrap();
         drop(Lock::take(&run).unwrap());
-        remove_runs(&[run.clone()]).unwrap();
+        remove_runs(std::slice::from_ref(&run)).unwrap();
         assert!(!run.exists());
     }
 
