@@ -232,7 +232,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--turn-s", type=float, default=1.5, help="about how long a turn lasts")
     parser.add_argument("--threads", type=int, help="each side's own choice by default")
     parser.add_argument("--csv", type=Path, help="every step goes here, a line each")
-    parser.add_argument("--quick", action="store_true", help="twelve turns of one second")
+    parser.add_argument("--quick", action="store_true", help="twelve turns of a second, whatever --rounds and --turn-s say")
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.rounds, arguments.turn_s = 12, 1.0
