@@ -25,7 +25,6 @@ from a virtual environment that is made once in the cache folder.
 """
 
 import argparse
-import csv
 import itertools
 import os
 import platform
@@ -33,6 +32,7 @@ import statistics
 import time
 from pathlib import Path
 
+import csv_file
 from environment import interpreter
 from side import OURS, THEIRS, Side, start
 
@@ -171,10 +171,7 @@ def rounded(result: dict) -> dict:
 
 def write(path: Path | None, lines: list[dict]) -> None:
     if path:
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(lines[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(lines)
+        csv_file.write(path, lines)
 
 
 if __name__ == "__main__":

@@ -14,17 +14,19 @@ Arms, each a process that lives through the whole run:
 Data, network and optimiser are the same on both sides: pictures as bytes in memory, no augmentation,
 one logit, SGD as in the study (0.001, momentum 0.9). Nobody sets threads but --threads.
 
-The arms take turns: one goes on for some steps while the others are stopped (SIGSTOP), so that a machine
-that slows down slows all. The step in which an arm wakes is not counted, nor is its first turn. Time is
-taken here, between the lines in which each side tells that a step is done. A figure is the median over
-all steps; the range behind a ratio is that of the single rounds. `peak` is the most memory a process
-ever held (VmHWM). What the trainer adds to a step is the training's step over the bare one's.
+The arms take turns: one goes on for some steps while the others are stopped (SIGSTOP). The step in which
+an arm wakes is not counted, nor is its first turn. Time is taken here, between the lines in which each
+side tells that a step is done. A machine that is shared slows down for seconds at a time, by a fifth and
+more, so a turn is short, rounds are many, and arms that are compared stand side by side in the order,
+which every other round goes backwards. Seconds of an arm are the median over all its steps. **A ratio is
+the median of the rounds' own ratios**, and the range behind it holds the middle half of them: two arms'
+medians over all rounds would differ by whatever the machine did to one of them. `peak` is the most memory
+a process ever held (VmHWM). What the trainer adds to a step is the training's step over the bare one's.
 
 Needs a Unix system and the standard library; PyTorch comes as for `models.py`.
 """
 
 import argparse
-import csv
 import itertools
 import json
 import os
@@ -36,12 +38,14 @@ import tempfile
 import time
 from pathlib import Path
 
+import csv_file
 from environment import interpreter, say
 from side import OURS, start
 
 FP32, BF16, BARE32, BARE16 = "catscan fp32", "catscan bf16", "bare fp32", "bare bf16"
 DEFAULT, BEST = "pytorch default", "pytorch best"
-ARMS = [FP32, BF16, BARE32, BARE16, DEFAULT, BEST]
+# In the order of their turns: a training stands beside the bare step that it is held against.
+ARMS = [DEFAULT, FP32, BARE32, BARE16, BF16, BEST]
 # What is asked of the ratio of an arm's speed to another's.
 GOALS = [(FP32, DEFAULT, 1.2), (BF16, DEFAULT, 3.0), (BF16, BEST, 1.1)]
 MOST_OVERHEAD = 0.02
@@ -185,10 +189,11 @@ def compare(arguments, size_px: int, python: Path, folder: Path) -> tuple[dict, 
 
 
 def times(seconds: dict, slow: str, fast: str) -> tuple[float, float, float]:
-    """How many times as fast: of the medians, and the least and most of the single rounds."""
-    middle = {name: statistics.median(itertools.chain(*seconds[name])) for name in (slow, fast)}
-    rounds = [statistics.median(s) / statistics.median(f) for s, f in zip(seconds[slow], seconds[fast])]
-    return middle[slow] / middle[fast], min(rounds), max(rounds)
+    """How many times as fast: the middle round's ratio, and the range of the middle half of them."""
+    rounds = zip(seconds[slow], seconds[fast])
+    ratios = sorted(statistics.median(s) / statistics.median(f) for s, f in rounds)
+    quarter = len(ratios) // 4
+    return statistics.median(ratios), ratios[quarter], ratios[-1 - quarter]
 
 
 def report(arguments, size_px: int, seconds: dict, peaks: dict) -> None:
@@ -223,14 +228,14 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=20)
     parser.add_argument("--sizes", nargs="+", type=int, default=[224, 64], help="pixels of a picture's side")
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
-    parser.add_argument("--rounds", type=int, default=7, help="turns of each arm, after the warm-up")
-    parser.add_argument("--turn-s", type=float, default=10.0, help="about how long a turn lasts")
+    parser.add_argument("--rounds", type=int, default=32, help="turns of each arm, after the warm-up")
+    parser.add_argument("--turn-s", type=float, default=1.5, help="about how long a turn lasts")
     parser.add_argument("--threads", type=int, help="each side's own choice by default")
     parser.add_argument("--csv", type=Path, help="every step goes here, a line each")
-    parser.add_argument("--quick", action="store_true", help="four turns of three seconds")
+    parser.add_argument("--quick", action="store_true", help="twelve turns of a second, whatever --rounds and --turn-s say")
     arguments = parser.parse_args()
     if arguments.quick:
-        arguments.rounds, arguments.turn_s = 4, 3.0
+        arguments.rounds, arguments.turn_s = 12, 1.0
     return arguments
 
 
@@ -255,7 +260,7 @@ def main() -> None:
     python = interpreter(arguments.cache)
     print(f"{arguments.model}, batch {arguments.batch}, {processor()}, {cores()} cores, "
           f"load {os.getloadavg()[0]:.1f} before; "
-          f"medians of {arguments.rounds} turns of about {arguments.turn_s:.0f} s")
+          f"medians of {arguments.rounds} turns of about {arguments.turn_s:.1f} s")
     raw = []
     with tempfile.TemporaryDirectory() as folder:
         for size_px in arguments.sizes:
@@ -266,10 +271,7 @@ def main() -> None:
                 for number, turn in enumerate(rounds):
                     raw += [{**case, "peak_bytes": peaks[arm], "round": number, "seconds": s} for s in turn]
     if arguments.csv:
-        with arguments.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(raw[0]))
-            writer.writeheader()
-            writer.writerows(raw)
+        csv_file.write(arguments.csv, raw)
 
 
 if __name__ == "__main__":

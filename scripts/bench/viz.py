@@ -22,7 +22,6 @@ median; behind it the lowest and the highest of the single rounds.
 """
 
 import argparse
-import csv
 import os
 import platform
 import statistics
@@ -31,6 +30,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import csv_file
 from environment import GRAD_CAM, interpreter
 from side import Side
 
@@ -150,10 +150,7 @@ def main() -> None:
         for side in sides.values():
             side.close()
     if arguments.csv:
-        with arguments.csv.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(raw[0]))
-            writer.writeheader()
-            writer.writerows(raw)
+        csv_file.write(arguments.csv, raw)
 
 
 if __name__ == "__main__":

@@ -165,7 +165,7 @@ impl Optimizer {
             let change = self.change(Stretch {
                 gradient: gradient.narrow(0, at, length),
                 moments: moments.narrow(start + at, length),
-                weights: couples.then(|| end_to_end(&pieces)),
+                weights: couples.then(|| joined(&pieces)),
                 steps: moments.steps,
                 lr,
                 weight_decay,
@@ -254,10 +254,11 @@ impl Stretch {
 /// All tensors end to end; of gradients one tensor, so that one reduction finds a NaN in any.
 pub fn flatten(tensors: &[Tensor]) -> Tensor {
     let tensors: Vec<Tensor> = tensors.iter().map(as_it_lies).collect();
-    end_to_end(&tensors)
+    joined(&tensors)
 }
 
-fn end_to_end(tensors: &[Tensor]) -> Tensor {
+/// A copy of all, one after the other, `[P]`.
+fn joined(tensors: &[Tensor]) -> Tensor {
     let rows: Vec<Tensor> = tensors.iter().map(|tensor| tensor.reshape([-1])).collect();
     Tensor::cat(&rows, 0)
 }

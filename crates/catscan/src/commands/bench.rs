@@ -181,6 +181,18 @@ fn config(model: &str, precision: Precision, memory: Memory) -> Result<ModelConf
     })
 }
 
+/// What steps are taken by where only their time or their rounding is asked for.
+pub(super) fn usual_sgd() -> Optimizer {
+    Optimizer::Sgd(Sgd {
+        lr: 1e-3,
+        momentum: 0.9,
+        nesterov: false,
+        dampening: 0.0,
+        weight_decay: 0.0,
+        semantics: Semantics::Pytorch,
+    })
+}
+
 /// `[N, C, H, W]` in this layout.
 fn laid_out(x: &Tensor, layout: Layout) -> Tensor {
     match layout {
@@ -203,14 +215,7 @@ impl Bench {
         let labels = Tensor::arange(n, (Kind::Int64, device)).remainder(config.outputs);
         let parameters = model.weights().parameters().map(|weight| weight.tensor.shallow_clone());
         let group = ParameterGroup::of_all(parameters.collect());
-        let optimizer = Optimizer::Sgd(Sgd {
-            lr: 1e-3,
-            momentum: 0.9,
-            nesterov: false,
-            dampening: 0.0,
-            weight_decay: 0.0,
-            semantics: Semantics::Pytorch,
-        });
+        let optimizer = usual_sgd();
         let moments = Moments::zeros(&optimizer, group.numbers(), device);
         if device.is_cuda() {
             lay_end_to_end(&group.parameters);

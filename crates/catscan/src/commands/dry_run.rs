@@ -88,6 +88,7 @@ fn memory_table(memory: &MemoryEstimate, dry_run: &DryRun) -> String {
     line("gradients", memory.gradients);
     line("activations", memory.activations);
     line("scoring", memory.scoring);
+    line("libtorch's own", memory.borrowed);
     line("at most", memory.total);
     if let (Some(peak), Some(before)) = (dry_run.measured_peak_bytes, dry_run.bytes_before) {
         line("the program before it", before);

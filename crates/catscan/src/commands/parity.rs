@@ -13,11 +13,12 @@ use catscan_models::{
 use catscan_torch_ext::graphs::{How, Stepper};
 use catscan_torch_ext::{CudaStatus, DeviceSpec, cuda};
 use catscan_train::environment::device_name;
-use catscan_train::optimizer::{Moments, Optimizer, ParameterGroup, flatten, lay_end_to_end};
-use catscan_train::{Semantics, Sgd, loss};
+use catscan_train::loss;
+use catscan_train::optimizer::{Moments, ParameterGroup, flatten, lay_end_to_end};
 use serde::Serialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
+use super::bench::usual_sgd;
 use super::{device, ready};
 use crate::output::print_json;
 
@@ -162,14 +163,7 @@ fn ten_steps(name: &str, precision: Precision, device: Device) -> Result<Outcome
     }
     let logits = no_grad(|| model.forward(&x, Mode::TRAIN, &mut Taps::off()));
     let group = [ParameterGroup::of_all(parameters)];
-    let optimizer = Optimizer::Sgd(Sgd {
-        lr: 1e-3,
-        momentum: 0.9,
-        nesterov: false,
-        dampening: 0.0,
-        weight_decay: 0.0,
-        semantics: Semantics::Pytorch,
-    });
+    let optimizer = usual_sgd();
     let mut moments = Moments::zeros(&optimizer, group[0].numbers(), device);
     let (mut losses, mut first) = (Vec::new(), None);
     for _ in 0..STEPS {

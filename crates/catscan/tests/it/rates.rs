@@ -25,6 +25,12 @@ fn a_dry_run_prints_the_recipe_and_its_cost_and_writes_nothing() {
     assert!(estimate["step_s"].as_f64().unwrap() > 0.0);
     let memory = &estimate["memory"];
     assert!(memory["total"].as_u64() > memory["weights"].as_u64(), "{memory}");
+    // Where the system tells: what was promised held what the steps and the scoring took.
+    let told = |name: &str| found[name].as_u64();
+    if let (Some(peak), Some(before)) = (told("measured_peak_bytes"), told("bytes_before")) {
+        let promised = before + memory["total"].as_u64().unwrap();
+        assert!(peak <= promised, "a peak of {peak} bytes, {promised} were promised: {memory}");
+    }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
 
     let said = succeed(&[&["train", "--dry-run"][..], &SMOKE].concat(), folder.path());

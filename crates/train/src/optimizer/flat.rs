@@ -25,7 +25,7 @@ pub fn lay_end_to_end(parameters: &[Tensor]) {
 }
 
 /// `[P]`: all `parameters`, where they lie end to end in one tensor.
-pub(super) fn end_to_end(parameters: &[Tensor]) -> Option<Tensor> {
+pub(super) fn seen_as_one(parameters: &[Tensor]) -> Option<Tensor> {
     let (first, numbers) = (parameters.first()?, numbers(parameters));
     let mut at = first.data_ptr() as usize;
     for parameter in parameters {
@@ -59,10 +59,10 @@ mod tests {
     #[test]
     fn the_same_numbers_and_gradients_from_another_place() {
         let (apart, together) = (parameters(), parameters());
-        assert!(end_to_end(&apart).is_none());
+        assert!(seen_as_one(&apart).is_none());
         let model_holds = together[0].shallow_clone();
         lay_end_to_end(&together);
-        let flat = end_to_end(&together).expect("end to end");
+        let flat = seen_as_one(&together).expect("end to end");
         assert_eq!(flat, flatten(&apart).detach());
         assert!(together[0].requires_grad() && together[0].is_leaf());
         // One addition moves all, and the model sees it.
@@ -80,9 +80,9 @@ mod tests {
     fn a_part_of_them_is_end_to_end_too_but_not_in_another_order() {
         let all = parameters();
         lay_end_to_end(&all);
-        assert_eq!(end_to_end(&all[1..]).unwrap().size(), [15]);
+        assert_eq!(seen_as_one(&all[1..]).unwrap().size(), [15]);
         let swapped = [all[1].shallow_clone(), all[0].shallow_clone()];
-        assert!(end_to_end(&swapped).is_none());
-        assert!(end_to_end(&[]).is_none());
+        assert!(seen_as_one(&swapped).is_none());
+        assert!(seen_as_one(&[]).is_none());
     }
 }

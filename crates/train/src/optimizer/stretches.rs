@@ -17,7 +17,7 @@ const STRETCH: i64 = 1 << 16;
 pub(super) fn of(parameters: &[Tensor]) -> Vec<Vec<Tensor>> {
     let on_cpu = parameters.iter().all(|parameter| parameter.device() == Device::Cpu);
     let most = if on_cpu { STRETCH } else { i64::MAX };
-    match flat::end_to_end(parameters) {
+    match flat::seen_as_one(parameters) {
         Some(flat) => cut(&[flat], most),
         None => cut(parameters, most),
     }
