@@ -13,6 +13,7 @@ mod shelf;
 mod stacks;
 mod tarball;
 mod unpack;
+mod volumes;
 
 use std::path::{Path, PathBuf};
 

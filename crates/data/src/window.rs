@@ -29,6 +29,29 @@ impl Window {
         self.length
     }
 
+    /// Of the file, whatever it was when it was opened.
+    pub fn length_now(&self) -> io::Result<u64> {
+        Ok(self.file.metadata()?.len())
+    }
+
+    /// `length` bytes from `start` on; an error of the kind `UnexpectedEof` where there are fewer.
+    pub fn read_exact_at(&self, start: u64, length: usize) -> io::Result<Vec<u8>> {
+        let fits = start.checked_add(length as u64).is_some_and(|end| end <= self.length);
+        if !fits {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        let (mut bytes, mut done) = (vec![0; length], 0);
+        while done < length {
+            match read_at(&self.file, &mut bytes[done..], self.start + start + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => done += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(bytes)
+    }
+
     /// A part of it; `None` where that does not lie within.
     pub fn part(&self, start: u64, length: u64) -> Option<Window> {
         let end = start.checked_add(length)?;
@@ -130,7 +153,13 @@ mod tests {
         assert!(window.part(90, 11).is_none() && window.part(u64::MAX, 2).is_none());
         assert!(part.part(0, 11).is_none());
         file.set_len(95).unwrap();
+        assert_eq!((part.length(), part.length_now().unwrap()), (10, 95));
         assert_eq!(part.clone().tail(100).unwrap(), [7; 5]);
+        assert_eq!(window.read_exact_at(85, 10).unwrap(), [7; 10]);
+        for (start, length) in [(90, 10), (95, 1), (101, 0), (u64::MAX, 1)] {
+            let error = window.read_exact_at(start, length).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::UnexpectedEof, "{start} {length}");
+        }
         let mut bytes = [0; 10];
         assert!(part.clone().read_exact(&mut bytes).is_err());
     }

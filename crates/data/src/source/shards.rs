@@ -5,35 +5,34 @@
 //! tar. A shard that is called `train-0001.tar` (`val…`, `test…`) gives its pictures that part; all
 //! shards do, or none.
 //!
-//! A shard is mapped and its headers are read once; pictures are then read where they lie, from any
-//! thread. Hence shards are not compressed (JPEGs do not get smaller anyway). One entry that no
-//! honest tar has (a path that leads out, a link, a device) condemns the whole set.
+//! A shard's headers are read once; pictures are then read where they lie, from any thread. Hence
+//! shards are not compressed (JPEGs do not get smaller anyway). One entry that no honest tar has (a
+//! path that leads out, a link, a device) condemns the whole set.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::Cursor;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use memmap2::Mmap;
 use tar::{Archive, EntryType};
 
 use super::folder::{hidden, part_of, utf8};
 use super::shelf::{Collector, Place, looks_like_a_picture};
-use super::tarball::dishonest;
+use super::tarball::{Names, dishonest, too_long_a_name};
 use super::{Request, Source};
 use crate::config::Part;
 use crate::error::DataError;
-use crate::map::map;
 use crate::natural;
+use crate::window::Window;
 
 /// In all shards together: ten times what ImageNet-1k holds.
 const MAX_ENTRIES: usize = 12_000_000;
 /// A label is a word or a number.
-const MAX_LABEL_BYTES: usize = 256;
-const BLOCK: usize = 512;
+const MAX_LABEL_BYTES: u64 = 256;
+const BLOCK: u64 = 512;
 
 const DAMAGED: &str = "get the shard again";
+const REFUSED: &str = "the whole set is refused; get it from elsewhere";
 
 pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     let root = request.path()?;
@@ -43,7 +42,7 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     let mut found = Vec::new();
     for path in &shards {
         request.progress.stage(&format!("reading the headers of {}", name_of(path)), 0);
-        read(path, collector.shards.len(), &mut collector, &mut found)?;
+        read(path, collector.shards.count(), &mut collector, &mut found)?;
         if found.len() > MAX_ENTRIES {
             let what = format!("holds more than {MAX_ENTRIES} pictures");
             return Err(DataError::layout(&root, what, "train on a part of it"));
@@ -110,17 +109,16 @@ fn read(
     if meta.len() == 0 {
         return Err(DataError::archive(path, "holds 0 bytes", DAMAGED));
     }
-    let bytes = Arc::new(map(&file).map_err(unreadable)?);
-    if bytes.starts_with(&[0x1f, 0x8b]) {
+    let window = Window::of(file).map_err(unreadable)?;
+    if window.read_exact_at(0, 2).is_ok_and(|bytes| bytes == [0x1f, 0x8b]) {
         let what = "is compressed, and a compressed tar has no places to read from";
         return Err(DataError::archive(path, what, "unpack it with gunzip"));
     }
     collector.stamp(path, &meta);
-    let (part, listed) = (part(path), list(path, &bytes)?);
-    let text = |(start, end): (usize, usize)| String::from_utf8_lossy(&bytes[start..end]);
+    let (part, listed) = (part(path), list(path, &window)?);
     for (name, (start, end)) in &listed.pictures {
         let label = match listed.labels.get(key(name)) {
-            Some(place) => text(*place).trim().to_owned(),
+            Some(label) => label.trim().to_owned(),
             None => match name.rsplit('/').nth(1) {
                 Some(folder) => folder.to_owned(),
                 None => {
@@ -134,7 +132,7 @@ fn read(
         found.push(Found { name: name.clone(), label, part, place });
     }
     listed.ignored.into_iter().for_each(|(name, reason)| collector.ignore(name, reason));
-    collector.shards.push(bytes);
+    collector.shards.add(path);
     Ok(())
 }
 
@@ -146,32 +144,34 @@ fn key(name: &str) -> &str {
 
 #[derive(Default)]
 struct Listed {
-    pictures: Vec<(String, (usize, usize))>,
+    /// From where to where.
+    pictures: Vec<(String, (u64, u64))>,
     /// By key.
-    labels: HashMap<String, (usize, usize)>,
+    labels: HashMap<String, String>,
     ignored: Vec<(String, &'static str)>,
 }
 
 /// Walks the headers; every entry must lie within the file, and the end mark must be there.
-fn list(path: &Path, bytes: &Mmap) -> Result<Listed, DataError> {
-    let damaged = |error: std::io::Error| DataError::archive(path, error.to_string(), DAMAGED);
-    let mut archive = Archive::new(Cursor::new(&bytes[..]));
-    let mut listed = Listed::default();
+fn list(path: &Path, window: &Window) -> Result<Listed, DataError> {
+    let damaged = |error: io::Error| DataError::archive(path, error.to_string(), DAMAGED);
+    let mut archive = Archive::new(Headers(BufReader::new(window.clone())));
+    let (mut listed, mut names) = (Listed::default(), Names::default());
     let mut last = 0;
-    for entry in archive.entries_with_seek().map_err(damaged)? {
-        let entry = entry.map_err(damaged)?;
-        let name = String::from_utf8(entry.path_bytes().into_owned()).map_err(|_| {
+    for entry in archive.entries_with_seek().map_err(damaged)?.raw(true) {
+        let mut entry = entry.map_err(damaged)?;
+        if let Some(reason) = too_long_a_name(&entry) {
+            return Err(DataError::archive(path, reason, REFUSED));
+        }
+        let Some(name) = names.of(&mut entry).map_err(damaged)? else { continue };
+        let name = String::from_utf8(name).map_err(|_| {
             DataError::archive(path, "has an entry whose name is not UTF-8", "rename it")
         })?;
         if let Some(reason) = dishonest(&entry, &name) {
-            let what = format!("entry {name:?} {reason}");
-            let hint = "the whole set is refused; get it from elsewhere";
-            return Err(DataError::archive(path, what, hint));
+            return Err(DataError::archive(path, format!("entry {name:?} {reason}"), REFUSED));
         }
-        let (start, size) = (entry.raw_file_position() as usize, entry.size());
-        let end = usize::try_from(size).ok().and_then(|size| start.checked_add(size));
-        let Some(end) = end.filter(|end| *end <= bytes.len()) else {
-            let left = bytes.len().saturating_sub(start);
+        let (start, size) = (entry.raw_file_position(), entry.size());
+        let Some(end) = start.checked_add(size).filter(|end| *end <= window.length()) else {
+            let left = window.length().saturating_sub(start);
             let what = format!("entry {name:?} ends after {left} of {size} bytes");
             return Err(DataError::archive(path, what, DAMAGED));
         };
@@ -185,19 +185,43 @@ fn list(path: &Path, bytes: &Mmap) -> Result<Listed, DataError> {
         }
         if looks_like_a_picture(&name) {
             listed.pictures.push((name, (start, end)));
-        } else if name.ends_with(".cls") && end - start <= MAX_LABEL_BYTES {
-            listed.labels.insert(key(&name).to_owned(), (start, end));
+        } else if name.ends_with(".cls") && size <= MAX_LABEL_BYTES {
+            let mut label = Vec::new();
+            entry.read_to_end(&mut label).map_err(damaged)?;
+            let label = String::from_utf8_lossy(&label).into_owned();
+            listed.labels.insert(key(&name).to_owned(), label);
         } else {
             listed.ignored.push((name, "is neither a picture nor a label"));
         }
     }
-    let mark = last.next_multiple_of(BLOCK);
-    let zeros = bytes.get(mark..mark + BLOCK).is_some_and(|block| block.iter().all(|b| *b == 0));
-    if !zeros {
-        let what = format!("is a tar cut short: no end mark in {} bytes", bytes.len());
+    let mark = window.read_exact_at(last.next_multiple_of(BLOCK), BLOCK as usize);
+    if !mark.is_ok_and(|block| block.iter().all(|b| *b == 0)) {
+        let what = format!("is a tar cut short: no end mark in {} bytes", window.length());
         return Err(DataError::archive(path, what, DAMAGED));
     }
     Ok(listed)
+}
+
+/// A buffer that outlives the short steps from header to header, where [`BufReader`]'s own seeking
+/// drops it.
+struct Headers(BufReader<Window>);
+
+impl Read for Headers {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.0.read(bytes)
+    }
+}
+
+impl Seek for Headers {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match to {
+            SeekFrom::Current(by) => {
+                self.0.seek_relative(by)?;
+                self.0.stream_position()
+            }
+            to => self.0.seek(to),
+        }
+    }
 }
 
 /// All labels in natural order; what is trained on has them all.

@@ -2,19 +2,17 @@
 
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
-use memmap2::Mmap;
-
 use super::archive::Archive;
+use super::volumes::{VolumeReader, Volumes};
 use super::{Entry, Listing, Look, NEIGHBOURS, Picture, Reader, Source};
 use crate::config::{DataConfig, Part};
 use crate::error::{BadImage, DataError, Rejected};
 use crate::{decode, natural, resize};
 
 /// A tar file of more than this counts as several shards.
-const STRETCH_BYTES: usize = 1 << 28;
+const STRETCH_BYTES: u64 = 1 << 28;
 
 /// File name endings that announce a picture. What is inside decides how it is read.
 pub(super) const ENDINGS: [&str; 9] =
@@ -47,7 +45,7 @@ pub(super) enum Place {
     /// Numbers of an archive on the shelf and of an entry in it.
     Zipped(usize, usize),
     /// Number of a shard on the shelf, and from where to where in it.
-    Within(usize, usize, usize),
+    Within(usize, u64, u64),
     /// Listed as a picture, but known not to be one.
     Bad(String),
 }
@@ -57,7 +55,7 @@ pub(super) struct Shelf {
     listing: Listing,
     places: Vec<Place>,
     archives: Vec<Archive>,
-    shards: Vec<Arc<Mmap>>,
+    shards: Volumes,
     stamp: blake3::Hash,
 }
 
@@ -67,7 +65,7 @@ pub(super) struct Collector {
     ignored: Vec<Rejected>,
     pub archives: Vec<Archive>,
     /// Tar files, as they lie on disk.
-    pub shards: Vec<Arc<Mmap>>,
+    pub shards: Volumes,
     /// One line for each file or archive: path, size, time of change.
     stamps: Vec<String>,
 }
@@ -75,7 +73,7 @@ pub(super) struct Collector {
 impl Collector {
     pub fn new() -> Collector {
         let (found, ignored) = (Vec::new(), Vec::new());
-        let (archives, shards) = (Vec::new(), Vec::new());
+        let (archives, shards) = (Vec::new(), Volumes::default());
         Collector { found, ignored, archives, shards, stamps: Vec::new() }
     }
 
@@ -149,16 +147,20 @@ impl Source for Shelf {
     }
 
     fn shard(&self, i: usize) -> u64 {
-        let within = |file: usize, stretch: usize| ((file as u64) << 32) + stretch as u64;
+        let within = |file: usize, stretch: u64| ((file as u64) << 32) + stretch;
         match &self.places[i] {
             Place::Within(shard, start, _) => within(*shard, start / STRETCH_BYTES),
-            Place::Zipped(archive, entry) => within(*archive, entry / NEIGHBOURS),
+            Place::Zipped(archive, entry) => within(*archive, (entry / NEIGHBOURS) as u64),
             Place::File(_) | Place::Bad(_) => (i / NEIGHBOURS) as u64,
         }
     }
 
     fn reader(&self) -> Box<dyn Reader + '_> {
-        Box::new(Hand { shelf: self, archives: self.archives.clone() })
+        Box::new(Hand {
+            shelf: self,
+            archives: self.archives.clone(),
+            shards: self.shards.reader(),
+        })
     }
 }
 
@@ -166,6 +168,7 @@ impl Source for Shelf {
 struct Hand<'a> {
     shelf: &'a Shelf,
     archives: Vec<Archive>,
+    shards: VolumeReader<'a>,
 }
 
 impl Hand<'_> {
@@ -176,11 +179,11 @@ impl Hand<'_> {
             Place::File(path) => decode::read_file(path, name)?,
             Place::Zipped(archive, entry) => self.archives[*archive].read(*entry, name)?,
             Place::Within(shard, start, end) => {
-                let length = (end - start) as u64;
+                let length = end - start;
                 if length > decode::MAX_BYTES {
                     return Err(BadImage::new(name, decode::too_long(length)));
                 }
-                self.shelf.shards[*shard][*start..*end].to_vec()
+                self.shards.read(*shard, (*start, length as usize), name)?
             }
             Place::Bad(reason) => return Err(BadImage::new(name, reason)),
         })

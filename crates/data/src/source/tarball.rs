@@ -36,8 +36,7 @@ pub(super) fn read(
     let mut archive = Archive::new(Unpack::open(path)?.into_reader());
     let mut found: Vec<(usize, Vec<u8>)> = Vec::new();
     let (mut count, mut total) = (0, 0u64);
-    // Raw, because the library would read a long name of any length into memory.
-    let mut long_name = None;
+    let mut names = Names::default();
     for entry in archive.entries().map_err(damaged)?.raw(true) {
         let mut entry = entry.map_err(damaged)?;
         (count, total) = (count + 1, total.saturating_add(entry.size()));
@@ -47,16 +46,11 @@ pub(super) fn read(
                  {MAX_BYTES} are read"
             ));
         }
-        if names_the_next(&entry) {
-            if entry.size() > MAX_NAME_BYTES {
-                let size = entry.size();
-                return refuse(format!("holds a name of {size} bytes, at most {MAX_NAME_BYTES}"));
-            }
-            long_name = next_name(&mut entry).map_err(damaged)?.or(long_name);
-            continue;
+        if let Some(reason) = too_long_a_name(&entry) {
+            return refuse(reason);
         }
-        let short_name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-        let name = long_name.take().unwrap_or(short_name);
+        let Some(name) = names.of(&mut entry).map_err(damaged)? else { continue };
+        let name = String::from_utf8_lossy(&name).into_owned();
         if let Some(reason) = dishonest(&entry, &name) {
             return refuse(format!("entry {name:?} {reason}"));
         }
@@ -89,28 +83,47 @@ pub(super) fn read(
     }
 }
 
-/// True for an entry that is no file, but what the next one's header has no room for.
-fn names_the_next<R: Read>(entry: &Entry<R>) -> bool {
-    matches!(entry.header().entry_type(), EntryType::GNULongName | EntryType::XHeader)
+/// The names of entries that are read raw, one after the other. (The library, asked for whole
+/// entries, would read a long name of any length into memory.)
+#[derive(Default)]
+pub(super) struct Names {
+    /// Of the next entry.
+    long: Option<Vec<u8>>,
 }
 
-/// The name of the next entry, as GNU's tar or pax give it; `None` where this is about something
-/// else.
-fn next_name<R: Read>(entry: &mut Entry<R>) -> io::Result<Option<String>> {
-    let mut bytes = Vec::new();
-    entry.by_ref().take(MAX_NAME_BYTES).read_to_end(&mut bytes)?;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    if entry.header().entry_type() == EntryType::GNULongName {
-        return Ok(Some(text(bytes.strip_suffix(&[0]).unwrap_or(&bytes))));
-    }
-    let mut name = None;
-    for extension in PaxExtensions::new(&bytes) {
-        let extension = extension?;
-        if extension.key_bytes() == b"path" {
-            name = Some(text(extension.value_bytes()));
+impl Names {
+    /// The name of `entry`; `None` for one that is no file, but what the next one's header has no
+    /// room for, as GNU's tar or pax write it. Ask [`too_long_a_name`] first.
+    pub fn of<R: Read>(&mut self, entry: &mut Entry<R>) -> io::Result<Option<Vec<u8>>> {
+        if !names_the_next(entry) {
+            let short = || entry.path_bytes().into_owned();
+            return Ok(Some(self.long.take().unwrap_or_else(short)));
         }
+        let mut bytes = Vec::new();
+        entry.by_ref().take(MAX_NAME_BYTES).read_to_end(&mut bytes)?;
+        if entry.header().entry_type() == EntryType::GNULongName {
+            self.long = Some(bytes.strip_suffix(&[0]).unwrap_or(&bytes).to_vec());
+            return Ok(None);
+        }
+        for extension in PaxExtensions::new(&bytes) {
+            let extension = extension?;
+            if extension.key_bytes() == b"path" {
+                self.long = Some(extension.value_bytes().to_vec());
+            }
+        }
+        Ok(None)
     }
-    Ok(name)
+}
+
+/// Why an entry that names the next one is not read.
+pub(super) fn too_long_a_name<R: Read>(entry: &Entry<R>) -> Option<String> {
+    let size = entry.size();
+    let too_long = names_the_next(entry) && size > MAX_NAME_BYTES;
+    too_long.then(|| format!("holds a name of {size} bytes, at most {MAX_NAME_BYTES}"))
+}
+
+fn names_the_next<R: Read>(entry: &Entry<R>) -> bool {
+    matches!(entry.header().entry_type(), EntryType::GNULongName | EntryType::XHeader)
 }
 
 /// Why an entry condemns its archive, if it does.

@@ -190,6 +190,6 @@ fn memory_does_not_grow_with_a_streamed_set() {
         line.expect("the child tells its peak").trim().parse().unwrap()
     };
     let (few, many) = (peak_kib(200), peak_kib(2_000));
-    // All pixels would be 96 MiB; the larger set's tar files, mapped and read, are 4 MiB.
+    // All pixels would be 96 MiB; the larger set's tar files are 4 MiB.
     assert!(many < few + 24 * 1024, "{few} KiB with 200 pictures, {many} with 2,000");
 }

@@ -1,12 +1,14 @@
 //! `shards:PATH`: tar files read where they lie, and refused where they cannot be trusted.
 
-use std::path::Path;
+use std::fs::OpenOptions;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use catscan_data::Part;
+use catscan_data::{BadImages, DataConfig, DataError, Dataset, Part, Placement, Progress};
 use tar::{EntryType, Header};
 use tempfile::tempdir;
 
-use crate::help::{folder, jpeg, names, open, put};
+use crate::help::{config, folder, jpeg, names, open, put};
 
 /// Of a tar file: name, kind, contents.
 pub type Entry = (String, EntryType, Vec<u8>);
@@ -126,6 +128,8 @@ fn what_cannot_be_trusted_is_refused_whole() {
     bomb.set_size(10 << 30);
     bomb.set_cksum();
     refuse(bomb.as_bytes(), "ends after 0 of 10737418240 bytes");
+    let huge = ("././@LongLink".into(), EntryType::GNULongName, vec![b'x'; 1 << 20]);
+    refuse(&tar_of(&[huge, file("x", b"x")]), "holds a name of 1048576 bytes, at most 65536; the");
 }
 
 #[test]
@@ -138,4 +142,112 @@ fn a_broken_picture_in_a_shard_is_one_bad_picture() {
     let error = open(&shards(&path), cache.path()).unwrap_err().to_string();
     assert!(error.contains("1 of 6 pictures cannot be used"), "{error}");
     assert!(error.contains("001.jpg: is a JPEG cut short"), "{error}");
+}
+
+#[test]
+fn names_too_long_for_a_header_are_read() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let path = root.path().join("long.tar");
+    let long = "n".repeat(180);
+    let mut builder = tar::Builder::new(Vec::new());
+    for i in 0..6 {
+        let (bytes, mut header) = (jpeg(i), Header::new_gnu());
+        header.set_mode(0o644);
+        header.set_size(bytes.len() as u64);
+        let name = format!("{}/{long}{i}.jpg", i % 2);
+        if i < 3 {
+            builder.append_data(&mut header, name, &bytes[..]).unwrap();
+        } else {
+            builder.append_pax_extensions([("path", name.as_bytes())]).unwrap();
+            header.set_path("short.txt").unwrap();
+            header.set_cksum();
+            builder.append(&header, &bytes[..]).unwrap();
+        }
+    }
+    put(&path, &builder.into_inner().unwrap());
+    let set = open(&shards(&path), cache.path()).unwrap();
+    let want = [0, 2, 4, 1, 3, 5].map(|i| format!("{}/{long}{i}.jpg", i % 2));
+    assert_eq!(names(&set), want);
+}
+
+/// Leaves `percent` of a file.
+fn cut(path: &Path, percent: u64) -> u64 {
+    let file = OpenOptions::new().write(true).open(path).unwrap();
+    let left = file.metadata().unwrap().len() * percent / 100;
+    file.set_len(left).unwrap();
+    left
+}
+
+#[test]
+fn a_tar_cut_while_it_is_streamed_is_an_error_of_the_picture_with_file_and_place() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let path = root.path().join("s.tar");
+    put(&path, &tar_of(&web(0, 60)));
+    let config = config(&shards(&path));
+    let set = Dataset::open_as(&config, cache.path(), Some(Placement::Streamed), &()).unwrap();
+    let path = path.canonicalize().unwrap();
+    let all: Vec<u32> = (0..60).collect();
+    let whole = set.gather(&all);
+    let (passes, left) = (AtomicU64::new(0), AtomicU64::new(0));
+    // Through a map of the file this would end the process by SIGBUS.
+    let bad = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while passes.load(Ordering::Relaxed) < 3 {
+                std::thread::yield_now();
+            }
+            left.store(cut(&path, 50), Ordering::Relaxed);
+        });
+        loop {
+            let read = all.chunks(7).map(|batch| set.try_gather(batch));
+            match read.collect::<Result<Vec<_>, _>>() {
+                Ok(batches) => assert_eq!(batches.concat(), whole),
+                Err(bad) => break bad,
+            }
+            passes.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    let text = bad.to_string();
+    let ends = format!(" of {}, which ends after {} bytes", path.display(), left.into_inner());
+    assert!(
+        bad.unreadable && text.contains(".jpg: lies at bytes ") && text.contains(&ends),
+        "{text}"
+    );
+    assert_eq!(set.try_gather(&[0]).unwrap(), set.gather(&[0]), "what is left is still read");
+}
+
+/// Cuts a file when so many pictures have been looked at.
+struct Cutter(PathBuf, AtomicU64);
+
+impl Progress for Cutter {
+    fn stage(&self, _what: &str, _total: u64) {}
+
+    fn advance(&self, n: u64) {
+        if self.1.fetch_sub(n, Ordering::Relaxed) == 1 {
+            cut(&self.0, 50);
+        }
+    }
+}
+
+#[test]
+fn a_tar_cut_while_the_cache_is_made_of_it_costs_the_pictures_that_went() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let (path, whole) = (root.path().join("s.tar"), tar_of(&web(0, 60)));
+    let open = |bad_images| {
+        put(&path, &whole);
+        let config = DataConfig { bad_images, ..config(&shards(&path)) };
+        let cutter = Cutter(path.clone(), AtomicU64::new(10));
+        crate::help::pool(1).install(|| Dataset::open(&config, cache.path(), &cutter))
+    };
+    let DataError::BadPictures { checked: 60, total, first } = open(BadImages::Fail).unwrap_err()
+    else {
+        panic!("want an error of the pictures");
+    };
+    assert!((10..50).contains(&total), "{total}");
+    assert!(first[0].reason.contains("s.tar, which ends after "), "{}", first[0].reason);
+    let set = open(BadImages::Skip).unwrap();
+    assert_eq!((set.samples.len(), set.rejected.len()), (60 - total, total));
+    // What could not be had is tried again, so the whole file makes a whole set.
+    put(&path, &whole);
+    let config = DataConfig { bad_images: BadImages::Fail, ..config(&shards(&path)) };
+    assert_eq!(Dataset::open(&config, cache.path(), &()).unwrap().samples.len(), 60);
 }
