@@ -1,9 +1,10 @@
 //! Convolutions that cost less than libtorch's own on the CPU, where there is a cheaper way to the
 //! same numbers. Both ways are oneDNN's; tch has neither.
 //!
-//! - [`conv2d`]: a 1×1 convolution of few pixels is a matrix product `[N·H·W, C] · [C, C']` of the
-//!   maps as they lie in channels_last. As a convolution it would first bring the weight into
-//!   oneDNN's own order, and its gradient back, which then is most of the work.
+//! - [`conv2d`]: a convolution of few pixels is a matrix product of the weight with the maps as
+//!   they lie in channels_last, `[N·H·W, C] · [C, C']`, or where it is larger than 1×1 with their
+//!   patches, `[N·H'·W', size²·C] · [size²·C, C']`. As a convolution it would first bring the
+//!   weight into oneDNN's own order, and its gradient back, which then is most of the work.
 //! - [`Packed`]: a convolution of evaluation whose weight is brought into that order once, and
 //!   which adds its bias and takes its ReLU while the result is still in registers.
 //!

@@ -3,6 +3,7 @@
 // processors without oneDNN, everything falls back to at::conv2d.
 // No exception leaves this file.
 
+#include "columns.h"
 #include "convolve.h"
 
 #include <ATen/Context.h>
@@ -75,23 +76,46 @@ bool fits(const Tensor& x) {
 /// Pixels of a batch up to which a matrix product is the faster 1x1 convolution: a convolution
 /// brings the weight into oneDNN's order and its gradient back, which few pixels do not repay.
 constexpr int64_t kMostRows = 4096;
+/// The same for larger kernels and strides, whose patches must be gathered first: in terms of the
+/// channels that come in, as a weight has the more numbers for each of them.
+constexpr int64_t kMostRowsPerChannel = 2;
 
-/// Whether the convolution is a matrix product of the pixels as they lie: [N·H·W, C] by [C, C'].
-bool is_product(const Tensor& x, const Tensor& weight, int64_t stride, int64_t padding) {
-  return stride == 1 && padding == 0 && weight.size(2) == 1 && weight.size(3) == 1 && fits(x) &&
-         weight.scalar_type() == x.scalar_type() && x.numel() / x.size(1) <= kMostRows &&
-         linear_operator() && x.permute({0, 2, 3, 1}).is_contiguous();
+/// Whether the pixels as they lie are the matrix that the weight is multiplied by.
+bool is_plain(const Kernel& kernel) {
+  return kernel.size == 1 && kernel.stride == 1 && kernel.padding == 0;
+}
+
+/// Whether maps and weights lie as the product wants them: channels next to each other.
+bool in_channels_last(const Tensor& x) { return x.permute({0, 2, 3, 1}).is_contiguous(); }
+
+/// Whether the convolution is taken as a matrix product, [N·H'·W', size·size·C] by [.., C'].
+bool is_product(const Tensor& x, const Tensor& weight, const Kernel& kernel) {
+  if (!fits(x) || weight.scalar_type() != x.scalar_type() || !linear_operator() ||
+      weight.size(2) != weight.size(3) || !in_channels_last(x) || !in_channels_last(weight)) {
+    return false;
+  }
+  if (is_plain(kernel)) return x.numel() / x.size(1) <= kMostRows;
+  const int64_t side = std::min(x.size(2), x.size(3)) + 2 * kernel.padding;
+  const int64_t rows = Places(x, kernel).count();
+  return side >= kernel.size && rows <= kMostRowsPerChannel * x.size(1);
 }
 
 /// The pixels of [N, C, H, W], one a row: [N·H·W, C].
 Tensor rows(const Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({-1, x.size(1)}); }
 
-/// Rows as the pixels of a map in channels_last that is `like` but for the channels.
-Tensor map(const Tensor& rows, const Tensor& like) {
-  return rows.view({like.size(0), like.size(2), like.size(3), rows.size(1)}).permute({0, 3, 1, 2});
+/// What the weight is multiplied by.
+Tensor patches(const Tensor& x, const Kernel& kernel) {
+  return is_plain(kernel) ? rows(x) : columns(x, kernel);
 }
 
-Tensor matrix(const Tensor& weight) { return weight.reshape({weight.size(0), weight.size(1)}); }
+/// Rows as the pixels of a map [n, .., h, w] in channels_last.
+Tensor map(const Tensor& rows, int64_t n, int64_t h, int64_t w) {
+  return rows.view({n, h, w, rows.size(1)}).permute({0, 3, 1, 2});
+}
+
+Tensor matrix(const Tensor& weight) {
+  return weight.permute({0, 2, 3, 1}).reshape({weight.size(0), -1});
+}
 
 /// [R, C] by [O, C] -> [R, O].
 Tensor linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias) {
@@ -101,25 +125,31 @@ Tensor linear(const Tensor& x, const Tensor& weight, const std::optional<Tensor>
 
 struct Product : torch::autograd::Function<Product> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
-                        const Tensor& weight, const std::optional<Tensor>& bias) {
+                        const Tensor& weight, const std::optional<Tensor>& bias,
+                        const Kernel& kernel) {
     context->save_for_backward({x, weight});
     context->saved_data["biased"] = bias.has_value();
+    context->saved_data["stride"] = kernel.stride;
+    context->saved_data["padding"] = kernel.padding;
     // Else the result were a view in the graph, and nothing could be added to it in place.
     at::AutoDispatchBelowADInplaceOrView without_graph;
-    return map(linear(rows(x), matrix(weight), bias), x);
+    const Places places(x, kernel);
+    return map(linear(patches(x, kernel), matrix(weight), bias), places.n, places.places_h,
+               places.places_w);
   }
 
   static torch::autograd::variable_list backward(torch::autograd::AutogradContext* context,
                                                  torch::autograd::variable_list gradients) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "a convolution has no gradient of a gradient here");
-    if (!gradients[0].defined()) return {Tensor(), Tensor(), Tensor()};
+    if (!gradients[0].defined()) return {Tensor(), Tensor(), Tensor(), Tensor()};
     const auto saved = context->get_saved_variables();
     const bool biased = context->saved_data["biased"].toBool();
     auto [x, weight, bias] = convolve_backward(
-        gradients[0], saved[0], saved[1], 1, 0,
+        gradients[0], saved[0], saved[1], context->saved_data["stride"].toInt(),
+        context->saved_data["padding"].toInt(),
         {context->needs_input_grad(0), context->needs_input_grad(1),
          biased && context->needs_input_grad(2)});
-    return {x, weight, bias};
+    return {x, weight, bias, Tensor()};
   }
 };
 
@@ -127,14 +157,16 @@ struct Product : torch::autograd::Function<Product> {
 
 Tensor convolve(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                 int64_t stride, int64_t padding) {
-  if (is_product(x, weight, stride, padding)) return Product::apply(x, weight, bias);
+  const Kernel kernel{weight.size(2), stride, padding};
+  if (is_product(x, weight, kernel)) return Product::apply(x, weight, bias, kernel);
   return at::conv2d(x, weight, bias, {stride, stride}, {padding, padding});
 }
 
 std::tuple<Tensor, Tensor, Tensor> convolve_backward(const Tensor& gradient, const Tensor& x,
                                                      const Tensor& weight, int64_t stride,
                                                      int64_t padding, std::array<bool, 3> wanted) {
-  if (!is_product(x, weight, stride, padding)) {
+  const Kernel kernel{weight.size(2), stride, padding};
+  if (!is_product(x, weight, kernel)) {
     at::OptionalIntArrayRef bias_size;
     const int64_t outputs = weight.size(0);
     if (wanted[2]) bias_size = at::IntArrayRef(outputs);
@@ -144,8 +176,15 @@ std::tuple<Tensor, Tensor, Tensor> convolve_backward(const Tensor& gradient, con
   at::AutoDispatchBelowADInplaceOrView without_graph;
   Tensor grad_x, grad_weight, grad_bias;
   const Tensor g = rows(gradient);
-  if (wanted[0]) grad_x = map(linear(g, matrix(weight).t(), std::nullopt), x);
-  if (wanted[1]) grad_weight = linear(g.t(), rows(x).t(), std::nullopt).view_as(weight);
+  if (wanted[0]) {
+    const Tensor grad_patches = linear(g, matrix(weight).t(), std::nullopt);
+    grad_x = is_plain(kernel) ? map(grad_patches, x.size(0), x.size(2), x.size(3))
+                              : sum_of_columns(grad_patches, x, kernel);
+  }
+  if (wanted[1]) {
+    const Tensor grad_matrix = linear(g.t(), patches(x, kernel).t(), std::nullopt);
+    grad_weight = map(grad_matrix.view({-1, x.size(1)}), weight.size(0), kernel.size, kernel.size);
+  }
   if (wanted[2]) grad_bias = g.sum(0);
   return {grad_x, grad_weight, grad_bias};
 }

@@ -21,13 +21,19 @@ fn apart(got: &Tensor, wanted: &Tensor) -> f64 {
     largest(&(got - wanted)) / largest(wanted)
 }
 
-/// Kernel size, steps, picture: a matrix product where size, stride and padding are 1, 1 and 0.
-const CASES: [(i64, Steps, [i64; 4]); 5] = [
+/// Kernel size, steps, picture: matrix products where size, stride and padding are 1, 1 and 0, or
+/// where the kernel has at most ten places.
+const CASES: [(i64, Steps, [i64; 4]); 10] = [
     (1, Steps { stride: 1, padding: 0 }, [2, 5, 3, 4]),
     (1, Steps { stride: 1, padding: 0 }, [1, 5, 1, 1]),
     (1, Steps { stride: 2, padding: 0 }, [2, 5, 3, 4]),
     (1, Steps { stride: 1, padding: 0 }, [2, 5, 64, 64]),
+    (1, Steps { stride: 2, padding: 0 }, [2, 5, 5, 2]),
     (3, Steps { stride: 2, padding: 1 }, [2, 5, 7, 6]),
+    (3, Steps { stride: 1, padding: 1 }, [2, 5, 2, 2]),
+    (3, Steps { stride: 2, padding: 1 }, [1, 5, 5, 4]),
+    (2, Steps { stride: 3, padding: 1 }, [3, 5, 4, 2]),
+    (5, Steps { stride: 1, padding: 2 }, [2, 5, 1, 3]),
 ];
 
 #[test]
@@ -35,7 +41,10 @@ fn values_and_gradients_are_libtorchs() {
     // Sums of at most 8,192 products, in another order.
     for (kind, tolerance) in [(Kind::Double, 1e-12), (Kind::Float, 1e-5)] {
         for (size, steps, picture) in CASES {
-            let leaf = |dims: &[i64]| ramp(dims, kind).set_requires_grad(true);
+            let leaf = |dims: &[i64]| match dims.len() {
+                4 => channels_last(&ramp(dims, kind)).set_requires_grad(true),
+                _ => ramp(dims, kind).set_requires_grad(true),
+            };
             let x = channels_last(&ramp(&picture, kind)).set_requires_grad(true);
             let (weight, bias) = (leaf(&[4, 5, size, size]), leaf(&[4]));
             let inputs = [&x, &weight, &bias];
@@ -95,12 +104,24 @@ fn maps_that_cannot_be_packed_for_are_told() {
 fn bf16_rounds_as_the_usual_one_does() {
     // Without signs, so that no sum is a difference of large ones.
     let x = channels_last(&ramp(&[2, 64, 4, 4], Kind::Float).abs());
-    let weight = ramp(&[32, 64, 1, 1], Kind::Float).abs();
-    let steps = Steps { stride: 1, padding: 0 };
     let half = |tensor: &Tensor| tensor.to_kind(Kind::BFloat16);
-    let exact = usual(&x, &weight, None, steps);
-    let got = no_grad(|| conv2d(&half(&x), &half(&weight), None, steps));
-    // The inputs' 8 bits and the result's.
-    let apart = apart(&got.to_kind(Kind::Float), &exact);
-    assert!(apart < 0.01, "{apart:e}");
+    for (size, padding) in [(1, 0), (3, 1)] {
+        let weight = channels_last(&ramp(&[32, 64, size, size], Kind::Float).abs());
+        let steps = Steps { stride: 1, padding };
+        let exact = usual(&x, &weight, None, steps);
+        let got = no_grad(|| conv2d(&half(&x), &half(&weight), None, steps));
+        // The inputs' 8 bits and the result's.
+        let near = |got: &Tensor, exact: &Tensor| {
+            let apart = apart(&got.to_kind(Kind::Float), exact);
+            assert!(apart < 0.01, "{size}: {apart:e}");
+        };
+        near(&got, &exact);
+        let gradient = channels_last(&ramp(&exact.size(), Kind::Float).abs());
+        let wanted = conv2d_backward(&gradient, &x, &weight, steps, [true, true, false]);
+        let (gradient, x, weight) = (half(&gradient), half(&x), half(&weight));
+        let got = conv2d_backward(&gradient, &x, &weight, steps, [true, true, false]);
+        for (got, wanted) in got.iter().zip(&wanted).take(2) {
+            near(got.as_ref().unwrap(), wanted.as_ref().unwrap());
+        }
+    }
 }

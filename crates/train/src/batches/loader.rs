@@ -65,10 +65,15 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
     /// The next batch, `None` after the last. A worker that died is an error, never a short epoch.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, TrainError> {
         let started = Instant::now();
-        let gathered = self.next_gathered();
+        // The trainer augments by itself, with all its threads; that too is waiting for a batch.
+        let batch = self.next_gathered().map(|gathered| {
+            let make = |(planned, pixels): (_, Vec<u8>)| {
+                Batch::gathered(&pixels, planned, self.dataset, self.device)
+            };
+            gathered.map(make)
+        });
         self.waited += started.elapsed();
-        let Some((planned, pixels)) = gathered? else { return Ok(None) };
-        Ok(Some(Batch::gathered(&pixels, planned, self.dataset, self.device)))
+        batch
     }
 
     fn next_gathered(&mut self) -> Result<Option<(Planned, Vec<u8>)>, TrainError> {
@@ -89,7 +94,7 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
         }
     }
 
-    /// Time spent waiting for batches since this was last asked.
+    /// Time without a batch, waiting for its pixels or making it of them, since last asked.
     pub fn take_waited(&mut self) -> Duration {
         std::mem::take(&mut self.waited)
     }
