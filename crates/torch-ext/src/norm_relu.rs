@@ -38,6 +38,7 @@ struct Problem {
 }
 
 unsafe extern "C" {
+    fn catscan_norm_copy(problem: &Problem, from: Rows, to: Rows);
     fn catscan_norm_moments(problem: &Problem, x: Rows, mean: *mut c_void, var: *mut c_void);
     fn catscan_norm_relu(problem: &Problem, x: Rows, addend: Rows, y: Rows);
     fn catscan_norm_relu_reduce(
@@ -77,6 +78,20 @@ pub fn packed(x: &Tensor) -> Tensor {
     let mut y = empty_like(x);
     y.copy_(x);
     y
+}
+
+/// Copies a map into some maps of a larger tensor, or out of them: faster than libtorch where the
+/// maps are few, as a dense block's growth.
+///
+/// # Panics
+/// When the two are not of one shape and kind, or `to` is not as [`fits`] wants it.
+pub fn copy(from: &Tensor, to: &Tensor) {
+    if !fits(from) {
+        return to.shallow_clone().copy_(from);
+    }
+    let to = same(to, from);
+    // SAFETY: both maps have the problem's shape and kind, and `same` and `rows` checked strides.
+    unsafe { catscan_norm_copy(&of(from), rows(from), to) };
 }
 
 /// Mean and biased variance of each channel, `[C]` each.

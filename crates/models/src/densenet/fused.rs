@@ -14,7 +14,7 @@
 
 use catscan_torch_ext::convolution::{Steps, conv2d, conv2d_backward};
 use catscan_torch_ext::gradient::{is_recorded, with_gradient};
-use catscan_torch_ext::norm_relu::{To, Was, empty, empty_like, fits, moments, packed};
+use catscan_torch_ext::norm_relu::{To, Was, copy, empty, empty_like, fits, moments, packed};
 use tch::{Tensor, no_grad};
 
 use super::NormReluConv;
@@ -60,7 +60,7 @@ pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
 fn evaluated(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
     let (n, mut seen, h, w) = x.size4().expect("a map is [N, C, H, W]");
     let maps = empty([n, block.room(seen), h, w], x.kind());
-    maps.narrow(1, 0, seen).copy_(x);
+    copy(x, &maps.narrow(1, 0, seen));
     let off = &mut Taps::off();
     for DenseLayer { first, second } in &block.layers {
         let activated = first.norm.forward_relu(&maps.narrow(1, 0, seen), mode, off);
@@ -72,7 +72,7 @@ fn evaluated(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
             }
         };
         let count = new.size()[1];
-        maps.narrow(1, seen, count).copy_(&new);
+        copy(&new, &maps.narrow(1, seen, count));
         seen += count;
     }
     maps
@@ -102,7 +102,7 @@ fn run(block: &DenseBlock, x: &Tensor, mode: Mode) -> (Tensor, Vec<Layer>) {
     let var = mean.empty_like();
     let append = |at: i64, new: &Tensor| {
         let count = new.size()[1];
-        maps.narrow(1, at, count).copy_(new);
+        copy(new, &maps.narrow(1, at, count));
         if own {
             let (new_mean, new_var) = moments(&maps.narrow(1, at, count));
             mean.narrow(0, at, count).copy_(&new_mean);
@@ -155,8 +155,8 @@ fn step(
 fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Vec<Option<Tensor>> {
     let (n, room, h, w) = maps.size4().expect("a map is [N, C, H, W]");
     // Not the incoming one: others may hold it.
-    let mut grads = empty([n, room, h, w], maps.kind());
-    grads.copy_(grad);
+    let grads = empty([n, room, h, w], maps.kind());
+    copy(grad, &grads);
     let mut found: Vec<Option<Tensor>> = wanted.iter().map(|_| None).collect();
     let mut place = found.len();
     for steps in kept.iter().rev() {
@@ -198,9 +198,9 @@ fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Ve
 
 /// A copy of some maps of a larger tensor: a convolution wants them side by side.
 fn dense(maps: &Tensor) -> Tensor {
-    let mut copy = empty_like(maps);
-    copy.copy_(maps);
-    copy
+    let side_by_side = empty_like(maps);
+    copy(maps, &side_by_side);
+    side_by_side
 }
 
 #[cfg(test)]

@@ -29,6 +29,10 @@ static const Kernels& chosen() {
 
 using namespace catscan;
 
+extern "C" void catscan_norm_copy(const Problem* problem, Rows from, Rows to) {
+  chosen().copy(*problem, from, to);
+}
+
 extern "C" void catscan_norm_moments(const Problem* problem, Rows x, void* mean, void* var) {
   chosen().moments(*problem, x, mean, var);
 }

@@ -63,6 +63,20 @@ T* row(const Rows& rows, int64_t number) {
   return static_cast<T*>(rows.data) + number * rows.stride;
 }
 
+/// For maps of few channels, whose rows are too short to be worth a call each.
+template <typename T>
+void copy_of(const Problem& p, Rows from, Rows to) {
+  const int64_t channels = p.channels;
+  for_tiles(p, [&](int64_t, int64_t first, int64_t end) {
+    for (int64_t r = first; r < end; ++r) {
+      const T* values = row<T>(from, r);
+      T* copies = row<T>(to, r);
+#pragma omp simd
+      for (int64_t c = 0; c < channels; ++c) copies[c] = values[c];
+    }
+  });
+}
+
 /// norm(x) = scale x + shift, by channel.
 template <typename P>
 struct Affine {
@@ -220,6 +234,10 @@ void with_types(Kind kind, const Work& work) {
   }
 }
 
+void copy(const Problem& p, Rows from, Rows to) {
+  with_types(p.kind, [&](auto t, auto) { copy_of<decltype(t)>(p, from, to); });
+}
+
 void moments(const Problem& p, Rows x, void* mean, void* var) {
   with_types(p.kind, [&](auto t, auto q) {
     using T = decltype(t);
@@ -269,6 +287,6 @@ void backward(const Problem& p, Rows x, Rows y, Rows grad, const void* gamma, co
 }  // namespace
 
 extern const Kernels CATSCAN_KERNELS;
-const Kernels CATSCAN_KERNELS = {moments, forward, reduce, backward};
+const Kernels CATSCAN_KERNELS = {copy, moments, forward, reduce, backward};
 
 }  // namespace catscan

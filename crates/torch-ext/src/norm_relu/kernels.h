@@ -23,6 +23,8 @@ struct Problem {
 };
 
 struct Kernels {
+  /// to = from.
+  void (*copy)(const Problem&, Rows from, Rows to);
   /// mean, var: P[channels], written.
   void (*moments)(const Problem&, Rows x, void* mean, void* var);
   /// y = relu(norm(x) [+ addend]); addend.data may be null.

@@ -1,6 +1,6 @@
 //! The fused norm, addition and ReLU against libtorch's own, one after the other.
 
-use catscan_torch_ext::norm_relu::{Norm, To, Was, empty_like, fits, moments, packed};
+use catscan_torch_ext::norm_relu::{Norm, To, Was, copy, empty_like, fits, moments, packed};
 use tch::{Device, Kind, Tensor};
 
 const EPS: f64 = 1e-3;
@@ -140,6 +140,27 @@ fn a_look_at_some_channels_is_a_map_too() {
             Case { x: map([2, 7, 5, 5], 0.0, kind), ..Case::new([2, 7, 5, 5], kind, false, false) };
         alone.x.shallow_clone().copy_(&part.x);
         assert_eq!(part.ours(), alone.ours());
+    }
+}
+
+#[test]
+fn some_channels_are_copied_in_and_out_and_the_rest_stays() {
+    for kind in [Kind::Float, Kind::BFloat16, Kind::Double] {
+        for count in [1, 3, 16, 33] {
+            // More than one tile, and a row that no thread has whole.
+            let all = map([2, 40, 61, 37], 0.0, kind);
+            let wanted = all.copy();
+            let new = map([2, count, 61, 37], 5.0, kind);
+            wanted.narrow(1, 5, count).copy_(&new);
+            copy(&new, &all.narrow(1, 5, count));
+            assert_eq!(all, wanted, "{kind:?}, {count}");
+            let out = empty_like(&new);
+            copy(&all.narrow(1, 5, count), &out);
+            assert_eq!(out, new, "{kind:?}, {count}");
+            // One value for all, and channels that are no neighbours: as libtorch does it.
+            copy(&Tensor::ones([1, 1, 1, 1], (kind, Device::Cpu)).expand_as(&new), &out);
+            assert_eq!(out, new.ones_like(), "{kind:?}, {count}");
+        }
     }
 }
 
