@@ -41,10 +41,17 @@ pub(crate) fn warp(pixels: &[u8], config: &DataConfig, affines: &[Affine], fill:
         });
     };
     written(&[n, side, side, channels].map(|length| length as i64), n, |pieces| {
+        if bytes < WORTH_THREADS {
+            return pixels.chunks_exact(picture).zip(pieces).zip(affines).for_each(one);
+        }
         let pictures = pixels.par_chunks_exact(picture).zip(pieces.par_iter_mut());
         pictures.zip(affines).for_each(one);
     })
 }
+
+/// Values from which on several threads are worth waking. In training libtorch's own threads have
+/// the cores, and go on asking for work for some milliseconds before they let go of them.
+const WORTH_THREADS: usize = 1 << 20;
 
 thread_local! {
     /// Of one picture after the other.
