@@ -192,11 +192,12 @@ fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Ve
         }
     }
     let first = kept.first().map_or(room, |steps| steps[0].ran.x.size()[1]);
-    found[0] = Some(grads.narrow(1, 0, first));
+    // Side by side: libtorch's ReLU would walk over a view of few channels pixel by pixel.
+    found[0] = Some(dense(&grads.narrow(1, 0, first)));
     found
 }
 
-/// A copy of some maps of a larger tensor: a convolution wants them side by side.
+/// A copy of some maps of a larger tensor, for who wants them side by side, as a convolution does.
 fn dense(maps: &Tensor) -> Tensor {
     let side_by_side = empty_like(maps);
     copy(maps, &side_by_side);
