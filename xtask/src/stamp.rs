@@ -13,10 +13,15 @@ pub fn of_tree(root: &Path) -> Option<String> {
     let folder = scratch(root)?;
     fs::create_dir_all(folder.join("objects")).ok()?;
     let index = folder.join("index");
-    let git_folder = PathBuf::from(workspace::git(root, &["rev-parse", "--absolute-git-dir"])?);
+    // Asked for by name: a linked worktree has its own index, but its clone's objects.
+    let inside = |name| -> Option<PathBuf> {
+        let words = ["rev-parse", "--path-format=absolute", "--git-path", name];
+        workspace::git(root, &words).map(PathBuf::from)
+    };
+    let (own_index, objects) = (inside("index")?, inside("objects")?);
     // A copy of the index knows which files are unchanged; a scratch object folder keeps the
     // clone free of objects nobody committed.
-    let _ = fs::copy(git_folder.join("index"), &index);
+    let _ = fs::copy(own_index, &index);
     let git = |arguments: &[&str]| {
         let output = Command::new("git")
             .arg("-C")
@@ -24,7 +29,7 @@ pub fn of_tree(root: &Path) -> Option<String> {
             .args(arguments)
             .env("GIT_INDEX_FILE", &index)
             .env("GIT_OBJECT_DIRECTORY", folder.join("objects"))
-            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", git_folder.join("objects"))
+            .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &objects)
             .output()
             .ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
