@@ -1,7 +1,7 @@
 //! Pixels that stay in their source: decoded, by all threads, when a batch asks for them.
 //!
 //! Memory is bounded by the batches on their way, whatever the set holds; what grows with the set
-//! is its index, some 400 bytes a picture. A picture that is gone or is not the one that was looked
+//! is its index, some 600 bytes a picture. A picture that is gone or is not the one that was looked
 //! at when the set was opened is an error that names it: a run never goes on with other pictures.
 
 use std::sync::Arc;
