@@ -76,11 +76,10 @@ impl Conv2d {
         mode: Mode,
         taps: &mut Taps,
     ) -> Tensor {
-        let folded = || folded::forward(self, Some(norm), false, x, taps);
-        if let Some(y) = (!norm.is_moved_by(mode)).then(folded).flatten() {
-            return y;
+        match self.forward_folded(x, norm, false, mode, taps) {
+            Some(y) => y,
+            None => norm.forward(&self.forward(x, taps), mode, taps),
         }
-        norm.forward(&self.forward(x, taps), mode, taps)
     }
 
     /// The convolution, then `norm`, then the ReLU.
@@ -91,11 +90,10 @@ impl Conv2d {
         mode: Mode,
         taps: &mut Taps,
     ) -> Tensor {
-        let folded = || folded::forward(self, Some(norm), true, x, taps);
-        if let Some(y) = (!norm.is_moved_by(mode)).then(folded).flatten() {
-            return y;
+        match self.forward_folded(x, norm, true, mode, taps) {
+            Some(y) => y,
+            None => norm.forward_relu(&self.forward(x, taps), mode, taps),
         }
-        norm.forward_relu(&self.forward(x, taps), mode, taps)
     }
 
     /// The convolution, then the ReLU; a tap shows the convolution's output.
@@ -105,6 +103,22 @@ impl Conv2d {
         }
         let y = self.forward(x, taps);
         taps.relu(y, true)
+    }
+
+    /// The convolution with `norm` folded in, and the ReLU after it if `relu`; `None` where `norm`
+    /// learns from the pictures it sees, or where `folded` cannot.
+    fn forward_folded(
+        &self,
+        x: &Tensor,
+        norm: &BatchNorm2d,
+        relu: bool,
+        mode: Mode,
+        taps: &mut Taps,
+    ) -> Option<Tensor> {
+        if norm.is_moved_by(mode) {
+            return None;
+        }
+        folded::forward(self, Some(norm), relu, x, taps)
     }
 
     /// How its kernel moves.
