@@ -139,7 +139,7 @@ async fn explain(State(site): State<Arc<Site>>, request: Request) -> Response {
 
 impl Site {
     async fn explain(&self, request: Request) -> Result<Vec<u8>, Refused> {
-        let mut question = Question::parse(request.uri().query().unwrap_or_default(), self.arms)?;
+        let mut question = Question::parse(request.uri(), self.arms)?;
         question.picture = self.guard.read(request.into_body()).await?;
         let (reply, answer) = oneshot::channel();
         let ending = || (503, "the program is ending".to_owned());

@@ -1,6 +1,9 @@
 //! What was asked: an arm, a method, a class, a picture.
 
+use axum::extract::Query;
+use axum::http::Uri;
 use catscan_viz::cam::CamRow;
+use serde::Deserialize;
 
 use super::Refused;
 
@@ -14,27 +17,27 @@ pub struct Question {
     pub picture: Vec<u8>,
 }
 
-impl Question {
-    /// Reads `arm=0&method=grad-cam&class=1`; the picture comes after.
-    pub fn parse(query: &str, arms: usize) -> Result<Question, Refused> {
-        let (mut arm, mut method, mut class) = (None, None, None);
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-            match key {
-                "arm" => arm = value.parse().ok().filter(|arm| *arm < arms),
-                "method" => method = CamRow::find(value),
-                "class" => class = Some(value.parse().map_err(|_| (400, bad("class")))?),
-                _ => return Err((400, "want arm, method and class only".into())),
-            }
-        }
-        let arm = arm.ok_or_else(|| (400, bad("arm")))?;
-        let method = method.ok_or_else(|| (400, bad("method")))?;
-        Ok(Question { arm, method, class, picture: Vec::new() })
-    }
+/// What stands in an address, and nothing else may.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    arm: usize,
+    method: String,
+    class: Option<usize>,
 }
 
-fn bad(key: &str) -> String {
-    format!("{key}: none of this name; /about lists what there is")
+impl Question {
+    /// Reads `?arm=0&method=grad-cam%2B%2B&class=1`; the picture comes after.
+    pub fn parse(address: &Uri, arms: usize) -> Result<Question, Refused> {
+        let Query(Named { arm, method, class }) =
+            Query::try_from_uri(address).map_err(|error| (400, error.body_text()))?;
+        if arm >= arms {
+            return Err((400, format!("arm {arm}: there are {arms}, from 0 on")));
+        }
+        let method = CamRow::find(&method)
+            .ok_or_else(|| (400, format!("method {method}: /about lists what there is")))?;
+        Ok(Question { arm, method, class, picture: Vec::new() })
+    }
 }
 
 #[cfg(test)]
@@ -43,9 +46,10 @@ mod tests {
 
     #[test]
     fn a_question_is_read_or_refused() {
-        let question = Question::parse("method=grad-cam&arm=1&class=0", 2).ok().unwrap();
+        let parse = |query: &str| Question::parse(&format!("/?{query}").parse().unwrap(), 2);
+        let question = parse("method=grad-cam%2B%2B&arm=1&class=0").ok().unwrap();
         assert_eq!((question.arm, question.class), (1, Some(0)));
-        assert_eq!(question.method.name, "grad-cam");
+        assert_eq!(question.method.name, "grad-cam++");
         for query in [
             "",
             "arm=0",
@@ -55,7 +59,7 @@ mod tests {
             "arm=0&method=grad-cam&class=cat",
             "arm=0&method=grad-cam&file=/etc/passwd",
         ] {
-            assert_eq!(Question::parse(query, 2).err().unwrap().0, 400, "{query}");
+            assert_eq!(parse(query).err().unwrap().0, 400, "{query}");
         }
     }
 }

@@ -33,17 +33,22 @@
   });
 
   const drawLayer = () => {
-    for (const { arm, image, caption, answer } of views) {
-      if (!answer) continue;
+    for (const { arm, shares, image, caption, answer } of views) {
+      image.hidden = !answer;
+      if (!answer) {
+        shares.replaceChildren();
+        caption.textContent = "";
+        continue;
+      }
       const last = answer.frames.length - 1;
       const place = Math.round((Number(at("layer").value) / Number(at("layer").max)) * last);
       const frame = answer.frames[place];
       const name = arm.classes[answer.class];
-      image.hidden = false;
       image.src = frame.picture.uri;
       image.alt = frame.empty ? `Nothing at ${frame.tap}` : `Map for ${name} at ${frame.tap}`;
       const says = frame.empty ? `nothing speaks for ${name} here` : `what speaks for ${name}`;
       caption.textContent = `${frame.tap} (${place + 1} of ${last + 1}): ${says}`;
+      at("layer").setAttribute("aria-valuetext", `${frame.tap} (${place + 1} of ${last + 1})`);
     }
   };
   const drawShares = ({ arm, shares, answer }) => {
@@ -55,6 +60,13 @@
       return item;
     };
     shares.replaceChildren(...order.slice(0, 5).map(line));
+  };
+
+  // What another question was answered with must not stand under this one's name.
+  const refuse = (why) => {
+    for (const view of views) view.answer = null;
+    drawLayer();
+    say(why, true);
   };
 
   let picture = null;
@@ -71,10 +83,10 @@
         const response = await fetch("/explain?" + query, { method: "POST", body: picture });
         const answer = await response.json();
         if (mine !== newest) return; // something else was asked meanwhile
-        if (!response.ok) return say(answer.error, true);
+        if (!response.ok) return refuse(answer.error);
         view.answer = answer;
       } catch {
-        return say("The program does not answer; is it still running?", true);
+        return refuse("The program does not answer; is it still running?");
       }
       drawShares(view);
       const most = Math.max(...views.map(({ answer }) => (answer ? answer.frames.length : 1)));

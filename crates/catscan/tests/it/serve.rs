@@ -103,7 +103,7 @@ fn a_picture_is_answered_and_nothing_else() {
         ("POST /explain?arm=0&method=grad-cam", &png[..99], 415, "not a picture"),
         ("POST /explain?arm=0&method=grad-cam", b"<html>", 415, "not a picture"),
         ("POST /explain?arm=0&method=grad-cam", &[0; 1_000_001], 413, "1000000"),
-        ("POST /explain?arm=0&method=grad-cam&picture=/etc/passwd", &png, 400, "only"),
+        ("POST /explain?arm=0&method=grad-cam&picture=/etc/passwd", &png, 400, "unknown field"),
         ("GET /../../etc/passwd", b"", 404, "nothing here"),
         ("GET /study/avg/seed-1/recipe.json", b"", 404, "nothing here"),
         ("PUT /about", b"", 405, "method"),
@@ -180,6 +180,22 @@ fn the_page_works_in_a_browser() {
             .to_string()
             .contains("(1 of")
     );
+    let says = browser.value("document.getElementById('layer').getAttribute('aria-valuetext')");
+    assert!(says.to_string().contains("(1 of"), "{says}");
+
+    // Every method that the page offers is answered.
+    let methods =
+        browser.value("[...document.getElementById('method').options].map((o) => o.text)");
+    for method in methods.as_array().unwrap() {
+        browser.value(&format!(
+            "{{ const offered = document.getElementById('method'); offered.value = {method}; \
+             offered.dispatchEvent(new Event('change')); }} undefined"
+        ));
+        let said = "document.getElementById('status').textContent";
+        browser.wait_for(&format!("!{said}.startsWith('Looking')"));
+        let said = browser.value(said).to_string();
+        assert!(said.ends_with(" ms\""), "{method}: {said}");
+    }
 
     for (width_px, theme) in [(1200, "light"), (375, "dark")] {
         browser.show(width_px, theme);
@@ -191,6 +207,8 @@ fn the_page_works_in_a_browser() {
     fs::write(folder.join("no.jpg"), "no").unwrap();
     browser.choose("#file", &folder.join("no.jpg"));
     browser.wait_for("/not a picture/.test(document.getElementById('status').textContent)");
+    let stale = "[...document.querySelectorAll('#arms img')].filter((image) => !image.hidden)";
+    assert_eq!(browser.value(&format!("{stale}.length")), json!(0), "an old answer stands");
     // The browser itself logs an answer of 415; nothing else was complained of.
     browser.complaints.retain(|line| !line.contains("415"));
     assert_eq!(browser.complaints, Vec::<String>::new());
