@@ -73,7 +73,7 @@ fn results() -> Result<Vec<Block>, VizError> {
         [("avg", [87.5, 88.9, 87.9], (86.3, 89.9)), ("max", [90.4, 91.9, 90.7], (89.0, 93.0))];
     let scores = scores.map(|(name, values, interval)| ArmScores {
         name: name.into(),
-        values: values.into(),
+        seeds: (1..).zip(values).collect(),
         interval: Some(interval),
     });
     let parts = [("train", 850), ("val", 200), ("test", 199)]

@@ -95,6 +95,7 @@ fn say_step(point: &RatePoint) {
 fn draw(search: &RateSearch) -> Result<Svg> {
     let line = |name: &str, value: fn(&RatePoint) -> f64| Line {
         name: name.into(),
+        seed: None,
         points: search.points.iter().map(|point| (point.lr.log10(), value(point))).collect(),
     };
     let both = [line("smoothed", |point| point.smoothed), line("each batch", |point| point.loss)];

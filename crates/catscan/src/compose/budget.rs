@@ -18,6 +18,7 @@ const TRAINING: f64 = 3.0;
 
 /// One run's validation accuracy against what it has spent.
 struct Spent {
+    seed: u64,
     /// After each epoch: epochs, seconds, multiply-adds.
     spent: Vec<[f64; 3]>,
     accuracy: Vec<f64>,
@@ -38,7 +39,7 @@ pub fn budget(study: &Study, runs: &[Run]) -> Result<Section> {
     for (at, (name, unit, per)) in units(&arms).iter().enumerate() {
         let line = |arm: &crate::study::ArmSummary, run: &Spent| {
             let points = run.spent.iter().zip(&run.accuracy).map(|(s, a)| (s[at] / per, 100.0 * a));
-            Line { name: arm.arm.clone(), points: points.collect() }
+            Line { name: arm.arm.clone(), seed: Some(run.seed), points: points.collect() }
         };
         let all: Vec<Line> = (study.arms.iter().zip(&arms))
             .flat_map(|(arm, runs)| runs.iter().map(move |run| line(arm, run)))
@@ -80,7 +81,7 @@ fn spent(run: &Run, multiply_adds: f64) -> Spent {
         all.push([f64::from(epoch.epoch), seconds, work]);
     }
     let accuracy = run.record.epochs.iter().map(|epoch| epoch.val_accuracy).collect();
-    Spent { spent: all, accuracy }
+    Spent { seed: run.seed, spent: all, accuracy }
 }
 
 /// The accuracy at a budget: of the last epoch that was within it.
@@ -181,7 +182,7 @@ mod tests {
     fn run(seconds: &[f64], accuracy: &[f64]) -> Spent {
         let spent =
             seconds.iter().enumerate().map(|(i, s)| [i as f64 + 1.0, *s, 2.0 * s]).collect();
-        Spent { spent, accuracy: accuracy.to_vec() }
+        Spent { seed: 1, spent, accuracy: accuracy.to_vec() }
     }
 
     #[test]

@@ -77,7 +77,11 @@ fn drawn(
     flows: &[Flow],
     points: impl Fn(&Flow) -> Vec<(f64, f64)>,
 ) -> Result<Option<catscan_viz::Svg>> {
-    let line = |flow: &Flow| Line { name: flow.arm.to_owned(), points: points(flow) };
+    let line = |flow: &Flow| Line {
+        name: flow.arm.to_owned(),
+        seed: Some(flow.seed),
+        points: points(flow),
+    };
     let all: Vec<Line> = flows.iter().map(line).collect();
     let finite = all.iter().flat_map(|line| &line.points).any(|(_, y)| y.is_finite());
     match finite {

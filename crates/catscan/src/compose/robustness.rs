@@ -55,7 +55,11 @@ pub fn robustness(study: &Study, shown: &[Shown], dataset: &Dataset) -> Result<O
             let steady = curve.same.iter().skip(1).sum::<f64>() / row.levels.len() as f64;
             line.push(format!("{} ({})", percent(worst), percent(steady)));
             let points = curve.levels.iter().copied().zip(curve.right.iter().map(|v| 100.0 * v));
-            panel.push(Line { name: arm.run.arm.clone(), points: points.collect() });
+            panel.push(Line {
+                name: arm.run.arm.clone(),
+                seed: Some(arm.run.seed),
+                points: points.collect(),
+            });
         }
         rows.row(line);
     }

@@ -43,10 +43,10 @@ pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
         ]);
         let points =
             bins(&answers).into_iter().map(|bin| (100.0 * bin.sureness, 100.0 * bin.right));
-        reliability.push(Line { name: arm.arm.clone(), points: points.collect() });
+        reliability.push(Line { name: arm.arm.clone(), seed: None, points: points.collect() });
         let part = |i: usize| i as f64 / PARTS as f64;
         let points = (1..=PARTS).map(|i| (100.0 * part(i), 100.0 * surest(&answers, part(i))));
-        selective.push(Line { name: arm.arm.clone(), points: points.collect() });
+        selective.push(Line { name: arm.arm.clone(), seed: None, points: points.collect() });
     }
     let sure = Axes { x: "probability said, %", diagonal: true };
     let kept = Axes { x: "surest share of the pictures, %", diagonal: false };

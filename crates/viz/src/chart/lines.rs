@@ -12,6 +12,8 @@ use std::fmt::Write as _;
 pub struct Line {
     /// As the legend prints it.
     pub name: String,
+    /// Which of the lines of that name it is, as a point of it says.
+    pub seed: Option<u64>,
     /// (x, y), in the axes' units.
     pub points: Vec<(f64, f64)>,
 }
@@ -127,10 +129,14 @@ fn draw(
             continue;
         }
         let colour = palette::arm(*colour);
+        let name = match line.seed {
+            Some(seed) => format!("{} seed {seed}", line.name),
+            None => line.name.clone(),
+        };
         let style = colour.stroke_width(frame::fine(2));
         chart.draw_series([PathElement::new(points.clone(), style)])?;
         for (px, py) in points {
-            let says = format!("{}: {} at {}", line.name, short(*py), short(*px));
+            let says = format!("{name}\n{title}: {}\n{}: {}", short(*py), axes.x, short(*px));
             extra += &frame::spot(chart.backend_coord(&(*px, *py)), 3, Some(colour), &says);
         }
     }
@@ -152,16 +158,25 @@ mod tests {
 
     #[test]
     fn points_say_their_values_and_seeds_of_an_arm_share_a_colour() {
-        let line =
-            |name: &str, y: f64| Line { name: name.into(), points: vec![(0.5, y), (1.0, y)] };
-        let all = [line("avg", 0.5), line("avg", 0.6), line("<max>", f64::NAN), line("<max>", 0.9)];
+        let line = |name: &str, seed: u64, y: f64| Line {
+            name: name.into(),
+            seed: Some(seed),
+            points: vec![(0.5, y), (1.0, y)],
+        };
+        let all = [
+            line("avg", 1, 0.5),
+            line("avg", 2, 0.6),
+            line("<max>", 1, f64::NAN),
+            line("<max>", 2, 0.9),
+        ];
         let svg = lines("Calibration", AXES, &all).unwrap();
         assert_eq!(svg.as_str().matches("<circle").count(), 6);
         assert_eq!(
             svg.as_str().matches("<circle").count(),
             svg.as_str().matches("</circle>").count()
         );
-        assert!(svg.as_str().contains("&lt;max&gt;: 0.9 at 1</title>"), "{}", svg.as_str());
+        let says = "&lt;max&gt; seed 2\nCalibration: 0.9\nconfidence: 1</title>";
+        assert!(svg.as_str().contains(says), "{}", svg.as_str());
         let key = svg.as_str().lines().filter(|l| l.contains("&lt;max&gt;") || l.contains("avg"));
         assert!(key.count() >= 2);
         assert!(svg.as_str().contains("stroke-dasharray"));
@@ -169,7 +184,9 @@ mod tests {
 
     #[test]
     fn no_points_are_refused() {
-        assert!(lines("t", AXES, &[Line { name: "a".into(), points: vec![] }]).is_err());
+        assert!(
+            lines("t", AXES, &[Line { name: "a".into(), seed: None, points: vec![] }]).is_err()
+        );
     }
 
     #[test]

@@ -12,8 +12,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 pub struct ArmScores {
     /// As the axis prints it.
     pub name: String,
-    /// One value per seed, in the unit of the axis.
-    pub values: Vec<f64>,
+    /// Each seed and its value, in the unit of the axis.
+    pub seeds: Vec<(u64, f64)>,
     /// The mean's 95 % interval, low to high; none with a single seed.
     pub interval: Option<(f64, f64)>,
 }
@@ -24,7 +24,7 @@ pub struct ArmScores {
 /// When no arm has a finite score.
 pub fn seed_points(title: &str, axis: &str, arms: &[ArmScores]) -> Result<Svg, VizError> {
     let ends = arms.iter().filter_map(|arm| arm.interval).flat_map(|(low, high)| [low, high]);
-    let shown: Vec<f64> = (arms.iter().flat_map(|arm| arm.values.iter().copied()))
+    let shown: Vec<f64> = (arms.iter().flat_map(|arm| arm.seeds.iter().map(|(_, value)| *value)))
         .chain(ends)
         .filter(|v| v.is_finite())
         .collect();
@@ -43,8 +43,8 @@ pub fn seed_points(title: &str, axis: &str, arms: &[ArmScores]) -> Result<Svg, V
     frame::draw(title, &label, (470, height), |area| draw_rows(area, title, axis, arms, &shown))
 }
 
-fn mean(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+fn mean(seeds: &[(u64, f64)]) -> f64 {
+    seeds.iter().map(|(_, value)| value).sum::<f64>() / seeds.len() as f64
 }
 
 /// The arm's numbers in words, for those who hear the chart.
@@ -53,7 +53,7 @@ fn said(arm: &ArmScores) -> String {
         Some((low, high)) => format!(", 95 % interval {low:.2} to {high:.2}"),
         None => ", no interval".to_owned(),
     };
-    format!("mean {:.2}{interval}, n = {}", mean(&arm.values), arm.values.len())
+    format!("mean {:.2}{interval}, n = {}", mean(&arm.seeds), arm.seeds.len())
 }
 
 fn draw_rows(
@@ -92,14 +92,14 @@ fn draw_rows(
             let bar = colour.mix(0.45).stroke_width(frame::fine(6));
             chart.draw_series([PathElement::new(vec![(from, row), (to, row)], bar)])?;
         }
-        if arm.values.is_empty() {
+        if arm.seeds.is_empty() {
             continue;
         }
-        let (x, y) = chart.backend_coord(&(mean(&arm.values), row));
+        let (x, y) = chart.backend_coord(&(mean(&arm.seeds), row));
         let tick = vec![(x, y - at(12)), (x, y + at(12))];
         area.draw(&PathElement::new(tick, INK.stroke_width(frame::fine(2))))?;
-        for value in arm.values.iter().filter(|v| v.is_finite()) {
-            let says = format!("{}: {value:.2}", arm.name);
+        for (seed, value) in arm.seeds.iter().filter(|(_, v)| v.is_finite()) {
+            let says = format!("{} seed {seed}\n{name}: {value:.2}", arm.name);
             points += &frame::spot(chart.backend_coord(&(*value, row)), 5, Some(colour), &says);
         }
     }
@@ -115,14 +115,15 @@ mod tests {
         let arms = [
             ArmScores {
                 name: "avg".into(),
-                values: vec![86.0, 88.0],
+                seeds: vec![(1, 86.0), (2, 88.0)],
                 interval: Some((74.3, 99.7)),
             },
-            ArmScores { name: "max".into(), values: vec![91.0], interval: None },
+            ArmScores { name: "max".into(), seeds: vec![(1, 91.0)], interval: None },
         ];
         let svg = seed_points("Test accuracy", "test accuracy (%)", &arms).unwrap();
         assert_eq!(svg.as_str().matches("<circle").count(), 3);
         assert!(svg.as_str().contains("avg: mean 87.00, 95 % interval 74.30 to 99.70, n = 2"));
+        assert!(svg.as_str().contains("<title>avg seed 2\ntest accuracy (%): 88.00</title>"));
         assert!(svg.as_str().contains("max: mean 91.00, no interval, n = 1"));
     }
 
