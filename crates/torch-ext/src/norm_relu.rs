@@ -22,6 +22,15 @@ struct Rows {
     stride: i64,
 }
 
+/// `struct Split` of the kernels.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Split {
+    first: Rows,
+    rest: Rows,
+    first_channels: i64,
+}
+
 const NONE: Rows = Rows { data: null_mut(), stride: 0 };
 
 /// `struct Problem` of the kernels.
@@ -39,7 +48,13 @@ struct Problem {
 
 unsafe extern "C" {
     fn catscan_norm_copy(problem: &Problem, from: Rows, to: Rows);
-    fn catscan_norm_moments(problem: &Problem, x: Rows, mean: *mut c_void, var: *mut c_void);
+    fn catscan_norm_moments(
+        problem: &Problem,
+        x: Rows,
+        copy: Rows,
+        mean: *mut c_void,
+        var: *mut c_void,
+    );
     fn catscan_norm_relu(problem: &Problem, x: Rows, addend: Rows, y: Rows);
     fn catscan_norm_relu_reduce(
         problem: &Problem,
@@ -56,8 +71,8 @@ unsafe extern "C" {
         grad: Rows,
         gamma: *const c_void,
         beta: *const c_void,
-        grad_x: Rows,
-        accumulate: bool,
+        base: Rows,
+        grad_x: Split,
         grad_addend: Rows,
     );
 }
@@ -99,11 +114,25 @@ pub fn moments(x: &Tensor) -> (Tensor, Tensor) {
     let options = (parameter_kind(x.kind()), Device::Cpu);
     let (mean, var) =
         (Tensor::empty([channels(x)], options), Tensor::empty([channels(x)], options));
-    let problem =
-        Problem { eps: 0.0, weight: null(), bias: null(), mean: null(), var: null(), ..of(x) };
-    // SAFETY: `of` checked the map, and both results have its number of channels.
-    unsafe { catscan_norm_moments(&problem, rows(x), mean.data_ptr(), var.data_ptr()) };
+    moments_into(x, None, &mean, &var);
     (mean, var)
+}
+
+/// [`copy`] and [`moments`] in one walk; `mean` and `var` are `[C]`, and written.
+///
+/// # Panics
+/// As [`copy`], and when mean or variance are not as a norm of `from` has them.
+pub fn copy_with_moments(from: &Tensor, to: &Tensor, mean: &Tensor, var: &Tensor) {
+    moments_into(&packed(from), Some(to), mean, var);
+}
+
+fn moments_into(x: &Tensor, copy: Option<&Tensor>, mean: &Tensor, var: &Tensor) {
+    let copy = copy.map_or(NONE, |copy| same(copy, x));
+    let to_mean = parameter("mean", mean, x).cast_mut();
+    let to_var = parameter("variance", var, x).cast_mut();
+    // SAFETY: `of` and `same` checked the maps, `parameter` that both results have a number for
+    // each of their channels.
+    unsafe { catscan_norm_moments(&of(x), rows(x), copy, to_mean, to_var) };
 }
 
 /// An uninitialised map of the shape and kind of `x`, its pixels densely packed.
@@ -146,8 +175,40 @@ pub struct Was<'a> {
 pub enum To<'a> {
     /// Over what is there; may be the incoming gradient itself.
     Over(&'a Tensor),
-    /// On top of what is there.
-    Onto(&'a Tensor),
+    /// On top of `base`, and into two maps.
+    Onto {
+        /// What is added to; of the shape of the norm's input.
+        base: &'a Tensor,
+        /// Its first channels are written, the others stay as they are; may be `base`.
+        first: &'a Tensor,
+        /// As many of the last channels as this has go here; as many as there are, or fewer.
+        last: &'a Tensor,
+    },
+}
+
+impl To<'_> {
+    /// What it is added to, and where it goes.
+    fn rows(self, x: &Tensor) -> (Rows, Split) {
+        match self {
+            To::Over(map) => {
+                (NONE, Split { first: same(map, x), rest: NONE, first_channels: channels(x) })
+            }
+            To::Onto { base, first, last } => {
+                let count = channels(x) - channels(last);
+                let before = x.narrow(1, 0, count);
+                let split = Split {
+                    first: if count == 0 {
+                        NONE
+                    } else {
+                        same(&first.narrow(1, 0, count), &before)
+                    },
+                    rest: same(last, &x.narrow(1, count, channels(last))),
+                    first_channels: count,
+                };
+                (same(base, x), split)
+            }
+        }
+    }
 }
 
 impl Norm<'_> {
@@ -203,10 +264,7 @@ impl Norm<'_> {
         let (gamma, beta) = sums.map_or((null(), null()), |(gamma, beta)| {
             (parameter("gradient of γ", gamma, x), parameter("gradient of β", beta, x))
         });
-        let (to, accumulate) = match to {
-            To::Over(to) => (to, false),
-            To::Onto(to) => (to, true),
-        };
+        let (base, to) = to.rows(x);
         let addend = addend.map_or(NONE, |addend| same(addend, x));
         // SAFETY: as `relu`; every value is read before its place is written.
         unsafe {
@@ -217,8 +275,8 @@ impl Norm<'_> {
                 same(grad, x),
                 gamma,
                 beta,
-                same(to, x),
-                accumulate,
+                base,
+                to,
                 addend,
             );
         }

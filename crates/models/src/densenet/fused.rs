@@ -5,7 +5,8 @@
 //! - every layer writes its maps into one tensor that has room for all, and reads those before it
 //!   where they lie: nothing is concatenated;
 //! - the batch's moments of a map are the same for all layers that see it, so they are taken once;
-//! - backward lets every layer add its gradient onto one tensor, from the last layer to the first.
+//! - backward lets every layer add its gradient onto one tensor, from the last layer to the first;
+//!   what is whole then, a layer's own maps, goes to that layer side by side.
 //!
 //! Backward needs the activated maps again, for the convolutions' weights. [`Memory::Keep`] keeps
 //! them; [`Memory::Recompute`] computes them from what lies in the block (Pleiss et al. 2017,
@@ -14,7 +15,7 @@
 
 use catscan_torch_ext::convolution::{Steps, conv2d, conv2d_backward};
 use catscan_torch_ext::gradient::{is_recorded, with_gradient};
-use catscan_torch_ext::norm_relu::{To, Was, copy, empty, empty_like, fits, moments, packed};
+use catscan_torch_ext::norm_relu::{To, copy, copy_with_moments, empty, empty_like, fits, packed};
 use tch::{Tensor, no_grad};
 
 use super::NormReluConv;
@@ -102,11 +103,13 @@ fn run(block: &DenseBlock, x: &Tensor, mode: Mode) -> (Tensor, Vec<Layer>) {
     let var = mean.empty_like();
     let append = |at: i64, new: &Tensor| {
         let count = new.size()[1];
-        copy(new, &maps.narrow(1, at, count));
-        if own {
-            let (new_mean, new_var) = moments(&maps.narrow(1, at, count));
-            mean.narrow(0, at, count).copy_(&new_mean);
-            var.narrow(0, at, count).copy_(&new_var);
+        let to = maps.narrow(1, at, count);
+        match own {
+            true => {
+                let (mean, var) = (mean.narrow(0, at, count), var.narrow(0, at, count));
+                copy_with_moments(new, &to, &mean, &var);
+            }
+            false => copy(new, &to),
         }
     };
     append(0, x);
@@ -153,48 +156,57 @@ fn step(
 
 /// The gradients of x and of each step's γ, β, weight and bias.
 fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Vec<Option<Tensor>> {
-    let (n, room, h, w) = maps.size4().expect("a map is [N, C, H, W]");
-    // Not the incoming one: others may hold it.
-    let grads = empty([n, room, h, w], maps.kind());
-    copy(grad, &grads);
     let mut found: Vec<Option<Tensor>> = wanted.iter().map(|_| None).collect();
     let mut place = found.len();
-    for steps in kept.iter().rev() {
-        let seen = steps[0].ran.x.size()[1];
-        let growth = steps.last().expect("one or two").weight.size()[0];
-        let mut grad = dense(&grads.narrow(1, seen, growth));
-        for (number, kept) in steps.iter().enumerate().rev() {
+    // The sum of what later layers want: not in the incoming one, which others may hold.
+    let (incoming, grads) = (packed(grad), empty_like(maps));
+    let mut sum = &incoming;
+    let mut grad = dense(&incoming.narrow(1, seen(kept), maps.size()[1] - seen(kept)));
+    for (layer, steps) in kept.iter().enumerate().rev() {
+        for (number, step) in steps.iter().enumerate().rev() {
             let again;
-            let activated = match &kept.activated {
+            let activated = match &step.activated {
                 Some(activated) => activated,
                 None => {
-                    again = kept.ran.norm().relu(&kept.ran.x, None);
+                    again = step.ran.norm().relu(&step.ran.x, None);
                     &again
                 }
             };
-            place -= 3 + usize::from(kept.has_bias);
-            let wanted = [true, wanted[place + 2], kept.has_bias && wanted[place + 3]];
+            place -= 3 + usize::from(step.has_bias);
+            let wanted = [true, wanted[place + 2], step.has_bias && wanted[place + 3]];
             let [of_activated, of_weight, of_bias] =
-                conv2d_backward(&grad, activated, &kept.weight, kept.steps, wanted);
+                conv2d_backward(&grad, activated, &step.weight, step.steps, wanted);
             let of_activated = packed(&of_activated.expect("wanted"));
-            let (ran, was) = (&kept.ran, Was { x: &kept.ran.x, y: None });
-            let sums = ran.norm().parameter_gradients(was, &of_activated);
-            let seen = grads.narrow(1, 0, seen);
-            let to = if number == 0 { To::Onto(&seen) } else { To::Over(&of_activated) };
-            ran.norm().input_gradient(was, &of_activated, ran.own(&sums), to, None);
+            let ran = &step.ran;
+            let sums = ran.parameter_gradients(&of_activated);
+            grad = if number == 0 {
+                // The maps of the layer before are another's no more: their gradient is whole.
+                let before = seen(&kept[..layer]);
+                let last = empty_like(&ran.x.narrow(1, before, ran.maps() - before));
+                let base = &sum.narrow(1, 0, ran.maps());
+                let to = To::Onto { base, first: &grads, last: &last };
+                ran.input_gradient(&of_activated, &sums, to);
+                last
+            } else {
+                ran.input_gradient(&of_activated, &sums, To::Over(&of_activated));
+                of_activated
+            };
             found[place] = Some(sums.0);
             found[place + 1] = Some(sums.1);
             found[place + 2] = of_weight;
-            if kept.has_bias {
+            if step.has_bias {
                 found[place + 3] = of_bias;
             }
-            grad = of_activated;
         }
+        sum = &grads;
     }
-    let first = kept.first().map_or(room, |steps| steps[0].ran.x.size()[1]);
-    // Side by side: libtorch's ReLU would walk over a view of few channels pixel by pixel.
-    found[0] = Some(dense(&grads.narrow(1, 0, first)));
+    found[0] = Some(grad);
     found
+}
+
+/// Maps before the last of these layers' own: none before the block's input.
+fn seen(layers: &[Layer]) -> i64 {
+    layers.last().map_or(0, |steps| steps[0].ran.maps())
 }
 
 /// A copy of some maps of a larger tensor, for who wants them side by side, as a convolution does.

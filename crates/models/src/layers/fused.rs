@@ -87,8 +87,27 @@ impl Ran {
         Norm { weight, bias, mean, var, eps: self.eps }
     }
 
+    /// How many maps it saw.
+    pub fn maps(&self) -> i64 {
+        self.x.size()[1]
+    }
+
+    /// Of γ and β, from the gradient of `relu(norm(x))`.
+    pub fn parameter_gradients(&self, grad: &Tensor) -> (Tensor, Tensor) {
+        self.norm().parameter_gradients(self.was(), grad)
+    }
+
+    /// Of x, from the same and [`Ran::parameter_gradients`].
+    pub fn input_gradient(&self, grad: &Tensor, sums: &(Tensor, Tensor), to: To) {
+        self.norm().input_gradient(self.was(), grad, self.own(sums), to, None);
+    }
+
+    fn was(&self) -> Was<'_> {
+        Was { x: &self.x, y: None }
+    }
+
     /// The sums that the input's gradient needs: none where the statistics did not come from it.
-    pub fn own<'a>(&self, sums: &'a (Tensor, Tensor)) -> Option<&'a (Tensor, Tensor)> {
+    fn own<'a>(&self, sums: &'a (Tensor, Tensor)) -> Option<&'a (Tensor, Tensor)> {
         self.statistics.own.then_some(sums)
     }
 }

@@ -33,8 +33,9 @@ extern "C" void catscan_norm_copy(const Problem* problem, Rows from, Rows to) {
   chosen().copy(*problem, from, to);
 }
 
-extern "C" void catscan_norm_moments(const Problem* problem, Rows x, void* mean, void* var) {
-  chosen().moments(*problem, x, mean, var);
+extern "C" void catscan_norm_moments(const Problem* problem, Rows x, Rows copy, void* mean,
+                                     void* var) {
+  chosen().moments(*problem, x, copy, mean, var);
 }
 
 extern "C" void catscan_norm_relu(const Problem* problem, Rows x, Rows addend, Rows y) {
@@ -47,7 +48,7 @@ extern "C" void catscan_norm_relu_reduce(const Problem* problem, Rows x, Rows y,
 }
 
 extern "C" void catscan_norm_relu_backward(const Problem* problem, Rows x, Rows y, Rows grad,
-                                           const void* gamma, const void* beta, Rows grad_x,
-                                           bool accumulate, Rows grad_addend) {
-  chosen().backward(*problem, x, y, grad, gamma, beta, grad_x, accumulate, grad_addend);
+                                           const void* gamma, const void* beta, Rows base,
+                                           Split grad_x, Rows grad_addend) {
+  chosen().backward(*problem, x, y, grad, gamma, beta, base, grad_x, grad_addend);
 }

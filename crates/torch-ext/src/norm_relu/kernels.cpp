@@ -63,6 +63,34 @@ T* row(const Rows& rows, int64_t number) {
   return static_cast<T*>(rows.data) + number * rows.stride;
 }
 
+/// Asks memory for a row's values, or for their place, before it is their turn: rows of some channels
+/// of a larger map lie apart, and the processor does not guess the next by itself.
+class Ahead {
+ public:
+  explicit Ahead(const Problem& p)
+      : channels(p.channels), rows(std::max<int64_t>(1, VALUES / p.channels)) {}
+
+  template <typename T>
+  void read(const Rows& map, int64_t number) const { fetch<T, 0>(map, number + rows); }
+
+  template <typename T>
+  void write(const Rows& map, int64_t number) const { fetch<T, 1>(map, number + rows); }
+
+ private:
+  static constexpr int64_t VALUES = 1024, LINE_BYTES = 64;
+
+  /// Of what is no memory a prefetch does nothing.
+  template <typename T, int WRITE>
+  void fetch(const Rows& map, int64_t number) const {
+    const char* line = reinterpret_cast<const char*>(row<T>(map, number));
+    for (const char* end = line + channels * sizeof(T); line < end; line += LINE_BYTES) {
+      __builtin_prefetch(line, WRITE);
+    }
+  }
+
+  int64_t channels, rows;
+};
+
 /// For maps of few channels, whose rows are too short to be worth a call each.
 template <typename T>
 void copy_of(const Problem& p, Rows from, Rows to) {
@@ -95,17 +123,24 @@ struct Affine {
 
 /// Chan, Golub & LeVeque 1983: the mean and squared deviations of each tile, in two walks through
 /// the cache, then of their union. No cancellation, whatever the mean.
-template <typename T, typename P>
-void moments_of(const Problem& p, Rows x, P* mean, P* var) {
+template <typename T, typename P, bool COPIES>
+void moments_of(const Problem& p, Rows x, Rows copy, P* mean, P* var) {
   const int64_t channels = p.channels, tiles = tile_count(p);
   std::vector<P> means(tiles * channels), squares(tiles * channels);
+  const Ahead ahead(p);
   for_tiles(p, [&](int64_t tile, int64_t first, int64_t end) {
     P* m = &means[tile * channels];
     P* s = &squares[tile * channels];
     for (int64_t r = first; r < end; ++r) {
       const T* values = row<T>(x, r);
+      T* copies = COPIES ? row<T>(copy, r) : nullptr;
+      ahead.read<T>(x, r);
+      if (COPIES) ahead.write<T>(copy, r);
 #pragma omp simd
-      for (int64_t c = 0; c < channels; ++c) m[c] += load(values[c]);
+      for (int64_t c = 0; c < channels; ++c) {
+        m[c] += load(values[c]);
+        if (COPIES) copies[c] = values[c];
+      }
     }
     for (int64_t c = 0; c < channels; ++c) m[c] /= P(end - first);
     for (int64_t r = first; r < end; ++r) {
@@ -139,10 +174,12 @@ template <typename T, typename P, bool ADDS>
 void forward_of(const Problem& p, Rows x, Rows addend, Rows y) {
   const Affine<P> affine(p);
   const P *scale = affine.scale.data(), *shift = affine.shift.data();
+  const Ahead ahead(p);
   for_tiles(p, [&](int64_t, int64_t first, int64_t end) {
     for (int64_t r = first; r < end; ++r) {
       const T* values = row<T>(x, r);
       const T* added = ADDS ? row<T>(addend, r) : nullptr;
+      ahead.read<T>(x, r);
       T* results = row<T>(y, r);
 #pragma omp simd
       for (int64_t c = 0; c < p.channels; ++c) {
@@ -161,6 +198,7 @@ void reduce_of(const Problem& p, Rows x, Rows y, Rows grad, P* gamma, P* beta) {
   const P *inverse = affine.inverse.data(), *mean = static_cast<const P*>(p.mean);
   const int64_t channels = p.channels, tiles = tile_count(p);
   std::vector<P> sums(2 * tiles * channels);
+  const Ahead ahead(p);
   for_tiles(p, [&](int64_t tile, int64_t first, int64_t end) {
     P* sum = &sums[2 * tile * channels];
     P* product = sum + channels;
@@ -168,6 +206,8 @@ void reduce_of(const Problem& p, Rows x, Rows y, Rows grad, P* gamma, P* beta) {
       const T* values = row<T>(x, r);
       const T* results = GIVEN ? row<T>(y, r) : nullptr;
       const T* gradients = row<T>(grad, r);
+      ahead.read<T>(x, r);
+      ahead.read<T>(grad, r);
 #pragma omp simd
       for (int64_t c = 0; c < channels; ++c) {
         const P value = load(values[c]);
@@ -190,9 +230,9 @@ void reduce_of(const Problem& p, Rows x, Rows y, Rows grad, P* gamma, P* beta) {
 }
 
 /// Ioffe & Szegedy 2015, the gradients after algorithm 1, gathered to a g + b x + c by channel.
-template <typename T, typename P, bool GIVEN, bool ACCUMULATES>
+template <typename T, typename P, bool GIVEN, bool BASED>
 void backward_of(const Problem& p, Rows x, Rows y, Rows grad, const P* gamma, const P* beta,
-                 Rows grad_x, Rows grad_addend) {
+                 Rows base, Split grad_x, Rows grad_addend) {
   const Affine<P> affine(p);
   const P *scale = affine.scale.data(), *shift = affine.shift.data();
   const P* mean = static_cast<const P*>(p.mean);
@@ -202,24 +242,32 @@ void backward_of(const Problem& p, Rows x, Rows y, Rows grad, const P* gamma, co
     rests[c] = -scale[c] * beta[c] / P(p.rows);
   }
   const P *slope = slopes.data(), *rest = rests.data();
+  const Ahead ahead(p);
   for_tiles(p, [&](int64_t, int64_t first, int64_t end) {
     for (int64_t r = first; r < end; ++r) {
       const T* values = row<T>(x, r);
       const T* results = GIVEN ? row<T>(y, r) : nullptr;
       const T* gradients = row<T>(grad, r);
-      T* to = row<T>(grad_x, r);
+      const T* bases = BASED ? row<T>(base, r) : nullptr;
+      ahead.read<T>(x, r);
+      ahead.read<T>(grad, r);
+      if (BASED) ahead.write<T>(base, r);  // where the result goes, mostly
       T* to_addend = grad_addend.data ? row<T>(grad_addend, r) : nullptr;
+      const auto channels = [&](int64_t from, int64_t to, T* place) {
 #pragma omp simd
-      for (int64_t c = 0; c < p.channels; ++c) {
-        const P value = load(values[c]);
-        const P result = GIVEN ? load(results[c]) : value * scale[c] + shift[c];
-        const P gradient = load(gradients[c]);
-        const P g = result > P(0) ? gradient : P(0);
-        P d = scale[c] * g + slope[c] * (value - mean[c]) + rest[c];
-        if (ACCUMULATES) d += load(to[c]);
-        if (GIVEN && to_addend) store(to_addend[c], g);
-        store(to[c], d);
-      }
+        for (int64_t c = from; c < to; ++c) {
+          const P value = load(values[c]);
+          const P result = GIVEN ? load(results[c]) : value * scale[c] + shift[c];
+          const P gradient = load(gradients[c]);
+          const P g = result > P(0) ? gradient : P(0);
+          P d = scale[c] * g + slope[c] * (value - mean[c]) + rest[c];
+          if (BASED) d += load(bases[c]);
+          if (GIVEN && to_addend) store(to_addend[c], g);
+          store(place[c - from], d);
+        }
+      };
+      channels(0, grad_x.first_channels, row<T>(grad_x.first, r));
+      channels(grad_x.first_channels, p.channels, row<T>(grad_x.rest, r));
     }
   });
 }
@@ -238,11 +286,13 @@ void copy(const Problem& p, Rows from, Rows to) {
   with_types(p.kind, [&](auto t, auto) { copy_of<decltype(t)>(p, from, to); });
 }
 
-void moments(const Problem& p, Rows x, void* mean, void* var) {
+void moments(const Problem& p, Rows x, Rows copy, void* mean, void* var) {
   with_types(p.kind, [&](auto t, auto q) {
     using T = decltype(t);
     using P = decltype(q);
-    moments_of<T>(p, x, static_cast<P*>(mean), static_cast<P*>(var));
+    P *to_mean = static_cast<P*>(mean), *to_var = static_cast<P*>(var);
+    copy.data ? moments_of<T, P, true>(p, x, copy, to_mean, to_var)
+              : moments_of<T, P, false>(p, x, copy, to_mean, to_var);
   });
 }
 
@@ -265,21 +315,21 @@ void reduce(const Problem& p, Rows x, Rows y, Rows grad, void* gamma, void* beta
 }
 
 void backward(const Problem& p, Rows x, Rows y, Rows grad, const void* gamma, const void* beta,
-              Rows grad_x, bool accumulate, Rows grad_addend) {
+              Rows base, Split grad_x, Rows grad_addend) {
   with_types(p.kind, [&](auto t, auto q) {
     using T = decltype(t);
     using P = decltype(q);
     const P *of_gamma = static_cast<const P*>(gamma), *of_beta = static_cast<const P*>(beta);
-    const auto go = [&](auto given, auto accumulates) {
-      backward_of<T, P, given.value, accumulates.value>(p, x, y, grad, of_gamma, of_beta, grad_x,
-                                                        grad_addend);
+    const auto go = [&](auto given, auto based) {
+      backward_of<T, P, given.value, based.value>(p, x, y, grad, of_gamma, of_beta, base, grad_x,
+                                                  grad_addend);
     };
     using Yes = std::true_type;
     using No = std::false_type;
     if (y.data) {
-      accumulate ? go(Yes{}, Yes{}) : go(Yes{}, No{});
+      base.data ? go(Yes{}, Yes{}) : go(Yes{}, No{});
     } else {
-      accumulate ? go(No{}, Yes{}) : go(No{}, No{});
+      base.data ? go(No{}, Yes{}) : go(No{}, No{});
     }
   });
 }

@@ -14,6 +14,12 @@ struct Rows {
   int64_t stride;
 };
 
+/// A map in two places: the first channels here, the others there. Either may be none.
+struct Split {
+  Rows first, rest;
+  int64_t first_channels;
+};
+
 /// What one call works on. `P` below is double for FLOAT64 and float otherwise.
 struct Problem {
   Kind kind;
@@ -25,17 +31,18 @@ struct Problem {
 struct Kernels {
   /// to = from.
   void (*copy)(const Problem&, Rows from, Rows to);
-  /// mean, var: P[channels], written.
-  void (*moments)(const Problem&, Rows x, void* mean, void* var);
+  /// mean, var: P[channels], written; and copy = x, unless copy.data is null.
+  void (*moments)(const Problem&, Rows x, Rows copy, void* mean, void* var);
   /// y = relu(norm(x) [+ addend]); addend.data may be null.
   void (*forward)(const Problem&, Rows x, Rows addend, Rows y);
   /// gamma, beta: P[channels], the gradients of weight and bias, written. The ReLU was open where
   /// y > 0, or, with y.data null, where norm(x) > 0.
   void (*reduce)(const Problem&, Rows x, Rows y, Rows grad, void* gamma, void* beta);
-  /// grad_x (=, or += with `accumulate`) the gradient of x. gamma and beta: of `reduce`, or null
-  /// where mean and var did not come from x. grad_addend.data may be null, and may be grad.
+  /// grad_x = [base +] the gradient of x; base.data may be null, and may be grad_x. gamma and beta:
+  /// of `reduce`, or null where mean and var did not come from x. grad_addend.data may be null, and
+  /// may be grad.
   void (*backward)(const Problem&, Rows x, Rows y, Rows grad, const void* gamma, const void* beta,
-                   Rows grad_x, bool accumulate, Rows grad_addend);
+                   Rows base, Split grad_x, Rows grad_addend);
 };
 
 }  // namespace catscan

@@ -1,6 +1,8 @@
 //! The fused norm, addition and ReLU against libtorch's own, one after the other.
 
-use catscan_torch_ext::norm_relu::{Norm, To, Was, copy, empty_like, fits, moments, packed};
+use catscan_torch_ext::norm_relu::{
+    Norm, To, Was, copy, copy_with_moments, empty_like, fits, moments, packed,
+};
 use tch::{Device, Kind, Tensor};
 
 const EPS: f64 = 1e-3;
@@ -171,12 +173,41 @@ fn a_gradient_goes_onto_what_is_there() {
     let norm = Norm { weight: &case.weight, bias: &case.bias, mean: &mean, var: &var, eps: EPS };
     let was = Was { x: &case.x, y: None };
     let sums = norm.parameter_gradients(was, &case.grad);
+    let theirs = &case.theirs()[1];
     let whole = map([2, 9, 5, 5], 3.0, Kind::Double);
     let before = whole.copy();
-    norm.input_gradient(was, &case.grad, Some(&sums), To::Onto(&whole.narrow(1, 0, 7)), None);
-    let added = whole.narrow(1, 0, 7) - before.narrow(1, 0, 7);
-    assert_close(&added, &case.theirs()[1], Kind::Double, "what was added");
-    assert_eq!(whole.narrow(1, 7, 2), before.narrow(1, 7, 2));
+    let (seen, seen_before) = (whole.narrow(1, 0, 7), before.narrow(1, 0, 7));
+    for last in [7, 3] {
+        let first = 7 - last;
+        let apart = empty_like(&case.x.narrow(1, first, last));
+        // From the whole to itself, and from elsewhere.
+        for base in [&seen, &seen_before] {
+            whole.shallow_clone().copy_(&before);
+            let to = To::Onto { base, first: &whole, last: &apart };
+            norm.input_gradient(was, &case.grad, Some(&sums), to, None);
+            let sum = Tensor::cat(&[&whole.narrow(1, 0, first), &apart], 1);
+            assert_close(&(sum - &seen_before), theirs, Kind::Double, "what was added");
+            let others = |map: &Tensor| map.narrow(1, first, 9 - first);
+            assert_eq!(others(&whole), others(&before), "{last}");
+        }
+    }
+}
+
+#[test]
+fn a_copy_takes_its_moments_along() {
+    for kind in KINDS {
+        let x = map([3, 5, 4, 6], 0.5, kind);
+        let all = map([3, 9, 4, 6], 3.0, kind);
+        let before = all.copy();
+        let (mean, var) = moments(&x);
+        let (own_mean, own_var) = (mean.empty_like(), var.empty_like());
+        copy_with_moments(&x, &all.narrow(1, 2, 5), &own_mean, &own_var);
+        assert_eq!((own_mean, own_var), (mean, var), "{kind:?}");
+        assert_eq!(all.narrow(1, 2, 5), x, "{kind:?}");
+        for (from, count) in [(0, 2), (7, 2)] {
+            assert_eq!(all.narrow(1, from, count), before.narrow(1, from, count), "{kind:?}");
+        }
+    }
 }
 
 #[test]
