@@ -19,11 +19,17 @@ class Side:
         self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
 
     def ask(self, **request) -> dict:
-        self.process.stdin.write(json.dumps(request) + "\n")
+        self.send(request)
+        return self.answer()
+
+    def send(self, *requests: dict):
+        self.process.stdin.writelines(json.dumps(request) + "\n" for request in requests)
         self.process.stdin.flush()
+
+    def answer(self) -> dict:
         line = self.process.stdout.readline()
         if not line:
-            sys.exit(f"{self.process.args[0]}: ended at {request}; its words stand above")
+            sys.exit(f"{self.process.args[0]}: ended before its answer; its words stand above")
         return json.loads(line)
 
     def close(self):
