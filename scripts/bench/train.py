@@ -7,7 +7,8 @@
 Arms, each a process that lives through the whole run:
 
     catscan fp32, catscan bf16   `catscan train`: loader, loop, metrics, events; bf16 is its default
-    bare bf16, bare fp32         `catscan bench`: forward, backward and update alone, of the same network
+    bare bf16, bare fp32         `catscan bench`: forward, backward and update alone, of the same network,
+                                 each told at its end like a step of the trainings
     pytorch default              `train_peer.py`: fp32, NCHW
     pytorch best                 the same with bf16 autocast, channels_last, and its allocator tuned
 
