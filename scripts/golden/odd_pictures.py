@@ -27,10 +27,24 @@ def picture(width: int = 10, height: int = 6) -> Image.Image:
     return Image.fromarray((50 + x * 9 + y * 12 + c * 25).astype(numpy.uint8), "RGB")
 
 
+def colourful(width: int, height: int) -> Image.Image:
+    """Whose colours change over a few pixels, so that it shows how half-size chroma is smoothed."""
+    y, x = numpy.meshgrid(range(height), range(width), indexing="ij")
+    waves = [numpy.sin(x / 2.3 + y / 5.1), numpy.cos(x / 3.7 - y / 2.9), numpy.sin(x / 4.3 + 1)]
+    return Image.fromarray((128 + 90 * numpy.stack(waves, -1)).astype(numpy.uint8), "RGB")
+
+
 def save(image: Image.Image, kind: str, **options) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)
     return out.getvalue()
+
+
+def cut(jpeg: bytes, width: int, height: int) -> bytes:
+    """The same blocks, of which fewer pixels are shown: what lies beyond the edge goes on as it was."""
+    frame = jpeg.index(b"\xff\xc0")  # marker, length (2), precision (1), height (2), width (2)
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return jpeg[: frame + 5] + size + jpeg[frame + 9 :]
 
 
 def turned(orientation: int) -> Image.Exif:
@@ -58,6 +72,12 @@ def files() -> dict[str, bytes]:
     other = Image.eval(image, lambda value: 255 - value)
     rows = {f"jpeg orientation {n}": save(image, "JPEG", exif=turned(n), **jpeg)
             for n in range(1, 9)}
+    for number, name in ((1, "4:2:2"), (2, "4:2:0")):
+        half = {"quality": 90, "subsampling": number}
+        whole = save(colourful(32, 16), "JPEG", **half)
+        rows |= {f"half chroma {name}, whole blocks": whole,
+                 f"half chroma {name}, edge repeated": save(colourful(18, 14), "JPEG", **half),
+                 f"half chroma {name}, edge cut": cut(whole, 18, 14)}
     rows |= {
         "jpeg of a pixel": save(picture(1, 1), "JPEG", **jpeg),
         "jpeg one wide": save(picture(1, 9), "JPEG", **jpeg),
