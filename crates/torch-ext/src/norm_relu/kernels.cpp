@@ -77,7 +77,9 @@ class Ahead {
   void write(const Rows& map, int64_t number) const { fetch<T, 1>(map, number + rows); }
 
  private:
-  static constexpr int64_t VALUES = 1024, LINE_BYTES = 64;
+  /// Half of it or twice as much is slower by 2 %.
+  static constexpr int64_t VALUES = 1024;
+  static constexpr int64_t LINE_BYTES = 64;
 
   /// Of what is no memory a prefetch does nothing.
   template <typename T, int WRITE>
