@@ -136,7 +136,7 @@ fn draw(
         let style = colour.stroke_width(frame::fine(2));
         chart.draw_series([PathElement::new(points.clone(), style)])?;
         for (px, py) in points {
-            let says = format!("{name}\n{title}: {}\n{}: {}", short(*py), axes.x, short(*px));
+            let says = format!("{name}; {title}: {}; {}: {}", short(*py), axes.x, short(*px));
             extra += &frame::spot(chart.backend_coord(&(*px, *py)), 3, Some(colour), &says);
         }
     }
@@ -175,7 +175,7 @@ mod tests {
             svg.as_str().matches("<circle").count(),
             svg.as_str().matches("</circle>").count()
         );
-        let says = "&lt;max&gt; seed 2\nCalibration: 0.9\nconfidence: 1</title>";
+        let says = "&lt;max&gt; seed 2; Calibration: 0.9; confidence: 1</title>";
         assert!(svg.as_str().contains(says), "{}", svg.as_str());
         let key = svg.as_str().lines().filter(|l| l.contains("&lt;max&gt;") || l.contains("avg"));
         assert!(key.count() >= 2);

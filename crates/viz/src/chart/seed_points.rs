@@ -99,7 +99,7 @@ fn draw_rows(
         let tick = vec![(x, y - at(12)), (x, y + at(12))];
         area.draw(&PathElement::new(tick, INK.stroke_width(frame::fine(2))))?;
         for (seed, value) in arm.seeds.iter().filter(|(_, v)| v.is_finite()) {
-            let says = format!("{} seed {seed}\n{name}: {value:.2}", arm.name);
+            let says = format!("{} seed {seed}; {name}: {value:.2}", arm.name);
             points += &frame::spot(chart.backend_coord(&(*value, row)), 5, Some(colour), &says);
         }
     }
@@ -123,7 +123,7 @@ mod tests {
         let svg = seed_points("Test accuracy", "test accuracy (%)", &arms).unwrap();
         assert_eq!(svg.as_str().matches("<circle").count(), 3);
         assert!(svg.as_str().contains("avg: mean 87.00, 95 % interval 74.30 to 99.70, n = 2"));
-        assert!(svg.as_str().contains("<title>avg seed 2\ntest accuracy (%): 88.00</title>"));
+        assert!(svg.as_str().contains("<title>avg seed 2; test accuracy (%): 88.00</title>"));
         assert!(svg.as_str().contains("max: mean 91.00, no interval, n = 1"));
     }
 
