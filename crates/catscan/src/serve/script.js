@@ -33,22 +33,19 @@
   });
 
   const drawLayer = () => {
-    for (const { arm, shares, image, caption, answer } of views) {
-      image.hidden = !answer;
-      if (!answer) {
-        shares.replaceChildren();
-        caption.textContent = "";
-        continue;
-      }
+    for (const { arm, image, caption, answer } of views) {
+      if (!answer) continue;
       const last = answer.frames.length - 1;
       const place = Math.round((Number(at("layer").value) / Number(at("layer").max)) * last);
       const frame = answer.frames[place];
       const name = arm.classes[answer.class];
+      image.hidden = false;
       image.src = frame.picture.uri;
       image.alt = frame.empty ? `Nothing at ${frame.tap}` : `Map for ${name} at ${frame.tap}`;
       const says = frame.empty ? `nothing speaks for ${name} here` : `what speaks for ${name}`;
-      caption.textContent = `${frame.tap} (${place + 1} of ${last + 1}): ${says}`;
-      at("layer").setAttribute("aria-valuetext", `${frame.tap} (${place + 1} of ${last + 1})`);
+      const where = `${frame.tap} (${place + 1} of ${last + 1})`;
+      caption.textContent = `${where}: ${says}`;
+      at("layer").setAttribute("aria-valuetext", where);
     }
   };
   const drawShares = ({ arm, shares, answer }) => {
@@ -64,8 +61,12 @@
 
   // What another question was answered with must not stand under this one's name.
   const refuse = (why) => {
-    for (const view of views) view.answer = null;
-    drawLayer();
+    for (const view of views) {
+      view.answer = null;
+      view.image.hidden = true;
+      view.shares.replaceChildren();
+      view.caption.textContent = "";
+    }
     say(why, true);
   };
 
