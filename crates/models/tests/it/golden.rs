@@ -51,18 +51,38 @@ fn check(label: &str, name: &str, pool: Pool, golden: &str) {
 /// channels and outputs it has.
 pub fn check_config(label: &str, config: &ModelConfig, golden: &str) {
     let golden: Value = serde_json::from_str(golden).unwrap();
-    let single = run(Kind::Float, config, &golden);
-    let double = run(Kind::Double, config, &golden);
-    for (kind, run, tolerance) in
-        [("32-bit", &single, TOLERANCE_32_BIT), ("64-bit", &double, TOLERANCE)]
+    for (kind, in_words, tolerance) in
+        [(Kind::Float, "32-bit", TOLERANCE_32_BIT), (Kind::Double, "64-bit", TOLERANCE)]
     {
-        println!("{label} {kind}: worst relative error {:.1e} at {}", run.error, run.place);
-        assert!(run.error < tolerance, "{label} {kind}: {:.1e} at {}", run.error, run.place);
+        for way in [Way::Fused, Way::Layered] {
+            let worst = run(kind, way, config, &golden);
+            let found =
+                format!("{label} {in_words} {way:?}: {:.1e} at {}", worst.error, worst.place);
+            println!("worst relative error, {found}");
+            assert!(worst.error < tolerance, "{found}");
+        }
     }
 }
 
-/// The worst error of a model that computes in `kind`.
-fn run(kind: Kind, config: &ModelConfig, golden: &Value) -> Worst {
+/// How a network computes: blocks as one operation, as a training on the CPU does, or layer by
+/// layer, as on CUDA and wherever a tap looks in.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Fused,
+    Layered,
+}
+
+impl Way {
+    fn taps(self) -> Taps {
+        match self {
+            Way::Fused => Taps::off(),
+            Way::Layered => Taps::all(),
+        }
+    }
+}
+
+/// The worst error of a model that computes so, in `kind`.
+fn run(kind: Kind, way: Way, config: &ModelConfig, golden: &Value) -> Worst {
     let shape: [i64; 4] = serde_json::from_value(golden["input"].clone()).unwrap();
     let outputs = golden["outputs"].as_i64().unwrap();
     let model = build(&ModelConfig { in_channels: shape[1], outputs, ..config.clone() });
@@ -70,9 +90,9 @@ fn run(kind: Kind, config: &ModelConfig, golden: &Value) -> Worst {
     let x = pictures(shape).to_kind(kind);
     let mut worst = Worst::default();
 
-    let logits = tch::no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off()));
+    let logits = tch::no_grad(|| model.forward(&x, Mode::Eval, &mut way.taps()));
     worst.compare_all("eval logits", &logits, &golden["eval_logits"]);
-    let logits = model.forward(&x, Mode::TRAIN, &mut Taps::off());
+    let logits = model.forward(&x, Mode::TRAIN, &mut way.taps());
     worst.compare_all("train logits", &logits, &golden["train_logits"]);
     let loss = loss(&logits);
     worst.compare("loss", loss.double_value(&[]), number(&golden["loss"]), 1.0);
@@ -84,18 +104,18 @@ fn run(kind: Kind, config: &ModelConfig, golden: &Value) -> Worst {
             let tensor = model.weights().get(name).unwrap_or_else(|| panic!("no {name}"));
             worst.compare_sampled(name, tensor, &row[1], &row[2]);
         }
-        compare_descent(&model, &x, &golden["descent"], &mut worst);
+        compare_descent(&model, way, &x, &golden["descent"], &mut worst);
     }
     worst
 }
 
 /// The loss after each of ten steps of plain gradient descent: the first has its gradients.
-fn compare_descent(model: &Model, x: &Tensor, descent: &Value, worst: &mut Worst) {
+fn compare_descent(model: &Model, way: Way, x: &Tensor, descent: &Value, worst: &mut Worst) {
     let losses = descent["losses"].as_array().unwrap();
     assert_eq!(losses.len(), 10);
     for (step, want) in (1..).zip(losses) {
         descend(model, number(&descent["lr"]));
-        let loss = loss(&model.forward(x, Mode::TRAIN, &mut Taps::off()));
+        let loss = loss(&model.forward(x, Mode::TRAIN, &mut way.taps()));
         let place = format!("loss after step {step}");
         worst.compare(&place, loss.double_value(&[]), number(want), number(want));
         loss.backward();
