@@ -76,7 +76,7 @@ def compare(sides: dict[str, Side], row: tuple, common: dict, pictures: int, rou
 
     columns = [*OURS, THEIRS]
     for column in columns:
-        turn(column, 1)
+        turn(column, min(pictures, common["batch"]))
     seconds = {column: [] for column in columns}
     for number in range(rounds):
         for column in columns if number % 2 == 0 else reversed(columns):

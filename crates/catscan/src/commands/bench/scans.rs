@@ -7,8 +7,9 @@
 //! {"seconds":1.62,"layers":62}
 //! ```
 //!
-//! As users get them: every map is enlarged to its picture and scaled. Decoding is not timed, nor
-//! the maps that deletion and insertion ask about, nor the prediction that they explain.
+//! As users get them: every map is enlarged to its picture and scaled, and what the network says of
+//! the whole picture is asked before its parts. Decoding is not timed, nor the maps that deletion
+//! and insertion ask about.
 
 use std::collections::HashMap;
 use std::hint::black_box;
@@ -96,15 +97,8 @@ impl Scans {
         let model = &self.models[model].1;
         let classes = classes(request.batch.max(1) as i64);
         let of = |x: &Tensor| &classes[..x.size()[0] as usize];
-        let predicted = match request.work {
-            Work::Last | Work::Every => Vec::new(),
-            Work::Curves => {
-                let all = batches.iter().map(|(_, x)| Pictures::new(model, x, of(x)));
-                all.collect::<Result<Vec<_>, _>>()?
-            }
-        };
         let began = Instant::now();
-        for (i, (first, x)) in batches.iter().enumerate() {
+        for (first, x) in &batches {
             match request.work {
                 Work::Last | Work::Every => {
                     let cams = grad_cam(model, x, of(x), &taps)?;
@@ -115,7 +109,8 @@ impl Scans {
                 }
                 Work::Curves => {
                     let maps = &self.maps[&key(request, *first, x)];
-                    black_box(deletion::curves(&predicted[i], &[maps], request.parts)?);
+                    let predicted = Pictures::new(model, x, of(x))?;
+                    black_box(deletion::curves(&predicted, &[maps], request.parts)?);
                 }
             }
         }
