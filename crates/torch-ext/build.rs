@@ -29,7 +29,7 @@ const X86: [(&str, &[&str]); 2] = [
 fn main() {
     rpath::main();
     println!("cargo:rerun-if-changed=build.rs");
-    for part in SHIMS.iter().chain(&["norm_relu"]) {
+    for part in SHIMS.iter().chain(&["norm_relu", "pieces"]) {
         println!("cargo:rerun-if-changed=src/{part}");
     }
     for variable in ["LIBTORCH", "LIBTORCH_INCLUDE"] {
@@ -83,6 +83,11 @@ fn kernels() {
         dispatch.define("CATSCAN_X86", None);
     }
     dispatch.file("src/norm_relu/dispatch.cpp").compile("catscan_dispatch");
+    // What memory bounds needs no wider vectors, and without fused products every processor rounds
+    // alike.
+    let mut pieces = build.clone();
+    pieces.flag_if_supported("-ffp-contract=off");
+    pieces.file("src/pieces/kernels.cpp").compile("catscan_pieces");
     build.define("CATSCAN_KERNELS", "baseline").file("src/norm_relu/kernels.cpp");
     build.compile("catscan_kernels");
     if threads {

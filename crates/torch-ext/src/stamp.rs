@@ -12,6 +12,13 @@ use torch_sys::C_tensor;
 
 unsafe extern "C" {
     fn catscan_holders(tensor: *const C_tensor) -> usize;
+    fn catscan_wrote(tensor: *const C_tensor);
+}
+
+/// Tells libtorch that kernels of ours wrote to `tensor`, so that its stamps end.
+pub(crate) fn wrote(tensor: &Tensor) {
+    // SAFETY: the shim counts up a number that belongs to the tensor.
+    unsafe { catscan_wrote(tensor.as_ptr()) };
 }
 
 /// A tensor's state when it was looked at.

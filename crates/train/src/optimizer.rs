@@ -7,6 +7,7 @@
 //! numbers, group after group. So a step is a few operations a stretch, and a checkpoint
 //! saves one tensor a moment.
 
+use catscan_torch_ext::pieces::{self, Descent};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -145,8 +146,9 @@ impl Optimizer {
         });
     }
 
-    /// In stretches that stay in a core's cache while the formula passes over them a dozen times,
-    /// and the weights right after it.
+    /// Gradient descent is one walk through memory on the CPU. All else is operations on stretches,
+    /// which stay in a core's cache while the formula passes over them a dozen times, and the
+    /// weights right after it.
     fn step_group(
         &self,
         open: Option<&Tensor>,
@@ -159,6 +161,20 @@ impl Optimizer {
         let weight_decay = group.weight_decay.unwrap_or(self.weight_decay());
         let couples = weight_decay != 0.0 && self.couples_decay();
         let keep = if couples { 1.0 } else { 1.0 - lr * weight_decay };
+        if let (Optimizer::Sgd(sgd), None) = (self, open) {
+            let weights: Vec<Tensor> = group.parameters.iter().map(as_it_lies).collect();
+            if weights.iter().all(pieces::fits) {
+                let decay = if couples { weight_decay } else { 0.0 };
+                let descent = Descent {
+                    decay: decay as f32,
+                    keep: keep as f32,
+                    ..sgd.descent(lr, moments.steps)
+                };
+                let velocity = moments.narrow(start, group.numbers());
+                pieces::descend(&descent, &weights, gradient, velocity.first());
+                return;
+            }
+        }
         let mut at = 0;
         for pieces in stretches::of(&group.parameters) {
             let length = pieces.iter().map(|piece| piece.numel() as i64).sum();
@@ -253,8 +269,13 @@ impl Stretch {
 
 /// All tensors end to end; of gradients one tensor, so that one reduction finds a NaN in any.
 pub fn flatten(tensors: &[Tensor]) -> Tensor {
-    let tensors: Vec<Tensor> = tensors.iter().map(as_it_lies).collect();
-    joined(&tensors)
+    let tensors: Vec<Tensor> =
+        tensors.iter().map(|tensor| as_it_lies(tensor).contiguous()).collect();
+    if tensors.iter().all(pieces::fits) {
+        no_grad(|| pieces::gather(&tensors))
+    } else {
+        joined(&tensors)
+    }
 }
 
 /// A copy of all, one after the other, `[P]`.

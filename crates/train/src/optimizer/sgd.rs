@@ -14,6 +14,7 @@
 //! `p` is PyTorch's dampening, which Keras does not have. While `lr` is constant and `d` and `p`
 //! are zero the two are the same numbers up to rounding.
 
+use catscan_torch_ext::pieces::Descent;
 use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
@@ -45,38 +46,44 @@ impl Sgd {
         if self.momentum == 0.0 { &[] } else { &["velocity"] }
     }
 
+    /// The table's column as coefficients of one formula, decay apart, at the `steps`-th step.
+    pub(super) fn descent(&self, lr: f64, steps: u64) -> Descent {
+        let take = if steps == 1 { 1.0 } else { 1.0 - self.dampening };
+        let (scale, take, rate) = match self.semantics {
+            Semantics::Pytorch => (1.0, take, -lr),
+            Semantics::Keras => (-lr, 1.0, 1.0),
+        };
+        Descent {
+            scale: scale as f32,
+            decay: 0.0,
+            momentum: self.momentum as f32,
+            take: take as f32,
+            rate: rate as f32,
+            keep: 1.0,
+            nesterov: self.nesterov,
+        }
+    }
+
     /// What a stretch of weights gains, `[S]`, a decoupled decay apart; its velocity is kept.
-    pub(super) fn change(&self, stretch: Stretch) -> Tensor {
-        match self.semantics {
-            Semantics::Pytorch => self.pytorch(stretch),
-            Semantics::Keras => self.keras(stretch),
-        }
-    }
-
-    fn pytorch(&self, mut stretch: Stretch) -> Tensor {
-        let g = stretch.pulled();
-        let lr = stretch.lr;
+    pub(super) fn change(&self, mut stretch: Stretch) -> Tensor {
+        let descent = self.descent(stretch.lr, stretch.steps);
+        let q = times(stretch.pulled(), descent.scale);
         let Some(v) = stretch.moments.first_mut() else {
-            return g * -lr;
+            return times(q, descent.rate);
         };
-        *v *= self.momentum;
-        if self.dampening == 0.0 || stretch.steps == 1 {
-            *v += &g;
-        } else {
-            *v += &g * (1.0 - self.dampening);
-        }
-        if self.nesterov { (g + &*v * self.momentum) * -lr } else { &*v * -lr }
+        *v *= f64::from(descent.momentum);
+        *v += times(q.shallow_clone(), descent.take);
+        let change = match descent.nesterov {
+            true => &*v * f64::from(descent.momentum) + q,
+            false => v.shallow_clone(),
+        };
+        times(change, descent.rate)
     }
+}
 
-    fn keras(&self, mut stretch: Stretch) -> Tensor {
-        let descent = &stretch.gradient * -stretch.lr;
-        let Some(v) = stretch.moments.first_mut() else {
-            return descent;
-        };
-        *v *= self.momentum;
-        *v += &descent;
-        if self.nesterov { &*v * self.momentum + descent } else { v.shallow_clone() }
-    }
+/// Without an operation where it changes nothing.
+fn times(x: Tensor, factor: f32) -> Tensor {
+    if factor == 1.0 { x } else { x * f64::from(factor) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,96 @@
+// Many tensors as one row of numbers, walked by all threads in stretches of one length. See
+// ../pieces.rs. Each number is computed by itself and rounded after every operation (build.rs keeps
+// the compiler from fusing two), so neither threads nor processors change a bit.
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+
+namespace {
+
+/// Some numbers of the row.
+struct Piece {
+  float* numbers;
+  int64_t length;
+};
+
+/// Coefficients of a step; ../pieces.rs has the formula.
+struct Descent {
+  float scale, decay, momentum, take, rate, keep;
+  bool nesterov;
+};
+
+/// 64 KiB a tensor: what a step touches of a stretch stays in a core's second-level cache.
+constexpr int64_t STRETCH = 1 << 14;
+
+/// `work(numbers of a piece, where they are in the row, how many)` for all of the row.
+template <typename Work>
+void for_all(const Piece* pieces, int64_t count, const Work& work) {
+  int64_t total = 0;
+  for (int64_t i = 0; i < count; ++i) total += pieces[i].length;
+  const int64_t stretches = (total + STRETCH - 1) / STRETCH;
+#pragma omp parallel if (stretches > 1)
+  {
+    int64_t piece = 0, start = 0;  // of the piece in the row; stretches of a thread only go on
+#pragma omp for schedule(static)
+    for (int64_t stretch = 0; stretch < stretches; ++stretch) {
+      const int64_t end = std::min(total, (stretch + 1) * STRETCH);
+      for (int64_t at = stretch * STRETCH; at < end;) {
+        while (start + pieces[piece].length <= at) start += pieces[piece++].length;
+        const int64_t length = std::min(end, start + pieces[piece].length) - at;
+        work(pieces[piece].numbers + (at - start), at, length);
+        at += length;
+      }
+    }
+  }
+}
+
+/// What the gradient asks for, with a coupled decay.
+inline float pull(const Descent& d, float g, float w) {
+  const float pulled = d.decay == 0 ? g : w * d.decay + g;
+  return pulled * d.scale;
+}
+
+inline float moved(const Descent& d, float w, float change) {
+  return w * d.keep + change * d.rate;
+}
+
+}  // namespace
+
+extern "C" void catscan_gather(const Piece* pieces, int64_t count, float* row) {
+  for_all(pieces, count, [row](const float* numbers, int64_t at, int64_t length) {
+    std::memcpy(row + at, numbers, length * sizeof(float));
+  });
+}
+
+/// `velocity` is null without momentum.
+extern "C" void catscan_descend(const Descent* descent, const Piece* pieces, int64_t count,
+                                const float* gradient, float* velocity) {
+  const Descent d = *descent;
+  for_all(pieces, count, [=](float* weights, int64_t at, int64_t length) {
+    const float* g = gradient + at;
+    if (!velocity) {
+#pragma omp simd
+      for (int64_t i = 0; i < length; ++i) {
+        weights[i] = moved(d, weights[i], pull(d, g[i], weights[i]));
+      }
+      return;
+    }
+    float* v = velocity + at;
+    if (d.nesterov) {
+#pragma omp simd
+      for (int64_t i = 0; i < length; ++i) {
+        const float q = pull(d, g[i], weights[i]);
+        v[i] = v[i] * d.momentum + q * d.take;
+        weights[i] = moved(d, weights[i], v[i] * d.momentum + q);
+      }
+    } else {
+#pragma omp simd
+      for (int64_t i = 0; i < length; ++i) {
+        const float q = pull(d, g[i], weights[i]);
+        v[i] = v[i] * d.momentum + q * d.take;
+        weights[i] = moved(d, weights[i], v[i]);
+      }
+    }
+  });
+}
