@@ -6,6 +6,7 @@ mod it {
     mod chromium;
     mod data_faults;
     mod disks;
+    mod experiments;
     mod factorial;
     mod faults;
     mod fetching;
