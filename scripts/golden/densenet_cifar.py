@@ -50,7 +50,9 @@ class Block(nn.Module):
 class DenseNet(nn.Module):
     """Three blocks of (L - 4) / 3 layers, of (L - 4) / 6 with bottlenecks; theta = 0.5 compresses."""
 
-    def __init__(self, depth: int, growth: int, bottleneck: bool, compression: bool):
+    def __init__(
+        self, depth: int, growth: int, bottleneck: bool, compression: bool, outputs: int = 3
+    ):
         super().__init__()
         layers = (depth - 4) // (6 if bottleneck else 3)
         channels = 2 * growth if bottleneck and compression else 16
@@ -70,7 +72,7 @@ class DenseNet(nn.Module):
                 channels = kept
         features.add_module("norm5", nn.BatchNorm2d(channels))
         self.features = features
-        self.classifier = nn.Linear(channels, 3)
+        self.classifier = nn.Linear(channels, outputs)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.classifier(self.features(x).relu().mean((2, 3)))
