@@ -79,7 +79,9 @@ fn imagenet() -> Normalize {
 pub fn with_model(recipe: Recipe, name: &str) -> Recipe {
     let row = ModelRow::find(name).unwrap_or_else(|error| panic!("{error}"));
     let ModelConfig { name, shape, pooling, .. } = row.natural_config();
-    Recipe { model: ModelConfig { name, shape, pooling, ..recipe.model }, ..recipe }
+    let model = ModelConfig { name, shape, pooling, ..recipe.model };
+    let model = model.for_pictures(recipe.data.size_px.into()).expect("the row was found");
+    Recipe { model, ..recipe }
 }
 
 /// The recipe for data of this many classes: one logit tells two classes apart, else one each.

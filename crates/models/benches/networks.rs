@@ -4,8 +4,8 @@
 //!     cargo bench -p catscan-models --bench networks
 //!     cargo bench -p catscan-models --bench networks -- resnet50/step
 //!
-//! Twenty pictures of 64 px in bf16 and fp32, or thirty-two of 28 px for the MNIST networks. A step
-//! is forward, loss and backward; the optimiser is `catscan-train`'s.
+//! One, twenty and sixty-four pictures of 64 px in bf16 and fp32, or thirty-two of 28 px for the
+//! MNIST networks. A step is forward, loss and backward; the optimiser is `catscan-train`'s.
 
 use catscan_models::{
     Convention, Memory, Mode, Model, ModelConfig, ModelRow, Pool, Pooling, Precision, Shape, Taps,
@@ -14,32 +14,36 @@ use catscan_torch_ext::allocator;
 use criterion::Criterion;
 use tch::{Device, Kind, Tensor, no_grad};
 
-const NETWORKS: [&str; 4] = ["densenet121", "resnet50", "mnist-resnet", "mnist-densenet"];
+const NETWORKS: [&str; 5] =
+    ["densenet121", "resnet50", "resnet101", "mnist-resnet", "mnist-densenet"];
 
 fn main() {
     allocator::tune();
     let mut criterion = Criterion::default().sample_size(10).configure_from_args();
     for name in NETWORKS {
         for (label, precision) in [("bf16", Precision::Bf16), ("fp32", Precision::Fp32)] {
-            let (model, x) = ready(name, precision);
+            let (model, batches) = ready(name, precision);
             let mut group = criterion.benchmark_group(name);
-            group.bench_function(format!("forward {label}"), |bencher| {
-                bencher.iter(|| no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off())));
-            });
-            group.bench_function(format!("step {label}"), |bencher| {
-                bencher.iter(|| step(&model, &x));
-            });
+            for x in &batches {
+                let how = format!("{label} batch {}", x.size()[0]);
+                group.bench_function(format!("forward {how}"), |bencher| {
+                    bencher.iter(|| no_grad(|| model.forward(x, Mode::Eval, &mut Taps::off())));
+                });
+                group.bench_function(format!("step {how}"), |bencher| {
+                    bencher.iter(|| step(&model, x));
+                });
+            }
         }
     }
     criterion.final_summary();
 }
 
-/// A network and a batch for it.
-fn ready(name: &str, precision: Precision) -> (Model, Tensor) {
+/// A network and batches for it.
+fn ready(name: &str, precision: Precision) -> (Model, Vec<Tensor>) {
     let row = ModelRow::find(name).expect("a row of MODELS");
-    let (convention, [n, c, px], outputs) = match row.shape {
-        Shape::Mnist(_) => (Convention::KerasLayers, [32, 1, 28], 10),
-        _ => (Convention::Torchvision, [20, 3, 64], 2),
+    let (convention, sizes, [c, px], outputs) = match row.shape {
+        Shape::Mnist(_) => (Convention::KerasLayers, &[32][..], [1, 28], 10),
+        _ => (Convention::Torchvision, &[1, 20, 64][..], [3, 64], 2),
     };
     let config = ModelConfig {
         name: name.into(),
@@ -52,8 +56,9 @@ fn ready(name: &str, precision: Precision) -> (Model, Tensor) {
         memory: Memory::Keep,
     };
     let model = Model::build(&config, 1, Device::Cpu).expect("its own configuration");
-    let x = Tensor::rand([n, px, px, c], (Kind::Float, Device::Cpu)).permute([0, 3, 1, 2]);
-    (model, x)
+    let float = (Kind::Float, Device::Cpu);
+    let batch = |n: &i64| Tensor::rand([*n, px, px, c], float).permute([0, 3, 1, 2]);
+    (model, sizes.iter().map(batch).collect())
 }
 
 /// Every parameter's gradient.

@@ -6,8 +6,9 @@ use tch::{Kind, Tensor};
 
 use crate::convention::Convention;
 use crate::error::ModelError;
+use crate::mnist::MnistConfig;
 use crate::pool::Pool;
-use crate::table::Shape;
+use crate::table::{ModelRow, Shape};
 
 /// Everything that decides what a model computes, apart from the values of its weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -64,6 +65,24 @@ pub struct Sites {
     pub transitions: usize,
     /// Whether it pools its last map to one number a channel.
     pub head: bool,
+}
+
+impl ModelConfig {
+    /// The same for pictures of `size_px`. Only the MNIST notebooks' networks have a size, since
+    /// their linear layer reads every pixel of the last map; all others take any.
+    ///
+    /// # Errors
+    /// A name that is no row's.
+    pub fn for_pictures(self, size_px: i64) -> Result<ModelConfig, ModelError> {
+        let row = &ModelRow::find(&self.name)?.shape;
+        match self.shape.as_ref().unwrap_or(row) {
+            Shape::Mnist(mnist) if mnist.picture_px != size_px => {
+                let shape = Shape::Mnist(MnistConfig { picture_px: size_px, net: mnist.net });
+                Ok(ModelConfig { shape: (shape != *row).then_some(shape), ..self })
+            }
+            _ => Ok(self),
+        }
+    }
 }
 
 impl Pooling {

@@ -35,12 +35,13 @@ const UNDER: &str = "Multiply-adds of one picture's forward: products that are s
 pub fn run(args: &Args) -> Result<u8> {
     let row = ModelRow::find(&args.model)?;
     let natural = row.natural_config();
+    let size_px = args.size.map_or(row.shape.natural().size_px, i64::from);
     let config = ModelConfig {
         in_channels: args.channels.map_or(natural.in_channels, i64::from),
         outputs: args.outputs.map_or(natural.outputs, i64::from),
         ..natural
     };
-    let summary = Summary::of(&config, args.size.map_or(row.shape.natural().size_px, i64::from))?;
+    let summary = Summary::of(&config.for_pictures(size_px)?, size_px)?;
     match args.json {
         true => print_json(&summary)?,
         false => print(in_full(row, &summary))?,

@@ -76,14 +76,19 @@ impl Overrides {
     /// The recipe with these changes.
     ///
     /// # Errors
-    /// Where the weights to begin with cannot be read.
+    /// Where the weights to begin with cannot be read, or the recipe's network is no row of MODELS.
     pub fn apply(&self, recipe: Recipe) -> anyhow::Result<Recipe> {
         let bad_images = bad_images(self.bad_images, self.max_bad, recipe.data.bad_images);
+        let size_px = self.size.unwrap_or(recipe.data.size_px);
         self.transfer.apply(Recipe {
             epochs: self.epochs.unwrap_or(recipe.epochs),
+            model: match self.size {
+                Some(size_px) => recipe.model.for_pictures(size_px.into())?,
+                None => recipe.model,
+            },
             data: DataConfig {
                 source: self.data.clone().unwrap_or(recipe.data.source),
-                size_px: self.size.unwrap_or(recipe.data.size_px),
+                size_px,
                 bad_images,
                 ..recipe.data
             },
@@ -95,7 +100,8 @@ impl Overrides {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipes::quick;
+    use crate::recipes::{self, quick};
+    use catscan_models::Shape;
 
     #[test]
     fn a_share_may_be_written_in_percent() {
@@ -113,5 +119,18 @@ mod tests {
         assert_eq!((changed.epochs, changed.data.size_px), (3, 48));
         let data = DataConfig { size_px: quick().data.size_px, ..changed.data.clone() };
         assert_eq!(Recipe { epochs: quick().epochs, data, ..changed }, quick());
+    }
+
+    #[test]
+    fn a_network_that_has_a_size_follows_the_pictures() {
+        let to = |size: u32| Overrides { size: Some(size), ..Overrides::default() };
+        let smaller = to(20).apply(recipes::mnist::quick()).unwrap();
+        smaller.validate().unwrap();
+        let Some(Shape::Mnist(shape)) = &smaller.model.shape else { panic!("{smaller:?}") };
+        assert_eq!(shape.picture_px, 20);
+        // The arms take the place of the network, and at the row's own size nothing is said of it.
+        let arm = recipes::with_model(smaller.clone(), "mnist-densenet");
+        arm.validate().unwrap();
+        assert_eq!(to(28).apply(smaller).unwrap(), recipes::mnist::quick());
     }
 }

@@ -15,6 +15,7 @@ pub fn original() -> Recipe {
     let recipe = with_model(pooling::original(), "mnist-resnet");
     Recipe {
         model: ModelConfig {
+            shape: None, // the row's own, for the pictures below
             convention: Convention::KerasLayers,
             in_channels: 1,
             outputs: 10,

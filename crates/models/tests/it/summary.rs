@@ -28,7 +28,7 @@ fn counts_and_shapes_are_torchvisions() {
     }
 }
 
-/// What torchvision lacks against the references that the goldens are made with; no row is left out.
+/// What torchvision lacks, against the references that goldens are made with; no row is left out.
 #[test]
 fn counts_of_every_row_are_those_of_its_reference() {
     let golden: Value = serde_json::from_str(include_str!("../golden/costs.json")).unwrap();
