@@ -13,7 +13,7 @@ pub mod signature;
 mod survey;
 mod suspects;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use serde::Serialize;
@@ -62,7 +62,7 @@ pub struct Audit {
     pub normalize: Values,
     /// Groups of files with the same bytes.
     pub exact: Vec<Group>,
-    /// Pairs of pictures that look the same; exact doubles are not told again.
+    /// Pairs of pictures that look the same; of exact doubles the first stands for all.
     pub near: Vec<Pair>,
     /// Near doubles beyond those that are listed.
     pub near_not_listed: usize,
@@ -204,14 +204,15 @@ pub fn audit(
     Ok((audit, sheet))
 }
 
-/// Near doubles that are not exact ones, and how many more there are than are listed.
-fn near(seen: &[Seen]) -> (Vec<(usize, usize, f64)>, usize) {
-    let signatures: Vec<&Signature> = seen.iter().map(|seen| &seen.signature).collect();
-    let mut near = signature::near(&signatures);
-    near.retain(|(a, b, _)| seen[*a].hash != seen[*b].hash);
-    let more = near.len().saturating_sub(MOST_PAIRS);
-    near.truncate(MOST_PAIRS);
-    (near, more)
+/// Near doubles that are not exact ones, and how many more there are than are listed. Of equal
+/// files the first one stands for all.
+fn near(seen: &[Seen]) -> (Vec<signature::Pair>, usize) {
+    let mut known = HashSet::new();
+    let firsts: Vec<usize> = (0..seen.len()).filter(|i| known.insert(seen[*i].hash)).collect();
+    let signatures: Vec<&Signature> = firsts.iter().map(|i| &seen[*i].signature).collect();
+    let (near, more) = signature::nearest(&signatures, MOST_PAIRS);
+    let pair = |(a, b, difference)| (firsts[a], firsts[b], difference);
+    (near.into_iter().map(pair).collect(), more)
 }
 
 /// Groups of the same file.

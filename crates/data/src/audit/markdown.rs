@@ -99,8 +99,12 @@ impl Audit {
         if !self.exact.is_empty() {
             *text += "## Equal files\n\n";
             for group in self.exact.iter().take(SHOWN) {
-                let all: Vec<String> = group.pictures.iter().map(tell).collect();
-                let _ = writeln!(text, "- {}", all.join(" = "));
+                let all: Vec<String> = group.pictures.iter().take(SHOWN).map(tell).collect();
+                let _ = write!(text, "- {}", all.join(" = "));
+                match group.pictures.len() - all.len() {
+                    0 => text.push('\n'),
+                    more => drop(writeln!(text, " and {more} more")),
+                }
             }
             more(text, self.exact.len());
         }

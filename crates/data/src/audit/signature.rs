@@ -2,9 +2,12 @@
 //!
 //! Two pictures are near doubles when their thumbnails differ by at most [`MOST`] steps of 255 in
 //! the mean, or a tenth of their contrast where that is less (flat pictures are all alike). A copy
-//! that was compressed again or resized differs by about 1. Pairs are found, not guessed: means of
-//! areas cannot differ by more than the areas do, so pictures are sorted by brightness, compared
-//! with those within reach, by 16 coarse areas first.
+//! that was compressed again or resized differs by about 1. Pairs are found, not guessed: sums
+//! of areas cannot differ by more than the areas do, so pictures are sorted into cells by the
+//! brightness of their quarters and compared with those in cells within reach, by 16 coarse areas
+//! first. Of the pairs only the nearest are kept; the others are counted.
+
+use std::collections::{BinaryHeap, HashMap};
 
 use rayon::prelude::*;
 
@@ -22,7 +25,6 @@ pub struct Signature {
     fine: [u8; 256],
     /// Sums of 4 × 4 of them.
     coarse: [u16; 16],
-    sum: u32,
     contrast: f32,
 }
 
@@ -39,7 +41,7 @@ impl Signature {
         let sum: u32 = fine.iter().map(|value| u32::from(*value)).sum();
         let mean = sum as f32 / 256.0;
         let square = fine.iter().map(|value| (f32::from(*value) - mean).powi(2)).sum::<f32>();
-        Signature { fine, coarse, sum, contrast: (square / 256.0).sqrt() }
+        Signature { fine, coarse, contrast: (square / 256.0).sqrt() }
     }
 
     /// Standard deviation of the thumbnail, in steps of 255.
@@ -53,8 +55,8 @@ impl Signature {
         (256.0 * MOST.min(contrast / 10.0)) as u32
     }
 
-    /// Mean difference in steps of 255, if they are near doubles.
-    pub fn difference(&self, other: &Signature) -> Option<f64> {
+    /// Sum of differences, if they are near doubles.
+    fn apart(&self, other: &Signature) -> Option<u32> {
         let allowed = self.allowed(other);
         let coarse = self.coarse.iter().zip(&other.coarse).map(|(a, b)| u32::from(a.abs_diff(*b)));
         if coarse.sum::<u32>() > allowed {
@@ -62,28 +64,94 @@ impl Signature {
         }
         let fine = self.fine.iter().zip(&other.fine).map(|(a, b)| u32::from(a.abs_diff(*b)));
         let sum: u32 = fine.sum();
-        (sum <= allowed).then(|| f64::from(sum) / 256.0)
+        (sum <= allowed).then_some(sum)
+    }
+
+    /// Where near doubles are looked for: cells of near doubles are the same or neighbours.
+    fn cell(&self) -> Cell {
+        let mut cell = [0; 4];
+        for (i, value) in self.coarse.iter().enumerate() {
+            cell[i / 8 * 2 + i % 4 / 2] += i32::from(*value);
+        }
+        cell.map(|sum| sum / REACH)
     }
 }
 
-/// All pairs of near doubles (a < b), the nearest first.
-pub fn near(signatures: &[&Signature]) -> Vec<(usize, usize, f64)> {
-    let mut order: Vec<usize> = (0..signatures.len()).collect();
-    order.sort_by_key(|i| (signatures[*i].sum, *i));
-    let reach = (256.0 * MOST) as u32;
-    let of = |at: usize| {
-        let one = signatures[order[at]];
-        let within = |other: &&usize| signatures[**other].sum - one.sum <= reach;
-        let rest = order[at + 1..].iter().take_while(within);
-        let pair = |other: &usize| {
-            let difference = one.difference(signatures[*other])?;
-            Some((order[at].min(*other), order[at].max(*other), difference))
-        };
-        rest.filter_map(pair).collect::<Vec<_>>()
+/// Brightness of the four quarters, in steps of [`REACH`].
+type Cell = [i32; 4];
+
+/// What the sums of two near doubles' quarters differ by at most.
+const REACH: i32 = (256.0 * MOST) as i32;
+
+/// Two of the pictures (a < b), and by how many steps of 255 they differ in the mean.
+pub type Pair = (usize, usize, f64);
+
+/// The `most` nearest pairs of near doubles, the nearest first, and how many more there are.
+/// Memory does not grow with their number.
+pub fn nearest(signatures: &[&Signature], most: usize) -> (Vec<Pair>, usize) {
+    let mut cells: HashMap<Cell, Vec<usize>> = HashMap::new();
+    for (i, signature) in signatures.iter().enumerate() {
+        cells.entry(signature.cell()).or_default().push(i);
+    }
+    let ahead = neighbours_ahead();
+    let meet = |mut found: Nearest, a: usize| {
+        let cell = signatures[a].cell();
+        let own = &cells[&cell];
+        let behind = own.partition_point(|b| *b <= a);
+        let there = |by: &Cell| cells.get(&std::array::from_fn(|axis| cell[axis] + by[axis]));
+        for b in own[behind..].iter().chain(ahead.iter().filter_map(there).flatten()) {
+            if let Some(sum) = signatures[a].apart(signatures[*b]) {
+                found.add((sum, a.min(*b), a.max(*b)));
+            }
+        }
+        found
     };
-    let mut pairs: Vec<_> = (0..order.len()).into_par_iter().flat_map_iter(of).collect();
-    pairs.sort_by(|a, b| a.2.total_cmp(&b.2).then((a.0, a.1).cmp(&(b.0, b.1))));
-    pairs
+    let found = (0..signatures.len()).into_par_iter().fold(|| Nearest::new(most), meet);
+    let Nearest { heap, count, .. } = found.reduce(|| Nearest::new(most), Nearest::and);
+    let listed = heap.into_sorted_vec();
+    let more = count - listed.len();
+    let pair = |(sum, a, b): (u32, usize, usize)| (a, b, f64::from(sum) / 256.0);
+    (listed.into_iter().map(pair).collect(), more)
+}
+
+/// Of a cell's 80 neighbours one of each two that face each other.
+fn neighbours_ahead() -> Vec<Cell> {
+    let all = (0..81).map(|n| [n / 27, n / 9 % 3, n / 3 % 3, n % 3].map(|step| step - 1));
+    all.filter(|by| *by > [0; 4]).collect()
+}
+
+/// The nearest pairs, the farthest of them on top: difference, one, other.
+struct Nearest {
+    most: usize,
+    heap: BinaryHeap<(u32, usize, usize)>,
+    count: usize,
+}
+
+impl Nearest {
+    fn new(most: usize) -> Nearest {
+        Nearest { most, heap: BinaryHeap::new(), count: 0 }
+    }
+
+    fn add(&mut self, pair: (u32, usize, usize)) {
+        self.count += 1;
+        self.keep(pair);
+    }
+
+    fn keep(&mut self, pair: (u32, usize, usize)) {
+        if self.heap.len() < self.most {
+            self.heap.push(pair);
+        } else if let Some(mut farthest) = self.heap.peek_mut()
+            && pair < *farthest
+        {
+            *farthest = pair;
+        }
+    }
+
+    fn and(mut self, other: Nearest) -> Nearest {
+        self.count += other.count;
+        other.heap.into_iter().for_each(|pair| self.keep(pair));
+        self
+    }
 }
 
 #[cfg(test)]
@@ -101,6 +169,7 @@ mod tests {
         fn no_pair_is_missed(
             base in prop::collection::vec(any::<u8>(), 256),
             noise in prop::collection::vec(prop::collection::vec(-6i16..6, 256), 1..12),
+            most in 0..20usize,
         ) {
             // Copies with noise of every strength: some near, some not.
             let copy = |(strength, noise): (usize, &Vec<i16>)| {
@@ -116,21 +185,23 @@ mod tests {
                     let pairs = all[a].fine.iter().zip(&all[b].fine);
                     let sum: u32 = pairs.map(|(x, y)| u32::from(x.abs_diff(*y))).sum();
                     if sum <= all[a].allowed(all[b]) {
-                        want.push((a, b));
+                        want.push((sum, a, b));
                     }
                 }
             }
-            let mut got: Vec<_> = near(&all).iter().map(|(a, b, _)| (*a, *b)).collect();
-            got.sort_unstable();
             want.sort_unstable();
-            prop_assert_eq!(got, want);
+            let want: Vec<Pair> =
+                want.into_iter().map(|(sum, a, b)| (a, b, f64::from(sum) / 256.0)).collect();
+            let (listed, more) = nearest(&all, most);
+            prop_assert_eq!(listed.len() + more, want.len());
+            prop_assert_eq!(&listed, &want[..most.min(want.len())]);
         }
     }
 
     #[test]
     fn flat_pictures_are_not_all_doubles() {
         let (dark, grey) = (of(vec![100; 256]), of(vec![101; 256]));
-        assert_eq!(dark.difference(&grey), None);
-        assert_eq!(dark.difference(&dark), Some(0.0));
+        assert_eq!(dark.apart(&grey), None);
+        assert_eq!(dark.apart(&dark), Some(0));
     }
 }

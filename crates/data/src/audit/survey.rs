@@ -104,17 +104,21 @@ impl Survey {
 
     /// Class by class.
     pub fn counts(&self, listing: &Listing) -> Vec<Count> {
-        let label_of = |seen: &Seen| listing.entries[seen.entry].label as usize;
-        let count = |(label, class): (usize, &String)| {
-            let of = |part| {
-                let here = self.seen.iter().zip(&self.parts);
-                here.filter(|(seen, of)| label_of(seen) == label && **of == part).count()
-            };
-            let [train, val, test] = Part::ALL.map(of);
-            let unreadable = self.bad_by_class[label];
-            Count { class: class.clone(), train, val, test, unreadable }
+        let count = |(class, unreadable): (&String, &usize)| {
+            let (class, unreadable) = (class.clone(), *unreadable);
+            Count { class, train: 0, val: 0, test: 0, unreadable }
         };
-        listing.classes.iter().enumerate().map(count).collect()
+        let mut counts: Vec<Count> =
+            listing.classes.iter().zip(&self.bad_by_class).map(count).collect();
+        for (seen, part) in self.seen.iter().zip(&self.parts) {
+            let count = &mut counts[listing.entries[seen.entry].label as usize];
+            *match part {
+                Part::Train => &mut count.train,
+                Part::Val => &mut count.val,
+                Part::Test => &mut count.test,
+            } += 1;
+        }
+        counts
     }
 }
 

@@ -1,21 +1,23 @@
-//! Small files that announce huge pictures: refused by their headers, before memory is taken.
-//! Memory is measured in a process of its own, where no other test takes any.
+//! Small files that announce or unpack to huge ones: refused before memory is taken; and a set that
+//! is one picture many times over. Memory is measured in a process of its own, where no other test
+//! takes any.
 
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
+use catscan_data::audit::audit;
 use catscan_data::decode;
 use flate2::{Compression, Crc, write::ZlibEncoder};
 use image::ImageFormat;
 use tempfile::tempdir;
 
-use crate::help::{encode, folder, jpeg, open_skipping, picture, put};
+use crate::help::{config, encode, folder, jpeg, open_skipping, picture, put};
 
 /// Over what the process held before, all bombs together.
 const MOST_BYTES: u64 = 200 << 20;
 
-/// Set in the process that measures: the folder of bombs.
+/// Set in the process that measures: the folder of what is measured.
 const ALONE: &str = "CATSCAN_TEST_BOMBS";
 
 fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
@@ -99,13 +101,54 @@ fn a_bomb_is_refused_by_its_header_and_costs_no_memory() {
     for class in ["cat", "dog"] {
         put(&root.path().join(class).join("fine.jpg"), &jpeg(1));
     }
+    alone("a_bomb_is_refused_by_its_header_and_costs_no_memory", root.path());
+}
+
+/// Runs that test in a process of its own, which measures.
+fn alone(test: &str, root: &Path) {
     let mut alone = Command::new(std::env::current_exe().unwrap());
-    let name = "bombs::a_bomb_is_refused_by_its_header_and_costs_no_memory";
-    alone.args(["--exact", name, "--nocapture"]).env(ALONE, root.path());
+    let name = format!("bombs::{test}");
+    alone.args(["--exact", &name, "--nocapture"]).env(ALONE, root);
     let said = alone.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
     assert!(said.status.success(), "{out}{err}");
     assert!(out.contains("MB over the base"), "{out}{err}");
+}
+
+/// Fails where more than [`MOST_BYTES`] were taken since there were `base`.
+fn check_peak(base: u64) {
+    let peak = memory_bytes("VmHWM").saturating_sub(base);
+    assert!(peak < MOST_BYTES, "takes {peak} bytes");
+    println!("{} MB over the base of {} MB", peak >> 20, base >> 20);
+}
+
+#[test]
+fn twenty_thousand_copies_of_a_picture_cost_an_audit_no_memory() {
+    const COPIES: usize = 20_000;
+    if let Some(root) = std::env::var_os(ALONE) {
+        let base = memory_bytes("VmRSS");
+        let cache = tempdir().unwrap();
+        let audit = audit(&config(&folder(Path::new(&root))), cache.path(), &()).unwrap().0;
+        assert_eq!((audit.readable, audit.exact.len()), (COPIES + 2, 1));
+        assert_eq!(audit.exact[0].pictures.len(), COPIES);
+        // One of the copies is like the brighter picture; the other is like none.
+        assert_eq!((audit.near.len(), audit.near_not_listed), (1, 0));
+        assert!(audit.markdown("x").len() < 100_000, "a list of all would be longer");
+        return check_peak(base);
+    }
+    let root = tempdir().unwrap();
+    let same = encode(&picture(3), ImageFormat::Png);
+    put(&root.path().join("a/0.png"), &same);
+    let mut brighter = picture(3);
+    brighter.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|value| value.saturating_add(1)));
+    put(&root.path().join("b/brighter.png"), &encode(&brighter, ImageFormat::Png));
+    put(&root.path().join("b/other.jpg"), &jpeg(40));
+    for i in 1..COPIES {
+        let class = if i % 2 == 0 { "a" } else { "b" };
+        let copy = root.path().join(class).join(format!("{i}.png"));
+        std::fs::hard_link(root.path().join("a/0.png"), copy).unwrap();
+    }
+    alone("twenty_thousand_copies_of_a_picture_cost_an_audit_no_memory", root.path());
 }
 
 /// In its own process: each bomb alone, then all as a set.
@@ -121,9 +164,7 @@ fn measure(root: &Path) {
     let cache = tempdir().unwrap();
     let set = open_skipping(&folder(root), cache.path()).unwrap();
     assert_eq!((set.samples.len(), set.rejected.len()), (2, 7));
-    let peak = memory_bytes("VmHWM").saturating_sub(base);
-    assert!(peak < MOST_BYTES, "the set takes {peak} bytes");
-    println!("{} MB over the base of {} MB", peak >> 20, base >> 20);
+    check_peak(base);
 }
 
 fn bombs_by_name(class: &Path) -> Vec<(String, u64)> {
