@@ -6,7 +6,8 @@
 //!
 //! A cache is a folder `pixels/<fingerprint>/` with `pixels.u8`, for drawings `evidence.u8`
 //! (`[N, H, W]`), and `index.json`. The fingerprint covers paths, sizes and times of the files or
-//! archives, the size, the filter, colour or grey, and a format number: it is found again without
+//! archives (on Unix also their numbers, so that a file which is replaced and given its old time is
+//! noticed), the size, the filter, colour or grey, and a format number: it is found again without
 //! reading a picture.
 //! It is built in `<fingerprint>.tmp` and renamed when complete; whoever builds holds
 //! `<fingerprint>.lock`, so two processes that start at once build it once, and a build that was

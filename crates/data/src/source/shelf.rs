@@ -27,7 +27,9 @@ pub(super) fn looks_like_a_picture(name: &str) -> bool {
     ENDINGS.contains(&ending.as_str()) || ending == "tiff"
 }
 
-/// What tells, without reading it, that a file is still the same: path, size and time of change.
+/// What tells, without reading it, that a file is still the same: path, size and time of change. A
+/// program can set that time back; what the system keeps beside it (number of the file, time of its
+/// last change of any kind) it cannot, so on Unix that counts too.
 pub(super) fn stamp(path: &Path) -> Result<String, DataError> {
     let meta = std::fs::metadata(path).map_err(|error| DataError::read(path, error))?;
     Ok(stamp_of(path, &meta))
@@ -36,7 +38,18 @@ pub(super) fn stamp(path: &Path) -> Result<String, DataError> {
 fn stamp_of(path: &Path, meta: &Metadata) -> String {
     let changed = meta.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
     let changed = changed.map_or(0, |time| time.as_nanos());
-    format!("{}\t{}\t{changed}", path.display(), meta.len())
+    format!("{}\t{}\t{changed}\t{}", path.display(), meta.len(), kept_by_system(meta))
+}
+
+#[cfg(unix)]
+fn kept_by_system(meta: &Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!("{} {}.{:09}", meta.ino(), meta.ctime(), meta.ctime_nsec())
+}
+
+#[cfg(not(unix))]
+fn kept_by_system(_meta: &Metadata) -> String {
+    String::new()
 }
 
 #[derive(Clone, Debug)]
@@ -142,7 +155,8 @@ impl Source for Shelf {
         // How names are told from paths is part of it: two sources may see one folder differently.
         for entry in &self.listing.entries {
             hasher.update(entry.name.as_bytes());
-            hasher.update(&[0, entry.label as u8, entry.part.map_or(3, |part| part as u8)]);
+            hasher.update(&entry.label.to_le_bytes());
+            hasher.update(&[0, entry.part.map_or(3, |part| part as u8)]);
         }
     }
 

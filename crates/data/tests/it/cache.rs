@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use catscan_data::{DataConfig, Dataset, Filter, Progress};
 use tempfile::{TempDir, tempdir};
 
-use crate::help::{config, folder, jpeg, open, put};
+use crate::help::{config, encode, folder, jpeg, open, picture, put};
 
 fn small_set() -> TempDir {
     let root = tempdir().unwrap();
@@ -59,6 +59,43 @@ fn pictures_are_decoded_once_and_again_when_anything_changed() {
     let mut other = config.clone();
     other.split.seed = 99;
     assert_eq!(decoded(&other, cache.path()), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_picture_replaced_by_one_of_its_size_and_time_is_noticed() {
+    use std::fs::File;
+    // Bitmaps of one shape are of one size.
+    let bitmap = |seed| encode(&picture(seed), image::ImageFormat::Bmp);
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    for (class, seed) in [("a", 0), ("b", 10)] {
+        for i in 0..6 {
+            put(&root.path().join(class).join(format!("{i}.bmp")), &bitmap(seed + i));
+        }
+    }
+    let config = config(&folder(root.path()));
+    assert_eq!(decoded(&config, cache.path()), 12);
+    let (file, beside) = (root.path().join("a/3.bmp"), root.path().join("beside"));
+    let meta = std::fs::metadata(&file).unwrap();
+    let digest = || open(&folder(root.path()), cache.path()).unwrap().digest;
+    let mut digests = vec![digest()];
+    // Written over in place, and replaced by another file.
+    for (seed, replace) in [(70, false), (71, true)] {
+        let target = if replace { &beside } else { &file };
+        put(target, &bitmap(seed));
+        let time = meta.modified().unwrap();
+        File::options().write(true).open(target).unwrap().set_modified(time).unwrap();
+        if replace {
+            std::fs::rename(&beside, &file).unwrap();
+        }
+        let now = std::fs::metadata(&file).unwrap();
+        assert_eq!((now.len(), now.modified().unwrap()), (meta.len(), time));
+        assert_eq!(decoded(&config, cache.path()), 12, "replaced: {replace}");
+        assert_eq!(decoded(&config, cache.path()), 0, "found again");
+        digests.push(digest());
+    }
+    digests.dedup();
+    assert_eq!(digests.len(), 3);
 }
 
 #[test]
