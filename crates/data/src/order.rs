@@ -34,6 +34,25 @@ pub fn share(rows: usize, rank: usize, world: usize) -> Range<usize> {
     begins(rank)..begins(rank + 1)
 }
 
+/// The rows that [`share`] gives, behind the one before them (before the first: the last). Pictures
+/// of a batch are mixed each with the one before it ([`crate::augment::Mix`]), so a process that
+/// makes these rows and drops the first has its rows of the whole batch, whoever has the others.
+///
+/// ```
+/// use catscan_data::order::share_with_partner;
+///
+/// assert_eq!(share_with_partner(6, 0, 2), [5, 0, 1, 2]);
+/// assert_eq!(share_with_partner(6, 1, 2), [2, 3, 4, 5]);
+/// ```
+///
+/// # Panics
+/// As [`share`].
+pub fn share_with_partner(rows: usize, rank: usize, world: usize) -> Vec<usize> {
+    let share = share(rows, rank, world);
+    let partner = (rows > 0).then(|| (share.start + rows - 1) % rows);
+    partner.into_iter().chain(share).collect()
+}
+
 /// The positions `0..shards.len()` for a set that is read from where it lies, `shards[i]` being the
 /// file (or stretch of a folder) that position `i` is in.
 ///

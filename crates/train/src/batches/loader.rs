@@ -159,12 +159,91 @@ fn culprit(dataset: &Dataset, indices: &[u32], dies: impl Fn(&[u32]) -> bool) ->
 
 #[cfg(test)]
 mod tests {
-    use catscan_data::{Augment, Placement};
+    use std::ops::Range;
+    use std::path::Path;
+
+    use catscan_data::augment::{Mix, Step};
+    use catscan_data::{Augment, Fill, Placement, Shear};
+    use proptest::prelude::*;
+    use tch::Tensor;
 
     use super::*;
     use crate::batches::Plan;
     use crate::recipe::Recipe;
     use crate::testing::recipe;
+
+    /// All that a recipe can ask for.
+    fn everything(mix: Mix, fill: Fill) -> Augment {
+        Augment {
+            rotation_deg: 30.0,
+            shear: Shear::Degrees(5.0),
+            zoom: 0.1,
+            horizontal_flip: true,
+            shift_px: 2,
+            fill,
+            vertical_flip: true,
+            width_shift_px: 1.5,
+            height_shift_px: 0.5,
+            then: vec![
+                Step::ChannelShift { range: 10.0 },
+                Step::Brightness { low: 0.8, high: 1.2 },
+                Step::ResizedCrop { scale: [0.3, 1.0], ratio: [0.75, 1.33] },
+                Step::ColourJitter { brightness: 0.4, contrast: 0.4, saturation: 0.4, hue: 0.1 },
+                Step::TrivialAugment,
+                Step::RandAugment { ops: 2, magnitude: 9 },
+                Step::Erase { probability: 0.5, scale: [0.02, 0.33], ratio: [0.3, 3.3] },
+            ],
+            mix: Some(mix),
+        }
+    }
+
+    /// Images, labels, shares of their own labels, and the others' labels.
+    type Shown = Vec<[Tensor; 4]>;
+
+    /// What the loader gives a trainer that opens the set anew and starts at a step.
+    fn shown(recipe: &Recipe, cache: &Path, workers: usize, steps: Range<u64>) -> Shown {
+        let dataset = Dataset::open(&recipe.data, cache, &()).unwrap();
+        let plan = Plan::of_training(recipe, &dataset).unwrap().steps(steps);
+        let mut shown = Vec::new();
+        std::thread::scope(|scope| {
+            let mut loader = Loader::start(scope, &dataset, Device::Cpu, workers, plan);
+            while let Some(batch) = loader.next_batch().unwrap() {
+                let mixed = batch.targets.mixed.expect("the recipe mixes");
+                shown.push([batch.images, batch.targets.labels, mixed.own, mixed.other]);
+            }
+        });
+        shown
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            cases: 3, failure_persistence: None, ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn pictures_are_the_same_for_any_workers_and_from_any_step(
+            seed in any::<u64>(),
+            cut_mix in any::<bool>(),
+            windowed in any::<bool>(),
+            fill in prop::sample::select(vec![Fill::Edge, Fill::Zero, Fill::Reflect, Fill::Wrap]),
+            from in 1..12u64,
+        ) {
+            let mix = if cut_mix { Mix::CutMix { alpha: 1.0 } } else { Mix::Mixup { alpha: 0.4 } };
+            let augment = Some(everything(mix, fill));
+            let mut recipe = Recipe { seed, augment, ..recipe() };
+            recipe.data.shuffle_window = windowed.then_some(20);
+            let cache = tempfile::tempdir().unwrap();
+            // A pass of 68 pictures has 9 batches, so that these are of two.
+            let whole = shown(&recipe, cache.path(), 0, 0..12);
+            prop_assert_eq!(whole.len(), 12);
+            prop_assert_ne!(&whole[0][0], &whole[9][0], "a pass draws anew");
+            for workers in [1, 2, 8] {
+                prop_assert!(shown(&recipe, cache.path(), workers, 0..12) == whole, "{workers}");
+                let rest = shown(&recipe, cache.path(), workers, from..12);
+                prop_assert!(rest == whole[from as usize..], "{workers}, from step {from}");
+            }
+        }
+    }
 
     #[test]
     fn a_worker_that_dies_is_an_error_that_names_the_picture_and_no_short_epoch() {
