@@ -241,8 +241,10 @@ fn check_share(index: &Index, limit: f64) -> Result<(), DataError> {
         return Ok(());
     };
     let mut table = String::new();
-    for (label, (class, bad)) in index.classes.iter().zip(&index.rejected_by_class).enumerate() {
-        let good = index.samples.iter().filter(|s| s.label as usize == label).count();
+    let mut good = vec![0; index.classes.len()];
+    index.samples.iter().for_each(|sample| good[sample.label as usize] += 1);
+    let by_class = index.classes.iter().zip(&index.rejected_by_class).zip(good);
+    for (label, ((class, bad), good)) in by_class.enumerate() {
         let comma = if label == 0 { "" } else { ", " };
         table.push_str(&format!("{comma}{class} {bad} of {}", good + bad));
     }

@@ -73,17 +73,15 @@ impl Split {
                 *share = 0;
             }
         }
-        for (label, class) in classes.iter().enumerate() {
-            let mut pool = Vec::new();
-            for (i, sample) in samples.iter().enumerate() {
-                if sample.label as usize != label {
-                    continue;
-                }
-                match fixed[i] {
-                    None | Some(Part::Train) => pool.push(i as u32),
-                    Some(part) => split.part_mut(part).push(i as u32),
-                }
+        let mut pools = vec![Vec::new(); classes.len()];
+        for ((i, sample), fixed) in (0..).zip(samples).zip(fixed) {
+            let Some(pool) = pools.get_mut(sample.label as usize) else { continue };
+            match fixed {
+                None | Some(Part::Train) => pool.push(i),
+                Some(part) => split.part_mut(*part).push(i),
             }
+        }
+        for (class, mut pool) in classes.iter().zip(pools) {
             shuffle(&mut pool, rule.seed, class);
             let counts = shares(pool.len(), ratio);
             for (part, count) in Part::ALL.into_iter().zip(counts) {
@@ -210,7 +208,66 @@ mod tests {
         assert_eq!((least.train.len(), least.train_left_out), (2, 16_998));
     }
 
+    /// As it was dealt before classes were sorted apart in one walk: all samples once a class.
+    fn dealt_class_by_class(
+        samples: &[Sample],
+        fixed: &[Option<Part>],
+        classes: &[String],
+        config: &DataConfig,
+    ) -> Split {
+        let mut split = Split::default();
+        let mut ratio = config.split.ratio.map(u64::from);
+        for part in [1, 2] {
+            if fixed.contains(&Some(Part::ALL[part])) {
+                ratio[part] = 0;
+            }
+        }
+        for (label, class) in classes.iter().enumerate() {
+            let of_class = |i: &usize| samples[*i].label as usize == label;
+            let mut pool = Vec::new();
+            for i in (0..samples.len()).filter(of_class) {
+                match fixed[i] {
+                    None | Some(Part::Train) => pool.push(i as u32),
+                    Some(part) => split.part_mut(part).push(i as u32),
+                }
+            }
+            shuffle(&mut pool, config.split.seed, class);
+            let counts = shares(pool.len(), ratio);
+            for (part, count) in Part::ALL.into_iter().zip(counts) {
+                let mut dealt: Vec<u32> = pool.drain(..count).collect();
+                if part == Part::Train {
+                    dealt.truncate(kept(count, config.train_fraction));
+                    split.train_left_out += count - dealt.len();
+                }
+                split.part_mut(part).append(&mut dealt);
+            }
+        }
+        Part::ALL.into_iter().for_each(|part| split.part_mut(part).sort_unstable());
+        split
+    }
+
     proptest! {
+        #[test]
+        fn one_walk_deals_what_a_walk_a_class_dealt(
+            labels in prop::collection::vec((0..40u32, 0..5usize), 1..400),
+            given in any::<bool>(),
+            seed in 0..1000u64,
+            train_fraction in 0.01..=1.0f64,
+        ) {
+            let sample = |(i, (label, _)): (usize, &(u32, usize))| {
+                Sample { name: format!("{i}.jpg"), label: *label }
+            };
+            let all: Vec<Sample> = labels.iter().enumerate().map(sample).collect();
+            let part = |(_, part): &(u32, usize)| Part::ALL.get(*part).copied().filter(|_| given);
+            let fixed: Vec<Option<Part>> = labels.iter().map(part).collect();
+            let classes: Vec<String> = (0..40).map(|label| format!("class {label}")).collect();
+            let config = DataConfig { train_fraction, ..rule(seed) };
+            prop_assert_eq!(
+                Split::deal(&all, &fixed, &classes, &config),
+                dealt_class_by_class(&all, &fixed, &classes, &config)
+            );
+        }
+
         #[test]
         fn a_smaller_share_of_the_training_part_is_within_a_larger_one(
             sizes in prop::collection::vec(1..60usize, 2..5),
