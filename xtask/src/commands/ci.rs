@@ -16,6 +16,13 @@ pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
         workspace::run(workspace::cargo(root).args(["fmt", "--all", "--check"]), "format")
     })?;
     step("tidy", "each line above says what to do", || tidy::run(root, &[]))?;
+    // Before there is a libtorch, for these need none.
+    for features in ["", "fetch"] {
+        let fix = "put what needs tch or the network behind its feature";
+        step(&format!("catscan-data without tch ({features:?})"), fix, || {
+            workspace::run(&mut without_tch(root, features), "catscan-data without tch")
+        })?;
+    }
     timed("setup", || libtorch::set_up(root, Wanted::default()))?;
     libtorch::compiler::check()?;
     step("clippy", "mend the code, or `#[expect(lint, reason = \"…\")]`", || {
@@ -47,6 +54,14 @@ fn step(what: &str, fix: &str, work: impl FnOnce() -> Result<(), Failure>) -> Re
 fn clippy(root: &Path) -> Command {
     let mut command = workspace::cargo(root);
     command.args(["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"]);
+    command
+}
+
+/// The data engine as one who only lists, decodes and audits builds it.
+fn without_tch(root: &Path, features: &str) -> Command {
+    let mut command = workspace::cargo(root);
+    command.args(["check", "--release", "-p", "catscan-data", "--lib", "--examples"]);
+    command.args(["--no-default-features", "--features", features]);
     command
 }
 
