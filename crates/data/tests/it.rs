@@ -13,6 +13,8 @@ mod cache;
 mod cats_vs_dogs;
 #[path = "it/cifar10.rs"]
 mod cifar10;
+#[path = "it/corpus.rs"]
+mod corpus;
 #[path = "it/csv.rs"]
 mod csv;
 #[cfg(feature = "fetch")]
