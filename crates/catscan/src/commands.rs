@@ -23,7 +23,7 @@ pub mod train;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use catscan_data::{DataConfig, Dataset, default_cache_dir};
+use catscan_data::{BadImages, DataConfig, Dataset, default_cache_dir};
 use catscan_torch_ext::{DeviceSpec, cuda};
 use catscan_train::storage::write_atomic;
 use tch::Device;
@@ -40,8 +40,17 @@ pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
     stages.clear();
     let dataset = dataset?;
     dataset.notes.iter().for_each(say);
+    left_out(&dataset).iter().for_each(say);
     say(dataset.kept());
     Ok(dataset)
+}
+
+/// A line for each picture that `--bad-images report` leaves out.
+fn left_out(dataset: &Dataset) -> Vec<String> {
+    if dataset.config().bad_images != BadImages::Report {
+        return Vec::new();
+    }
+    dataset.rejected.iter().map(|bad| format!("left out: {}: {}", bad.name, bad.reason)).collect()
 }
 
 /// With `--strict`, refuses a set whose leaks [`open_dataset`] has only told.
@@ -141,5 +150,28 @@ mod tests {
         std::fs::write(&file, b"x").unwrap();
         let error = write_file(&file.join("report.html"), b"x").unwrap_err();
         assert_eq!(crate::refusal::exit_code(&error), STORAGE);
+    }
+
+    #[test]
+    fn a_reported_picture_is_left_out_by_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join("set").join(name);
+        for class in ["cat", "dog"] {
+            std::fs::create_dir_all(at(class)).unwrap();
+            catscan_data::RgbImage::new(4, 4).save(at(class).join("0.png")).unwrap();
+        }
+        std::fs::write(at("cat/web.jpg"), "<html>404</html>").unwrap();
+        let lines = |bad_images| {
+            let source = format!("folder:{}", folder.path().join("set").display());
+            let config = DataConfig { source, bad_images, ..crate::recipes::quick().data };
+            let dataset = Dataset::open(&config, folder.path(), &()).unwrap();
+            assert_eq!((dataset.samples.len(), dataset.rejected.len()), (2, 1));
+            left_out(&dataset)
+        };
+        assert_eq!(
+            lines(BadImages::Report),
+            ["left out: cat/web.jpg: is an HTML page, want a picture"]
+        );
+        assert!(lines(BadImages::Skip).is_empty());
     }
 }

@@ -118,6 +118,8 @@ pub enum BadImages {
     Fail,
     /// Go on without them, and list them.
     Skip,
+    /// The same, and whoever opens the set names each of them at once.
+    Report,
     /// The same as long as they are at most this share of the set, 0 to 1; else stop, with a table.
     AtMost(f64),
 }

@@ -2,7 +2,7 @@
 //! others.
 
 use anyhow::Result;
-use catscan_data::{Dataset, Part};
+use catscan_data::{BadImages, Dataset, Part};
 use catscan_train::{Evaluation, evaluate, metrics};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -103,7 +103,8 @@ pub fn run(args: &Args) -> Result<u8> {
         true => print_json(&scores)?,
         false => print(in_tables(&scores))?,
     }
-    if !dataset.rejected.is_empty() {
+    // `report` has named them at once.
+    if !dataset.rejected.is_empty() && config.bad_images != BadImages::Report {
         say(format_args!(
             "{} pictures could not be used and were left out:",
             dataset.rejected.len()

@@ -39,6 +39,8 @@ pub(crate) enum BadImagesPolicy {
     Fail,
     /// Leave them out, and list them in the report
     Skip,
+    /// The same, and name each of them at once, on standard error
+    Report,
 }
 
 impl From<BadImagesPolicy> for BadImages {
@@ -46,6 +48,7 @@ impl From<BadImagesPolicy> for BadImages {
         match policy {
             BadImagesPolicy::Fail => BadImages::Fail,
             BadImagesPolicy::Skip => BadImages::Skip,
+            BadImagesPolicy::Report => BadImages::Report,
         }
     }
 }

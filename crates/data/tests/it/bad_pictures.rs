@@ -61,6 +61,12 @@ fn fail_names_them_all_and_skip_goes_on_without() {
     let all: Vec<u32> = (0..16).collect();
     assert_eq!(set.gather(&all), want.gather(&all));
     assert_eq!(set.split_record().rejected.len(), bad);
+    // `report` is for whoever opens the set; what is opened is the same.
+    let bad_images: BadImages = serde_json::from_str("\"report\"").unwrap();
+    let config = DataConfig { bad_images, ..config(&folder(root.path())) };
+    let reported = Dataset::open(&config, cache.path(), &()).unwrap();
+    assert_eq!((&reported.digest, &reported.split), (&set.digest, &set.split));
+    assert_eq!(reported.rejected, set.rejected);
 }
 
 #[test]
