@@ -143,6 +143,28 @@ struct Job<'a> {
 }
 
 const MEGABYTE: u64 = 1_000_000;
+const MOST_REDIRECTS: usize = 5;
+
+/// Where the answer of `url` leads to. A server may send on by http alone: what else it names, a file
+/// of ours say, is never opened.
+fn sent_on(url: &str, to: &str) -> Result<String, String> {
+    let scheme = to.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
+    match scheme.filter(|scheme| !scheme.contains(['/', '?', '#'])) {
+        Some(scheme) if ["http", "https"].contains(&scheme.as_str()) => return Ok(to.to_owned()),
+        Some(_) => {
+            return Err(format!("the server sends on to {to}; only http and https are followed"));
+        }
+        None => {}
+    }
+    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
+    let host = rest.split('/').next().unwrap_or(rest);
+    let folder = url.rfind('/').map_or(url, |end| &url[..end]);
+    Ok(match to {
+        to if to.starts_with("//") => format!("{scheme}:{to}"),
+        to if to.starts_with('/') => format!("{scheme}://{host}{to}"),
+        to => format!("{folder}/{to}"),
+    })
+}
 
 impl Job<'_> {
     /// Until the part file is the published one.
@@ -217,17 +239,7 @@ impl Job<'_> {
     }
 
     fn request(&self, have: u64) -> Result<(), Failed> {
-        let again = |error: ureq::Error| Failed::Again(error.to_string());
-        let mut request = self.agent().get(self.url);
-        if have > 0 {
-            request = request.header("Range", format!("bytes={have}-"));
-        }
-        let mut response = request.call().map_err(|error| match error {
-            ureq::Error::BadUri(_) | ureq::Error::TooManyRedirects => {
-                Failed::Never(error.to_string())
-            }
-            other => again(other),
-        })?;
+        let mut response = self.answer(have)?;
         let status = response.status();
         let resumed = status == StatusCode::PARTIAL_CONTENT;
         match status {
@@ -261,6 +273,27 @@ impl Job<'_> {
         Ok(())
     }
 
+    /// To a request for the file from byte `have` on, of whatever server it is sent on to.
+    fn answer(&self, have: u64) -> Result<ureq::http::Response<ureq::Body>, Failed> {
+        let (agent, mut url) = (self.agent(), self.url.to_owned());
+        for _ in 0..=MOST_REDIRECTS {
+            let mut request = agent.get(&url);
+            if have > 0 {
+                request = request.header("Range", format!("bytes={have}-"));
+            }
+            let response = request.call().map_err(|error| match error {
+                ureq::Error::BadUri(_) | ureq::Error::Http(_) => Failed::Never(error.to_string()),
+                other => Failed::Again(other.to_string()),
+            })?;
+            let to = response.headers().get("location").and_then(|to| to.to_str().ok());
+            match to.filter(|_| response.status().is_redirection()) {
+                Some(to) => url = sent_on(&url, to).map_err(Failed::Never)?,
+                None => return Ok(response),
+            }
+        }
+        Err(Failed::Never(format!("more than {MOST_REDIRECTS} redirects, the last to {url}")))
+    }
+
     /// True if a partial answer begins where our part ends.
     fn continues(&self, response: &ureq::http::Response<ureq::Body>, have: u64) -> bool {
         let range = response.headers().get("content-range").and_then(|range| range.to_str().ok());
@@ -287,12 +320,36 @@ impl Job<'_> {
     fn agent(&self) -> Agent {
         Agent::config_builder()
             .http_status_as_error(false)
-            .max_redirects(5)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .timeout_connect(Some(self.patience.stall))
             .timeout_recv_response(Some(self.patience.stall))
             .timeout_per_read(Some(self.patience.stall))
             .user_agent(concat!("catscan/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sent_on;
+
+    #[test]
+    fn a_server_sends_on_by_http_alone() {
+        let from = |to| sent_on("https://a.example/sets/mnist/x.gz", to);
+        for (to, want) in [
+            ("http://b.example/y", "http://b.example/y"),
+            ("HTTPS://b.example/y?z=1:2", "HTTPS://b.example/y?z=1:2"),
+            ("//b.example/y", "https://b.example/y"),
+            ("/y/x.gz?at=1:2", "https://a.example/y/x.gz?at=1:2"),
+            ("y.gz", "https://a.example/sets/mnist/y.gz"),
+        ] {
+            assert_eq!(from(to).as_deref(), Ok(want));
+        }
+        for to in ["file:///etc/passwd", "file:/etc/passwd", "ftp://b.example/y", "javascript:x"] {
+            let refusal = from(to).unwrap_err();
+            assert!(refusal.contains(&format!("sends on to {to}; only http")), "{refusal}");
+        }
     }
 }

@@ -115,7 +115,7 @@ fn read(
         return Err(DataError::archive(path, what, "unpack it with gunzip"));
     }
     collector.stamp(path, &meta);
-    let (part, listed) = (part(path), list(path, &window)?);
+    let (part, listed) = (part(path), list(path, &window, MAX_ENTRIES)?);
     for (name, (start, end)) in &listed.pictures {
         let label = match listed.labels.get(key(name)) {
             Some(label) => label.trim().to_owned(),
@@ -152,13 +152,17 @@ struct Listed {
 }
 
 /// Walks the headers; every entry must lie within the file, and the end mark must be there.
-fn list(path: &Path, window: &Window) -> Result<Listed, DataError> {
+fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> {
     let damaged = |error: io::Error| DataError::archive(path, error.to_string(), DAMAGED);
     let mut archive = Archive::new(Headers(BufReader::new(window.clone())));
     let (mut listed, mut names) = (Listed::default(), Names::default());
     let mut last = 0;
-    for entry in archive.entries_with_seek().map_err(damaged)?.raw(true) {
+    for (count, entry) in archive.entries_with_seek().map_err(damaged)?.raw(true).enumerate() {
         let mut entry = entry.map_err(damaged)?;
+        if count == most {
+            let what = format!("holds more than the {most} entries that are read");
+            return Err(DataError::archive(path, what, REFUSED));
+        }
         if let Some(reason) = too_long_a_name(&entry) {
             return Err(DataError::archive(path, reason, REFUSED));
         }
@@ -258,6 +262,23 @@ fn classes(root: &Path, found: &[Found]) -> Result<Vec<String>, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn more_entries_than_are_read_are_refused() {
+        let mut builder = tar::Builder::new(tempfile::NamedTempFile::new().unwrap());
+        for i in 0..3 {
+            let mut header = tar::Header::new_gnu();
+            header.set_mode(0o644);
+            header.set_size(0);
+            builder.append_data(&mut header, format!("{i}/x.jpg"), io::empty()).unwrap();
+        }
+        let file = builder.into_inner().unwrap();
+        let window = Window::of(file.reopen().unwrap()).unwrap();
+        assert_eq!(list(file.path(), &window, 3).unwrap().pictures.len(), 3);
+        let error = list(file.path(), &window, 2).map(drop).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        assert!(error.to_string().contains("more than the 2 entries that are read; the whole set"));
+    }
 
     #[test]
     fn names_tell_keys_and_parts() {

@@ -12,7 +12,7 @@ use flate2::{Compression, Crc, write::ZlibEncoder};
 use image::ImageFormat;
 use tempfile::tempdir;
 
-use crate::help::{config, encode, folder, jpeg, open_skipping, picture, put};
+use crate::help::{config, encode, folder, gzip, jpeg, open, open_skipping, picture, put};
 
 /// Over what the process held before, all bombs together.
 const MOST_BYTES: u64 = 200 << 20;
@@ -120,6 +120,60 @@ fn check_peak(base: u64) {
     let peak = memory_bytes("VmHWM").saturating_sub(base);
     assert!(peak < MOST_BYTES, "takes {peak} bytes");
     println!("{} MB over the base of {} MB", peak >> 20, base >> 20);
+}
+
+/// 10 GiB of zeros behind `head`: members of a gzip follow each other.
+fn gzip_bomb(head: &[u8]) -> Vec<u8> {
+    let member = gzip_best(&vec![0; 64 << 20]);
+    [gzip(head), member.repeat(160)].concat()
+}
+
+fn gzip_best(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}
+
+#[test]
+fn a_gzip_that_unpacks_to_ten_gigabytes_is_refused_and_costs_no_memory() {
+    // What it is opened as, its file, what is in front of the zeros, what the refusal says.
+    let mut tar = tar::Header::new_gnu();
+    tar.set_path("x/data_batch_1.bin").unwrap();
+    tar.set_entry_type(tar::EntryType::Regular);
+    tar.set_mode(0o644);
+    tar.set_size(1 << 29);
+    tar.set_cksum();
+    let images = [0, 0, 8, 3, 0, 0, 0, 10, 0, 0, 0, 28, 0, 0, 0, 28];
+    let bombs: [(&str, &str, &[u8], &str); 4] = [
+        ("cifar10:zeros.tar.gz", "zeros.tar.gz", b"", "bytes after its end"),
+        ("cifar10:entry.tar.gz", "entry.tar.gz", tar.as_bytes(), "has 536870912 bytes, at most"),
+        ("cifar10:batches", "batches/data_batch_1.bin", b"", "data_batch_1.bin"),
+        ("mnist:idx", "idx/train-images-idx3-ubyte.gz", &images, "train-images-idx3-ubyte"),
+    ];
+    if let Some(root) = std::env::var_os(ALONE) {
+        let (root, base) = (Path::new(&root), memory_bytes("VmRSS"));
+        for (source, _, _, says) in bombs {
+            let (source, path) = source.split_once(':').unwrap();
+            let source = format!("{source}:{}", root.join(path).display());
+            let error = open(&source, tempdir().unwrap().path()).unwrap_err();
+            assert_eq!(error.exit_code(), 3, "{error}");
+            assert!(error.to_string().contains(says), "{error}, want {says}");
+            println!("{error}");
+        }
+        return check_peak(base);
+    }
+    let root = tempdir().unwrap();
+    for (_, file, head, _) in bombs {
+        let bomb = gzip_bomb(head);
+        assert!(bomb.len() < 12 << 20, "{} bytes", bomb.len());
+        put(&root.path().join(file), &bomb);
+    }
+    let labels = [vec![0, 0, 8, 1, 0, 0, 0, 10], (0..10).collect()].concat();
+    for name in ["train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"] {
+        put(&root.path().join("idx").join(name), &labels);
+    }
+    put(&root.path().join("idx/t10k-images-idx3-ubyte"), &[&images[..], &[7; 7840]].concat());
+    alone("a_gzip_that_unpacks_to_ten_gigabytes_is_refused_and_costs_no_memory", root.path());
 }
 
 #[test]

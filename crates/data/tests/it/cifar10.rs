@@ -242,3 +242,23 @@ fn a_bomb_is_refused_by_its_header() {
         &["holds 1 entries of 10737418240 bytes and more, at most 10000 of 1073741824"],
     );
 }
+
+#[test]
+fn more_entries_than_any_set_has_are_refused() {
+    let root = tempdir().unwrap();
+    let at = root.path().join("many.tar.gz");
+    let of = |count| {
+        let names: Vec<String> = (0..count).map(|i| format!("x/{i}")).collect();
+        let entry = |name: &String| (name.clone(), EntryType::Regular, 0o644, &b""[..]);
+        let entries: Vec<_> = names.iter().map(entry).collect();
+        let entries: Vec<_> = entries
+            .iter()
+            .map(|(name, kind, mode, bytes)| (&name[..], *kind, *mode, *bytes))
+            .collect();
+        gzip(&tar_of(&entries))
+    };
+    put(&at, &of(10_001));
+    refused(&at, 3, &["holds 10001 entries", "at most 10000", "the whole archive is refused"]);
+    put(&at, &of(10_000));
+    refused(&at, 2, &["holds no data_batch_1.bin"]);
+}

@@ -33,6 +33,8 @@ enum Answer {
     WrongRange,
     /// A Content-Length of 10 more than is sent.
     WrongLength,
+    /// A Content-Length of 10 less than is sent.
+    ShortLength,
 }
 
 struct Server {
@@ -96,6 +98,7 @@ fn answer_one(
             file[5..].to_vec(),
         ),
         Answer::WrongLength => ("200 OK", 100_010, file),
+        Answer::ShortLength => ("200 OK", 99_990, file),
     };
     let to =
         if let Answer::To(to) = answer { format!("Location: {to}\r\n") } else { String::new() };
@@ -201,14 +204,21 @@ fn servers_without_ranges_or_with_wrong_ones_are_begun_anew() {
 #[test]
 fn what_is_not_the_file_is_never_used() {
     use Answer::{More, Other, Page, Status, To, WrongLength};
-    let cases: [(&'static [Answer], &str, usize); 8] = [
+    let cases: [(&'static [Answer], &str, usize); 11] = [
         (&[Other], "it is not the published file", 3),
         (&[Page], "the connection ended after 24 of 100000 bytes", 4),
         (&[More], "more than the 100000 bytes it should", 3),
         (&[Status("404 Not Found")], "the server answers 404", 1),
         (&[Status("500 Internal Server Error")], "the server answers 500", 3),
-        (&[To("file:///etc/passwd")], "", 6),
-        (&[To("/again")], "redirect", 6),
+        (
+            &[To("file:///etc/passwd")],
+            "sends on to file:///etc/passwd; only http and https are followed",
+            1,
+        ),
+        (&[To("file://localhost/etc/passwd")], "only http and https are followed", 1),
+        (&[To("ftp://127.0.0.1/set.bin")], "only http and https are followed", 1),
+        (&[To("/again")], "more than 5 redirects, the last to http://", 6),
+        (&[To("/elsewhere"), Status("404 Not Found")], "the server answers 404", 2),
         (&[WrongLength, Status("404 Not Found")], "", 1),
     ];
     for (answers, says, requests) in cases {
@@ -227,6 +237,19 @@ fn what_is_not_the_file_is_never_used() {
         let asked = server.asked.lock().unwrap().len();
         assert!(asked <= requests, "{answers:?}: {asked} requests, at most {requests}");
     }
+}
+
+#[test]
+fn a_length_that_is_too_small_is_believed_and_the_rest_asked_for() {
+    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::ShortLength, Answer::Whole]));
+    run(folder.path(), &server).unwrap();
+    assert_eq!(std::fs::read(folder.path().join("set.bin")).unwrap(), content());
+    assert_eq!(*server.asked.lock().unwrap(), [None, Some("99990".into())]);
+    // A server that stays with it and knows no ranges never gives the file.
+    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::ShortLength]));
+    let error = run(folder.path(), &server).unwrap_err().to_string();
+    assert!(error.contains("the connection ended after 99990 of 100000 bytes"), "{error}");
+    assert_eq!(left(folder.path()), ["set.bin.part"]);
 }
 
 #[test]

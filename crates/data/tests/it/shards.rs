@@ -109,9 +109,20 @@ fn what_cannot_be_trusted_is_refused_whole() {
     };
     refuse(&with(file("../evil.jpg", b"x")), "\"../evil.jpg\" leads out of the archive; the whole");
     refuse(&with(file("/abs.jpg", b"x")), "leads out of the archive");
-    let kinds = [EntryType::Symlink, EntryType::Link, EntryType::Block, EntryType::Fifo];
+    let kinds =
+        [EntryType::Symlink, EntryType::Link, EntryType::Char, EntryType::Block, EntryType::Fifo];
     for kind in kinds {
         refuse(&with(("x.jpg".into(), kind, Vec::new())), "is neither file nor folder");
+    }
+    for (mode, says) in [(0o4755, "(mode 4755)"), (0o2755, "(mode 2755)")] {
+        let mut bytes = with(file("setuid.jpg", b"x"));
+        let at = bytes.windows(10).position(|name| name == b"setuid.jpg").unwrap();
+        let mut header = Header::from_byte_slice(&bytes[at..at + 512]).clone();
+        header.set_mode(mode);
+        header.set_cksum();
+        bytes[at..at + 512].copy_from_slice(header.as_bytes());
+        refuse(&bytes, says);
+        refuse(&bytes, "gives its user's rights away");
     }
     refuse(&with(file("lonely.jpg", &jpeg(1))), "lonely.jpg has no label, neither lonely.cls nor");
     refuse(&crate::help::gzip(&tar_of(&web(0, 6))), "is compressed");
