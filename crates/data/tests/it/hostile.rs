@@ -60,7 +60,12 @@ fn pictures() -> Vec<Vec<u8>> {
         ImageFormat::WebP,
         ImageFormat::Tiff,
     ];
-    formats.map(|format| encode(&picture(1), format)).to_vec()
+    let mut all = formats.map(|format| encode(&picture(1), format)).to_vec();
+    // What this encoder does not write: several scans, restart markers.
+    all.push(include_bytes!("../../fuzz/corpus/decode/progressive.jpg").to_vec());
+    all.push(include_bytes!("../../fuzz/corpus/decode/progressive_restarts.jpg").to_vec());
+    all.push(include_bytes!("../../fuzz/corpus/decode/restarts.jpg").to_vec());
+    all
 }
 
 /// What a source makes of one file under this name: pictures, or an error with a code.

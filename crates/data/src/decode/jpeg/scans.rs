@@ -74,6 +74,8 @@ impl Walk<'_> {
         let body = self.bytes.get(self.at + 2..end).ok_or_else(cut)?;
         self.at = end;
         match marker {
+            // A second one could be of any size.
+            0xC0..=0xC2 if self.frame.is_some() => return Err(broken("two frames")),
             0xC0..=0xC2 => self.frame = Some(Frame::read(body, marker == 0xC2)?),
             0xC4 => self.read_tables(body)?,
             DRI => {
@@ -292,8 +294,7 @@ mod tests {
 
     #[test]
     fn scans_that_are_missing_are_told_by_what_they_would_have_brought() {
-        let scans = PROGRESSIVE.windows(2).enumerate().filter(|(_, w)| *w == [0xFF, 0xDA]);
-        let (last, _) = scans.last().unwrap();
+        let last = PROGRESSIVE.windows(2).rposition(|w| w == [0xFF, 0xDA]).unwrap();
         let glued = [&PROGRESSIVE[..last], &[0xFF, 0xD9]].concat();
         let reason = read_rgb(&glued, "x").unwrap_err().reason;
         assert!(
@@ -303,5 +304,17 @@ mod tests {
         let glued = [&PROGRESSIVE[..PROGRESSIVE.len() - 6], &[0xFF, 0xD9]].concat();
         let reason = read_rgb(&glued, "x").unwrap_err().reason;
         assert!(reason.starts_with("is a JPEG cut short: its scan 10 holds "), "{reason}");
+    }
+
+    #[test]
+    fn a_second_frame_is_refused_before_it_takes_memory() {
+        let frame = PROGRESSIVE.windows(2).position(|w| w == [0xFF, 0xC2]).unwrap();
+        let scan = PROGRESSIVE.windows(2).position(|w| w == [0xFF, 0xDA]).unwrap();
+        let length = 2 + usize::from(PROGRESSIVE[frame + 3]);
+        let mut second = PROGRESSIVE[frame..frame + length].to_vec();
+        second[5..9].fill(0xFF);
+        assert_eq!(super::check(PROGRESSIVE), Ok(()));
+        let twice = [&PROGRESSIVE[..scan], &second, &PROGRESSIVE[scan..]].concat();
+        assert_eq!(super::check(&twice), Err("is a broken JPEG: two frames".into()));
     }
 }

@@ -60,8 +60,11 @@ impl<'a> Bits<'a> {
         }
     }
 
-    /// At most 16.
+    /// At most 16, which is more than any value has.
     pub fn take(&mut self, n: u32) -> Option<u32> {
+        if n > 16 {
+            return None;
+        }
         if self.held < n {
             self.fill();
         }
@@ -99,5 +102,31 @@ impl<'a> Bits<'a> {
                 _ => return None,
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_end_before_the_marker_and_stuffing_is_none_of_them() {
+        let mut bits = Bits::from(&[0xA5, 0xFF, 0x00, 0xFF, 0xFF, 0xD9], 0);
+        assert_eq!([4, 8, 3].map(|n| bits.take(n)), [Some(0xA), Some(0x5F), Some(7)]);
+        assert_eq!((bits.take(2), bits.take(17)), (None, None));
+        assert_eq!(bits.at, 3);
+    }
+
+    #[test]
+    fn codes_are_read_by_their_length() {
+        // 0 is 7, 10 is 8, 110 is 9; 111 is no code.
+        let mut counts = [0; 16];
+        counts[..3].copy_from_slice(&[1, 1, 1]);
+        let segment = [&counts[..], &[7, 8, 9, 1, 2]].concat();
+        let (table, rest) = Table::read(&segment).unwrap();
+        assert_eq!(rest, [1, 2]);
+        let mut bits = Bits::from(&[0b1100_1011, 0b1000_0000], 0);
+        let symbols: Vec<u8> = std::iter::from_fn(|| bits.symbol(&table)).collect();
+        assert_eq!(symbols, [9, 7, 8]);
     }
 }

@@ -108,8 +108,8 @@ impl Scan<'_> {
         }
         if *run > 0 {
             *run -= 1;
-            let rest = (k..=self.to).filter(|k| *nonzero >> k & 1 == 1).count();
-            (0..rest).try_for_each(|_| bits.take(1).map(drop))?;
+            let left = u64::MAX.checked_shl(k as u32).unwrap_or(0) & (u64::MAX >> (63 - self.to));
+            (0..(*nonzero & left).count_ones()).try_for_each(|_| bits.take(1).map(drop))?;
         }
         Some(())
     }
