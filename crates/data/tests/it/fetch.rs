@@ -192,6 +192,15 @@ fn a_killed_fetch_is_gone_on_with_and_never_taken_for_whole() {
 }
 
 #[test]
+fn a_redirect_is_followed_and_asked_for_the_rest_too() {
+    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::To("/other/set"), Answer::Whole]));
+    std::fs::write(folder.path().join("set.bin.part"), &content()[..70_000]).unwrap();
+    run(folder.path(), &server).unwrap();
+    assert_eq!(std::fs::read(folder.path().join("set.bin")).unwrap(), content());
+    assert_eq!(*server.asked.lock().unwrap(), [Some("70000".into()), Some("70000".into())]);
+}
+
+#[test]
 fn servers_without_ranges_or_with_wrong_ones_are_begun_anew() {
     for answers in [&[Answer::NoRanges][..], &[Answer::WrongRange, Answer::Whole][..]] {
         let (folder, server) = (tempdir().unwrap(), serve(answers));
