@@ -2,7 +2,7 @@
 //!
 //! Two things vary when an experiment is repeated: the **seed** (initial weights, order, draws) and
 //! the **test pictures**. Each has its own interval here, and a difference is claimed only where
-//! both exclude zero ([`compare`]); with several arms the tests over seeds are corrected for their
+//! both exclude zero ([`Claim`]); with several arms the tests over seeds are corrected for their
 //! number ([`holm`]). Arms share seeds and pictures, so everything is paired. [`power_of`] says
 //! what a design could have shown at all. Where arms are the combinations of several factors,
 //! [`factorial`] tells the factors apart.
@@ -13,22 +13,28 @@
 mod bootstrap;
 #[cfg(test)]
 mod calibration;
+mod claim;
 mod compare;
 mod factorial;
 mod holm;
 mod interval;
 mod mcnemar;
+mod paired;
 mod power;
 mod seeds;
+mod words;
 
 pub use bootstrap::{RESAMPLES, bootstrap_mean};
-pub use compare::{ArmResult, Claim, Comparison, SeedResult, compare, compare_all};
+pub use claim::Claim;
+pub use compare::{ArmResult, Comparison, SeedResult, compare, compare_all};
 pub use factorial::{Design, Effect, EffectClaim, Factor, Factorial, FactorialCell, factorial};
-pub use holm::holm;
+pub use holm::{holm, holm_tested};
 pub use interval::{Estimate, Interval, mean_t, wilson};
 pub use mcnemar::{McNemar, mcnemar};
+pub use paired::{ArmValues, Paired, pair, pair_all};
 pub use power::{ONE_POINT, POWER, Power, power_of};
 pub use seeds::{SeedTest, test_seeds};
+pub use words::{p_value, signed};
 
 /// The share of intervals that hold the true value when a study is repeated many times.
 pub const LEVEL: f64 = 0.95;

@@ -16,7 +16,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::compare::{BOOTSTRAP_SEED, signed};
+use super::compare::BOOTSTRAP_SEED;
+use super::words::{over_pictures, over_seeds, signed};
 use super::{ArmResult, Estimate, Interval, SeedResult, bootstrap_mean, mean_t};
 
 /// Something that is varied, with its two levels.
@@ -187,16 +188,12 @@ fn name(design: &Design, factors: &[usize]) -> String {
 }
 
 fn words(design: &Design, effect: &Effect, pictures: usize) -> String {
-    let range = |range: Interval| format!("{} to {}", signed(range.low), signed(range.high));
-    let over_pictures = format!("{} over {pictures} test pictures", range(effect.over_pictures));
-    let (size, n) = (effect.over_seeds.mean, effect.over_seeds.n);
-    let sureness = match effect.over_seeds.interval {
-        Some(seeds) => {
-            format!("95 % interval {} points over n = {n} seeds, {over_pictures}", range(seeds))
-        }
-        None if n == 1 => format!("95 % interval {over_pictures}, n = 1 seed"),
-        None => format!("95 % interval {over_pictures}, n = {n} seeds that agree to the picture"),
-    };
+    let size = signed(effect.over_seeds.mean);
+    let sureness = format!(
+        "{}; {}",
+        over_seeds(&effect.over_seeds),
+        over_pictures(effect.over_pictures, pictures)
+    );
     let first = &design.factors[effect.factors[0]];
     let Factor { name, low, high } = first;
     let (what, shown) = match effect.factors.get(1).map(|&j| &design.factors[j]) {
@@ -205,17 +202,16 @@ fn words(design: &Design, effect: &Effect, pictures: usize) -> String {
                 .map(|other| other.name)
                 .collect::<Vec<_>>()
                 .join(" and ");
-            let change =
-                format!("{high} instead of {low}, averaged over {others}: {} points", signed(size));
+            let change = format!(
+                "{high} instead of {low}, averaged over {others}: {size} points of test accuracy"
+            );
             (format!("effect of {name}"), change)
         }
         Some(other) => {
             let change = format!(
-                "{high} instead of {low} in {name} does {} points more with {} {} than with {}",
-                signed(size),
-                other.name,
-                other.high,
-                other.low
+                "{high} instead of {low} in {name} does {size} points of test accuracy more with {} \
+                 {} than with {}",
+                other.name, other.high, other.low
             );
             (format!("interaction of {name} and {}", other.name), change)
         }
@@ -280,15 +276,16 @@ mod tests {
         assert_eq!(found.effects[0].claim, EffectClaim::Shown);
         assert!(
             found.effects[0].words.starts_with(
-                "An effect of transition is shown: max instead of avg, averaged over head: +3.0 \
-                 points (95 % interval"
+                "An effect of transition is shown: max instead of avg, averaged over head: +3.00 \
+                 points of test accuracy (95 % interval"
             ),
             "{}",
             found.effects[0].words
         );
         assert!(
             found.effects[2].words.contains(
-                "max instead of avg in transition does +2.0 points more with head max than with avg"
+                "max instead of avg in transition does +2.00 points of test accuracy more with \
+                 head max than with avg"
             ),
             "{}",
             found.effects[2].words
@@ -311,8 +308,8 @@ mod tests {
                 assert_eq!(effect.factors, factors);
                 let interval = effect.over_seeds.interval.unwrap();
                 close(effect.over_seeds.mean, number(&want["mean"]), 1e-12);
-                close(interval.low, number(&want["low"]), 1e-7);
-                close(interval.high, number(&want["high"]), 1e-7);
+                close(interval.low, number(&want["low"]), 1e-9);
+                close(interval.high, number(&want["high"]), 1e-9);
             }
         }
     }

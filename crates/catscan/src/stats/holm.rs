@@ -15,6 +15,12 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
+/// The same where some have no test: those count for nothing, and stay without.
+pub fn holm_tested(p: &[Option<f64>]) -> Vec<Option<f64>> {
+    let mut adjusted = holm(&p.iter().flatten().copied().collect::<Vec<_>>()).into_iter();
+    p.iter().map(|p| p.and_then(|_| adjusted.next())).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -34,5 +40,13 @@ mod tests {
     fn one_comparison_needs_no_correction() {
         assert_eq!(holm(&[0.03]), [0.03]);
         assert!(holm(&[]).is_empty());
+    }
+
+    #[test]
+    fn what_has_no_test_does_not_count() {
+        assert_eq!(
+            holm_tested(&[None, Some(0.01), None, Some(0.4)]),
+            [None, Some(0.02), None, Some(0.4)]
+        );
     }
 }

@@ -116,7 +116,7 @@ mod tests {
         for case in golden()["power"].as_array().unwrap() {
             let n = number(&case["n"]) as usize;
             close(power(number(&case["effect"]), n), number(&case["power"]), 1e-9);
-            close(detectable(n), number(&case["detectable"]), 1e-8);
+            close(detectable(n), number(&case["detectable"]), 1e-9);
         }
     }
 

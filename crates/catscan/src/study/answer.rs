@@ -1,5 +1,5 @@
-//! The answer at the top of a study, in sentences: differences, effects, and what could have been
-//! found.
+//! The answer at the top of a study, for the terminal, `report.html` and `report.md` alike: a
+//! plain sentence and its numbers for each comparison, effects, and what could have been found.
 
 use crate::experiment::Experiment;
 use crate::stats::{ArmResult, Claim, Comparison, Factorial};
@@ -23,7 +23,7 @@ pub(super) fn answer(
         |c: &&Comparison| row.is_none_or(|row| row.default_arms.contains(&c.second.as_str()));
     let (asked, others): (Vec<&Comparison>, Vec<_>) = comparisons.iter().partition(unasked);
     let comparisons = [asked, others].concat();
-    let compared = comparisons.iter().map(|comparison| first_upper(&comparison.words));
+    let compared = comparisons.iter().map(|comparison| comparison.words.clone());
     let effects = factorial.iter().flat_map(|found| &found.effects);
     // That nothing was found means little without what could have been.
     let unshown = |c: &&&Comparison| c.claim == Claim::NoDifferenceShown && !c.reach.is_empty();
@@ -31,25 +31,11 @@ pub(super) fn answer(
     compared.chain(effects.map(|effect| effect.words.clone())).chain(reach).collect()
 }
 
-fn first_upper(text: &str) -> String {
-    // An arm's name is not a word to be capitalised.
-    match text.strip_prefix("no ").or(text.strip_prefix("one ")) {
-        Some(_) => text[..1].to_uppercase() + &text[1..],
-        None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::experiment::EXPERIMENTS;
     use crate::stats::{SeedResult, compare_all};
-
-    #[test]
-    fn sentences_begin_with_a_capital_but_arms_keep_their_name() {
-        assert_eq!(first_upper("no difference shown"), "No difference shown");
-        assert_eq!(first_upper("max is better"), "max is better");
-    }
 
     #[test]
     fn what_the_question_asks_about_is_answered_first() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use catscan_train::metrics::{ClassScores, Scores};
 
 use crate::progress::duration;
-use crate::stats::{Comparison, EffectClaim, Estimate, Factorial, Interval};
+use crate::stats::{Comparison, EffectClaim, Estimate, Factorial, Interval, p_value, signed};
 use crate::study::Study;
 use crate::table::Table;
 
@@ -36,7 +36,7 @@ pub fn arms(study: &Study) -> Table {
             arm.arm.clone(),
             estimate(&arm.accuracy, 100.0, 2),
             estimate(&arm.loss, 1.0, 4),
-            against.map_or("–".into(), |comparison| signed(&comparison.accuracy)),
+            against.map_or("–".into(), |comparison| difference(&comparison.accuracy)),
             thousands(arm.parameters),
             format!("{:.1}", arm.multiply_adds as f64 / 1e6),
             format!("{:.1}", arm.images_per_s),
@@ -148,7 +148,7 @@ pub fn comparisons(study: &Study) -> Table {
         table.row([
             named(comparison),
             comparison.seeds.to_string(),
-            points(comparison.accuracy.mean),
+            signed(comparison.accuracy.mean),
             over_seeds(&comparison.accuracy),
             signed_range(&comparison.over_pictures),
             format!("{:+.4}", comparison.loss.mean).replace('-', "−"),
@@ -169,13 +169,13 @@ pub fn tests(study: &Study) -> Table {
     for comparison in &study.comparisons {
         let test = comparison.seed_test;
         let mcnemar = |test: &crate::stats::McNemar| {
-            format!("{}: {} ({}:{})", test.seed, p(test.p), test.only_first, test.only_second)
+            format!("{}: {} ({}:{})", test.seed, p_value(test.p), test.only_first, test.only_second)
         };
         table.row([
             named(comparison),
-            test.map_or("–".into(), |test| p(test.t_p)),
-            comparison.holm_p.map_or("–".into(), p),
-            test.and_then(|test| test.permutation_p).map_or("–".into(), p),
+            test.map_or("–".into(), |test| p_value(test.t_p)),
+            comparison.holm_p.map_or("–".into(), p_value),
+            test.and_then(|test| test.permutation_p).map_or("–".into(), p_value),
             comparison.mcnemar.iter().map(mcnemar).collect::<Vec<_>>().join(", "),
         ]);
     }
@@ -184,14 +184,6 @@ pub fn tests(study: &Study) -> Table {
 
 fn named(comparison: &Comparison) -> String {
     format!("{} − {}", comparison.second, comparison.first)
-}
-
-/// A p in three digits.
-fn p(p: f64) -> String {
-    match p {
-        p if p < 0.001 => "< 0.001".to_owned(),
-        p => format!("{p:.3}"),
-    }
 }
 
 /// What each comparison's seeds could have shown.
@@ -236,7 +228,7 @@ pub fn effects(factorial: &Factorial) -> Table {
     for effect in &factorial.effects {
         table.row([
             effect.name.clone(),
-            points(effect.over_seeds.mean),
+            signed(effect.over_seeds.mean),
             over_seeds(&effect.over_seeds),
             signed_range(&effect.over_pictures),
             match effect.claim {
@@ -256,8 +248,8 @@ fn estimate(estimate: &Estimate, factor: f64, digits: usize) -> String {
     format!("{mean:.digits$} {}", half(estimate, factor, digits))
 }
 
-fn signed(estimate: &Estimate) -> String {
-    format!("{} {}", points(estimate.mean), half(estimate, 100.0, 2))
+fn difference(estimate: &Estimate) -> String {
+    format!("{} {}", signed(estimate.mean), half(estimate, 100.0, 2))
 }
 
 fn half(estimate: &Estimate, factor: f64, digits: usize) -> String {
@@ -276,12 +268,7 @@ fn over_seeds(estimate: &Estimate) -> String {
 }
 
 fn signed_range(interval: &Interval) -> String {
-    format!("{} to {}", points(interval.low), points(interval.high))
-}
-
-/// A share as percentage points with a sign.
-fn points(share: f64) -> String {
-    format!("{:+.2}", share * 100.0).replace('-', "−")
+    format!("{} to {}", signed(interval.low), signed(interval.high))
 }
 
 /// `7038529` as `7,038,529`.
@@ -310,6 +297,6 @@ mod tests {
         );
         assert_eq!(estimate(&mean_t(&[0.5]), 100.0, 1), "50.0 (n = 1)");
         assert_eq!(estimate(&mean_t(&[0.5, 0.5]), 100.0, 1), "50.0 (n = 2)");
-        assert_eq!(signed(&mean_t(&[-0.02, -0.04])), "−3.00 ± 12.71");
+        assert_eq!(difference(&mean_t(&[-0.02, -0.04])), "−3.00 ± 12.71");
     }
 }
