@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::words::{reach, words};
+use super::words::{numbers, reach, words};
 use super::{
     ArmValues, Claim, Estimate, Interval, McNemar, Power, SeedTest, bootstrap_mean, holm_tested,
     mcnemar, mean_t, pair, power_of,
@@ -84,8 +84,10 @@ pub struct Comparison {
     pub power: Option<Power>,
     /// What the two intervals of the accuracy allow.
     pub claim: Claim,
-    /// The claim: a plain sentence, then one with the numbers.
+    /// The claim as a plain sentence.
     pub words: String,
+    /// The difference, both intervals, n and p as a sentence.
+    pub numbers: String,
     /// [`Comparison::power`] as a sentence; empty where there is none.
     pub reach: String,
 }
@@ -102,7 +104,8 @@ pub fn compare_all(arms: &[ArmResult]) -> Vec<Comparison> {
     let tested = p.iter().flatten().count();
     for (comparison, p) in all.iter_mut().zip(holm_tested(&p)) {
         (comparison.holm_p, comparison.claim) = (p, comparison.claim.corrected(p));
-        comparison.words = words(comparison, tested);
+        comparison.words = words(comparison);
+        comparison.numbers = numbers(comparison, tested);
     }
     all
 }
@@ -135,15 +138,17 @@ pub fn compare(first: &ArmResult, second: &ArmResult) -> Option<Comparison> {
         power: power_of(&differences),
         claim: Claim::of(&paired.difference, Some(&over_pictures)),
         words: String::new(),
+        numbers: String::new(),
         reach: String::new(),
     };
-    comparison.words = words(&comparison, 1);
+    comparison.words = words(&comparison);
+    comparison.numbers = numbers(&comparison, 1);
     comparison.reach = reach(&comparison);
     Some(comparison)
 }
 
 /// Each picture's difference of correctness, averaged over the seeds: its mean is the difference.
-fn by_picture(pairs: &[(&SeedResult, &SeedResult)]) -> Vec<f64> {
+pub(super) fn by_picture(pairs: &[(&SeedResult, &SeedResult)]) -> Vec<f64> {
     let share = |right: bool| f64::from(u8::from(right));
     (0..pairs[0].0.right.len())
         .map(|i| {
@@ -188,11 +193,14 @@ mod tests {
         assert_eq!(
             result.words,
             "Not shown. avg told 86.2 % of the test pictures right, max 87.2 %; trained again with \
-             other seeds, the gap could be from 24.4 points against max to 26.4 for it. In \
-             numbers: max − avg = +1.00 points, 95 % interval −24.41 to +26.41 over n = 2 seeds (t \
-             test: p = 0.705); for these very networks on other pictures +0.38 to +1.75 \
-             (bootstrap over 400 test pictures), which leaves out what another training would \
-             change."
+             other seeds, the gap could be from 24.4 points against max to 26.4 for it."
+        );
+        assert_eq!(
+            result.numbers,
+            "In numbers: max − avg = +1.00 points, 95 % interval −24.41 to +26.41 over n = 2 seeds \
+             (t test: p = 0.705); for these very networks on other pictures the 95 % interval is \
+             +0.38 to +1.75 (bootstrap over 400 test pictures), which leaves out what another \
+             training would change."
         );
         assert_eq!(result.by_seed.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(), [1, 2]);
     }
@@ -226,11 +234,13 @@ mod tests {
     fn seeds_that_agree_to_the_picture_claim_nothing() {
         let result = compare(&arm("avg", &[360, 366]), &arm("max", &[350, 356])).unwrap();
         assert_eq!(result.claim, Claim::SeedsAgree);
-        let begin = "No verdict. avg told 90.8 % of the test pictures right, max 88.2 %, and the \
+        let words = "No verdict. avg told 90.8 % of the test pictures right, max 88.2 %, and the \
                      gap is the same to the picture in all 2 seeds, so how far others would lie is \
-                     not known: run it with --seeds 3 or more. In numbers: max − avg = −2.50 \
-                     points, n = 2 seeds that agree to the picture; for these very networks";
-        assert!(result.words.starts_with(begin), "{}", result.words);
+                     not known: run it with --seeds 3 or more.";
+        assert_eq!(result.words, words);
+        let begin = "In numbers: max − avg = −2.50 points, n = 2 seeds that agree to the picture; \
+                     for these very networks";
+        assert!(result.numbers.starts_with(begin), "{}", result.numbers);
         assert!(result.seed_test.is_none() && result.holm_p.is_none() && result.reach.is_empty());
     }
 
@@ -239,7 +249,7 @@ mod tests {
         let result = compare(&arm("avg", &[300]), &arm("max", &[390])).unwrap();
         assert_eq!(result.claim, Claim::OneSeed);
         assert!(result.words.starts_with("No verdict from one seed. avg told 75.0 %"));
-        assert!(result.words.contains("+22.50 points, n = 1 seed; for"), "{}", result.words);
+        assert!(result.numbers.contains("+22.50 points, n = 1 seed; for"), "{}", result.numbers);
     }
 
     #[test]
@@ -253,7 +263,7 @@ mod tests {
         let all = compare_all(&[first, gain, noise[0].clone(), noise[1].clone()]);
         assert_eq!(all[0].claim, Claim::NoDifferenceShown, "{}", all[0].words);
         let holm = "after Holm's correction for 3 comparisons";
-        assert!(all[0].words.contains(holm), "{}", all[0].words);
+        assert!(all[0].numbers.contains(holm), "{}", all[0].numbers);
         assert!(all[0].words.contains("by itself that would be a difference"), "{}", all[0].words);
         assert!(all[0].holm_p.unwrap() > all[0].seed_test.unwrap().t_p);
         assert!(all.iter().all(|c| c.reach.contains("points in 80 of 100 cases")));

@@ -80,16 +80,20 @@ fn plain(share: f64) -> String {
     format!("{:.1}", 100.0 * share)
 }
 
-/// All that is said of a comparison of test accuracy; `of_several`: how many were corrected for.
-pub(super) fn words(c: &Comparison, of_several: usize) -> String {
-    let words = sentence(&Sentence {
+/// What is said of a comparison of test accuracy, in a sentence.
+pub(super) fn words(c: &Comparison) -> String {
+    sentence(&Sentence {
         arms: [&c.first, &c.second],
         means: c.told,
         of: "test pictures",
         over_seeds: &c.accuracy,
         over_pictures: Some(c.over_pictures),
         claim: c.claim,
-    });
+    })
+}
+
+/// The numbers behind it; `of_several`: how many comparisons were corrected for.
+pub(super) fn numbers(c: &Comparison, of_several: usize) -> String {
     let tests = c.seed_test.map_or(String::new(), |test| {
         let holm = c.holm_p.filter(|_| of_several > 1).map_or(String::new(), |holm| {
             format!(", {} after Holm's correction for {of_several} comparisons", p_value(holm))
@@ -97,7 +101,7 @@ pub(super) fn words(c: &Comparison, of_several: usize) -> String {
         format!(" (t test: p {}{holm})", equals(test.t_p))
     });
     format!(
-        "{words} In numbers: {} − {} = {} points, {}{tests}; {}.",
+        "In numbers: {} − {} = {} points, {}{tests}; {}.",
         c.second,
         c.first,
         signed(c.accuracy.mean),
@@ -119,8 +123,8 @@ pub(super) fn over_seeds(estimate: &Estimate) -> String {
 /// the same question.
 pub(super) fn over_pictures(interval: Interval, pictures: usize) -> String {
     format!(
-        "for these very networks on other pictures {} (bootstrap over {pictures} test pictures), \
-         which leaves out what another training would change",
+        "for these very networks on other pictures the 95 % interval is {} (bootstrap over \
+         {pictures} test pictures), which leaves out what another training would change",
         range(interval)
     )
 }

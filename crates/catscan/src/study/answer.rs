@@ -23,7 +23,7 @@ pub(super) fn answer(
         |c: &&Comparison| row.is_none_or(|row| row.default_arms.contains(&c.second.as_str()));
     let (asked, others): (Vec<&Comparison>, Vec<_>) = comparisons.iter().partition(unasked);
     let comparisons = [asked, others].concat();
-    let compared = comparisons.iter().map(|comparison| comparison.words.clone());
+    let compared = comparisons.iter().flat_map(|c| [c.words.clone(), c.numbers.clone()]);
     let effects = factorial.iter().flat_map(|found| &found.effects);
     // That nothing was found means little without what could have been.
     let unshown = |c: &&&Comparison| c.claim == Claim::NoDifferenceShown && !c.reach.is_empty();
@@ -52,7 +52,8 @@ mod tests {
         let row = EXPERIMENTS.iter().find(|row| row.name == "pooling-compare");
         let comparisons = compare_all(&results);
         let words = answer(&results, &comparisons, None, row);
-        assert!(words[0].contains("max − avg") && !words[0].contains("head"), "{words:?}");
-        assert!(words[1].contains("transition-avg_head-max − avg"), "{words:?}");
+        assert!(words[0].starts_with("Not shown. avg told") && words[0].contains(", max 81.0 %"));
+        assert!(words[1].contains("max − avg") && !words[1].contains("head"), "{words:?}");
+        assert!(words[3].contains("transition-avg_head-max − avg"), "{words:?}");
     }
 }
