@@ -5,6 +5,7 @@
 //! - [`scans`]: class activation maps, the same pictures and taps for every arm;
 //! - [`feature_maps`]: what the convolutions hold;
 //! - [`trust`], [`budget`], [`robustness`]: probabilities, costs, pictures made worse;
+//! - [`matched`]: the comparison at equal epochs, seconds and multiply-adds;
 //! - [`gradients`]: how much of the error reaches each layer;
 //! - [`gallery`]: the pictures that tell the arms apart;
 //! - [`belief`]: whether the maps follow the network at all;
@@ -17,6 +18,7 @@ pub mod evidence;
 pub mod feature_maps;
 pub mod gallery;
 pub mod gradients;
+pub mod matched;
 pub mod numbers;
 pub mod origin;
 pub mod pick;

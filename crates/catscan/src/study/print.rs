@@ -5,7 +5,9 @@ use std::time::Duration;
 use catscan_train::metrics::{ClassScores, Scores};
 
 use crate::progress::duration;
-use crate::stats::{Comparison, EffectClaim, Estimate, Factorial, Interval, p_value, signed};
+use crate::stats::{
+    Comparison, EffectClaim, Estimate, Factorial, Interval, Paired, p_value, signed,
+};
 use crate::study::Study;
 use crate::table::Table;
 
@@ -182,6 +184,33 @@ pub fn tests(study: &Study) -> Table {
     table
 }
 
+/// One line a comparison of each kind (at equal seconds, say), paired by seed.
+pub fn paired(kinds: &[(&str, Vec<Paired>)]) -> Table {
+    let mut table = Table::new(&[
+        "at equal",
+        "comparison",
+        "#seeds",
+        "#difference",
+        "#over seeds",
+        "#p, t test",
+        "#p after Holm",
+    ]);
+    for (kind, pairs) in kinds {
+        for pair in pairs {
+            table.row([
+                (*kind).to_owned(),
+                format!("{} − {}", pair.second, pair.first),
+                pair.difference.n.to_string(),
+                signed(pair.difference.mean),
+                over_seeds(&pair.difference),
+                pair.test.map_or("–".into(), |test| p_value(test.t_p)),
+                pair.holm_p.map_or("–".into(), p_value),
+            ]);
+        }
+    }
+    table
+}
+
 fn named(comparison: &Comparison) -> String {
     format!("{} − {}", comparison.second, comparison.first)
 }
@@ -243,7 +272,7 @@ pub fn effects(factorial: &Factorial) -> Table {
 }
 
 /// A mean and half of its interval, which is symmetric; one seed says so.
-fn estimate(estimate: &Estimate, factor: f64, digits: usize) -> String {
+pub fn estimate(estimate: &Estimate, factor: f64, digits: usize) -> String {
     let mean = estimate.mean * factor;
     format!("{mean:.digits$} {}", half(estimate, factor, digits))
 }
