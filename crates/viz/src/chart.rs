@@ -17,5 +17,5 @@ pub use confusion::confusion;
 pub use curves::{ArmCurves, CurvePanels, EpochPoint, curves};
 pub use lines::{Axes, Line, lines};
 pub use prediction_scatter::{Prediction, prediction_scatter};
-pub use seed_points::{ArmScores, seed_points};
+pub use seed_points::{ArmScores, seed_differences, seed_points};
 pub use split_bars::{PartCounts, split_bars};

@@ -6,7 +6,7 @@ use catscan_viz::chart::{self, ArmCurves, ArmScores, EpochPoint, PartCounts, Pre
 use catscan_viz::report::{Block, Section};
 
 use super::{Shown, section, table};
-use crate::stats::Factorial;
+use crate::stats::{Comparison, Factorial};
 use crate::study::{Run, Study, print};
 use crate::table::Table;
 
@@ -25,7 +25,13 @@ pub fn result(study: &Study) -> Result<Section> {
             .map(|range| (range.low.max(0.0) * 100.0, range.high.min(1.0) * 100.0)),
     };
     let scores: Vec<ArmScores> = study.arms.iter().map(percent).collect();
-    let svg = chart::seed_points("Test accuracy by seed", "test accuracy (%)", &scores)?;
+    let mut panels =
+        vec![chart::seed_points("Test accuracy by seed", "test accuracy (%)", &scores)?];
+    let differences: Vec<ArmScores> = study.comparisons.iter().map(by_seed).collect();
+    if !differences.is_empty() {
+        let title = "Difference from the first arm by seed";
+        panels.push(chart::seed_differences(title, "points of test accuracy", &differences)?);
+    }
     let n: u64 = study.split.counts.test.iter().sum();
     let arms = format!(
         "Each arm over its seeds, scored once on the same {n} test pictures; ± is half of the 95 % \
@@ -38,11 +44,15 @@ pub fn result(study: &Study) -> Result<Section> {
             table(print::arms(study), &arms),
             Block::Chart {
                 caption:
-                    "One point a seed; the bar is the mean's 95 % interval over seeds (cut at \
-                          0 and 100 %), none with a single seed. Points of two arms that overlap \
-                          show no difference."
+                    "One point a seed; the tick is the mean, the bar its 95 % interval over seeds \
+                          (cut at 0 and 100 % where it is of an accuracy), none with a single \
+                          seed. Arms share each seed's initial weights (where shapes agree), order \
+                          and draws, so what tells them apart is the second chart: each seed's own \
+                          difference. Two arms whose points overlap in the first may well differ \
+                          there; a bar that crosses the dashed line at zero shows no difference \
+                          over seeds."
                         .into(),
-                panels: vec![svg],
+                panels,
             },
             Block::Paragraph(
                 "A difference of test accuracy is claimed only where two intervals exclude zero: \
@@ -74,6 +84,16 @@ pub fn result(study: &Study) -> Result<Section> {
             table(print::cells(study), "Every run."),
         ],
     ))
+}
+
+/// An arm's differences from the first arm, in points.
+fn by_seed(comparison: &Comparison) -> ArmScores {
+    ArmScores {
+        name: format!("{} − {}", comparison.second, comparison.first),
+        seeds: comparison.by_seed.iter().map(|(seed, d)| (*seed, 100.0 * d)).collect(),
+        interval: (comparison.accuracy.interval)
+            .map(|range| (100.0 * range.low, 100.0 * range.high)),
+    }
 }
 
 /// Main effects and interactions, where the arms are every combination of some factors' levels.

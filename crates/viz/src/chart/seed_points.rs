@@ -1,8 +1,9 @@
-//! Each seed's score as a point, the mean and its 95 % interval beside them, one row per arm.
+//! Each seed's score, or its difference from another arm's, as a point; the mean and its 95 %
+//! interval beside them, one row per arm.
 //! With two or three seeds a bar would hide how little is known; points do not.
 
 use super::frame::{self, Area, Axis, Drawn, at, hung};
-use crate::svg::{INK, Svg};
+use crate::svg::{DASHED, INK, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -23,11 +24,40 @@ pub struct ArmScores {
 /// # Errors
 /// When no arm has a finite score.
 pub fn seed_points(title: &str, axis: &str, arms: &[ArmScores]) -> Result<Svg, VizError> {
+    rows(title, Rows { axis, zero: false, colour: 0 }, arms)
+}
+
+/// Draws differences from the first arm, one row for each other arm, around a line at zero: what
+/// paired seeds tell, where two rows of [`seed_points`] do not. Colours are those of the second arm
+/// and on.
+///
+/// # Errors
+/// When no arm has a finite difference.
+pub fn seed_differences(title: &str, axis: &str, arms: &[ArmScores]) -> Result<Svg, VizError> {
+    rows(title, Rows { axis, zero: true, colour: 1 }, arms)
+}
+
+/// What the rows lie on.
+#[derive(Clone, Copy)]
+struct Rows<'a> {
+    axis: &'a str,
+    /// Whether the axis holds zero, with a line there.
+    zero: bool,
+    /// The first row's.
+    colour: usize,
+}
+
+fn rows(title: &str, on: Rows, arms: &[ArmScores]) -> Result<Svg, VizError> {
+    let axis = on.axis;
     let ends = arms.iter().filter_map(|arm| arm.interval).flat_map(|(low, high)| [low, high]);
     let shown: Vec<f64> = (arms.iter().flat_map(|arm| arm.seeds.iter().map(|(_, value)| *value)))
         .chain(ends)
         .filter(|v| v.is_finite())
         .collect();
+    let shown: Vec<f64> = match on.zero && !shown.is_empty() {
+        true => shown.into_iter().chain([0.0]).collect(),
+        false => shown,
+    };
     if shown.is_empty() {
         return Err(VizError::Chart {
             chart: title.to_owned(),
@@ -40,7 +70,7 @@ pub fn seed_points(title: &str, axis: &str, arms: &[ArmScores]) -> Result<Svg, V
         label += &format!(" {}: {}.", arm.name, said(arm));
     }
     let height = 84 + 46 * arms.len() as u32;
-    frame::draw(title, &label, (470, height), |area| draw_rows(area, title, axis, arms, &shown))
+    frame::draw(title, &label, (470, height), |area| draw_rows(area, title, on, arms, &shown))
 }
 
 fn mean(seeds: &[(u64, f64)]) -> f64 {
@@ -59,10 +89,11 @@ fn said(arm: &ArmScores) -> String {
 fn draw_rows(
     area: &Area,
     title: &str,
-    name: &str,
+    on: Rows,
     arms: &[ArmScores],
     shown: &[f64],
 ) -> Drawn<String> {
+    let name = on.axis;
     let head = frame::head(area, title, &[])?;
     let low = shown.iter().copied().fold(f64::INFINITY, f64::min);
     let high = shown.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -82,9 +113,13 @@ fn draw_rows(
         .x_label_formatter(&|v| format!("{v:.decimals$}"))
         .x_desc(name)
         .draw()?;
+    if on.zero {
+        let style = INK.mix(0.8).stroke_width(DASHED);
+        chart.draw_series([PathElement::new(vec![(0.0, 0.0), (0.0, rows)], style)])?;
+    }
     let mut points = String::new();
     for (i, arm) in arms.iter().enumerate() {
-        let (row, colour) = (i as f64 + 0.5, palette::arm(i));
+        let (row, colour) = (i as f64 + 0.5, palette::arm(on.colour + i));
         let (left, y) = chart.backend_coord(&(axis.low, row));
         let style = hung(frame::TEXT_PX, HPos::Right, VPos::Center);
         area.draw_text(&frame::short(&arm.name, 24), &style, (left - at(10), y))?;
@@ -128,7 +163,25 @@ mod tests {
     }
 
     #[test]
+    fn differences_lie_around_zero_in_the_other_arms_colours() {
+        let gain = ArmScores {
+            name: "max − avg".into(),
+            seeds: vec![(1, 2.0), (2, 3.0)],
+            interval: Some((1.5, 3.5)),
+        };
+        let svg = seed_differences("Differences", "points", std::slice::from_ref(&gain)).unwrap();
+        assert_eq!(svg.as_str().matches("stroke-dasharray").count(), 1, "the line at zero");
+        // Zero is on the axis though no value is near it.
+        assert!(svg.as_str().lines().any(|line| line.trim() == "0"), "{}", svg.as_str());
+        assert!(svg.as_str().contains("#D55E00") && !svg.as_str().contains("#1F78B8"));
+        assert!(svg.as_str().contains("<title>max − avg seed 2; points: 3.00</title>"));
+        let scores = seed_points("Scores", "points", &[gain]).unwrap();
+        assert!(!scores.as_str().contains("stroke-dasharray"));
+    }
+
+    #[test]
     fn no_scores_are_refused() {
         assert!(seed_points("t", "a", &[]).is_err());
+        assert!(seed_differences("t", "a", &[]).is_err());
     }
 }
