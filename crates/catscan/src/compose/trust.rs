@@ -3,6 +3,7 @@
 //! accuracy). All seeds of an arm together.
 
 use anyhow::Result;
+use catscan_train::TestPicture;
 use catscan_train::metrics::{Answer, bins, calibration_error};
 use catscan_viz::chart::{Axes, Line, lines};
 use catscan_viz::report::{Block, Section};
@@ -36,7 +37,7 @@ pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
             format!("{:.1}", 100.0 * mean(answers.iter().map(|answer| answer.sureness))),
             format!("{:.1}", 100.0 * surest(&answers, 1.0)),
             format!("{:.1}", 100.0 * calibration_error(&answers)),
-            format!("{:.4}", brier(&of_arm)),
+            format!("{:.4}", brier(of_arm.iter().flat_map(|run| &run.test.pictures))),
             kept(0.9),
             kept(0.8),
             kept(0.5),
@@ -64,8 +65,10 @@ pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
     };
     let caption = "All seeds of an arm together: the mean probability said, the share right, and \
                    the share right of the surest pictures. Calibration error: the mean gap between \
-                   probability and accuracy over 15 bins (Guo et al. 2017); Brier score: the mean \
-                   squared error of the probabilities, small is good.";
+                   probability and accuracy over 15 bins (Guo et al. 2017); Brier score: the \
+                   squared error of the probabilities, added up over the classes (Brier 1950), \
+                   mean over pictures: 0 is perfect, 2 is sure of what is wrong. Two classes count \
+                   twice: halve it to compare it with a score of the second class alone.";
     Ok(section(
         "trust",
         "How far their probabilities can be trusted",
@@ -77,16 +80,17 @@ fn answers(runs: &[&Run]) -> Vec<Answer> {
     runs.iter().flat_map(|run| run.test.answers()).collect()
 }
 
-/// Mean over pictures of the squared distance between the probabilities and the truth, halved for
-/// two classes so that it is the usual one.
-fn brier(runs: &[&Run]) -> f64 {
-    let pictures = runs.iter().flat_map(|run| &run.test.pictures);
+/// Brier's score (1950, "Verification of forecasts expressed in terms of probability", equation 2):
+/// the squared distance between the probabilities and the truth, added up over the classes, mean
+/// over pictures; 0 is perfect, 2 is sure of what is wrong. Often half of it is given where there
+/// are two classes; here it is the same for any number of them.
+fn brier<'a>(pictures: impl Iterator<Item = &'a TestPicture>) -> f64 {
     mean(pictures.map(|picture| {
         let error = |(class, p): (usize, &f32)| {
             let truth = if class as u32 == picture.label { 1.0 } else { 0.0 };
             (f64::from(*p) - truth).powi(2)
         };
-        picture.probabilities.iter().enumerate().map(error).sum::<f64>() / 2.0
+        picture.probabilities.iter().enumerate().map(error).sum::<f64>()
     }))
 }
 
@@ -109,6 +113,20 @@ mod tests {
 
     fn answer(sureness: f64, right: bool) -> Answer {
         Answer { sureness, right }
+    }
+
+    #[test]
+    fn briers_score_is_by_hand_for_two_classes_and_for_three() {
+        let picture = |label: u32, probabilities: &[f32]| TestPicture {
+            name: "a".into(),
+            label,
+            probabilities: probabilities.to_vec(),
+        };
+        let two = [picture(1, &[0.25, 0.75]), picture(0, &[0.5, 0.5])];
+        assert_eq!(brier(two.iter()), (2.0 * 0.0625 + 2.0 * 0.25) / 2.0);
+        // 0.5² + 0.25² + 0.25², and sure of what is wrong.
+        let three = [picture(0, &[0.5, 0.25, 0.25]), picture(2, &[1.0, 0.0, 0.0])];
+        assert_eq!(brier(three.iter()), (0.375 + 2.0) / 2.0);
     }
 
     #[test]
