@@ -14,9 +14,14 @@ pub const RESAMPLES: usize = 10_000;
 /// # Panics
 /// With no values.
 pub fn bootstrap_mean(values: &[f64], seed: u64) -> Interval {
+    bootstrap_of(values, RESAMPLES, seed)
+}
+
+/// The same with another number of resamples.
+pub(super) fn bootstrap_of(values: &[f64], resamples: usize, seed: u64) -> Interval {
     assert!(!values.is_empty(), "bootstrap_mean: got 0 pictures, want at least 1");
     let mut draws = ChaCha8Rng::seed_from_u64(seed);
-    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| resampled_mean(values, &mut draws)).collect();
+    let mut means: Vec<f64> = (0..resamples).map(|_| resampled_mean(values, &mut draws)).collect();
     means.sort_by(f64::total_cmp);
     let tail = (1.0 - LEVEL) / 2.0;
     Interval { low: quantile(&means, tail), high: quantile(&means, 1.0 - tail) }
