@@ -51,6 +51,7 @@ fn a_report_serves_every_reader() {
     assert_ne!(browser.value(shown), last);
     assert_eq!(browser.complaints, Vec::<String>::new());
 
+    tables_become_spreadsheets(&mut browser);
     let mut grounds = Vec::new();
     for (width_px, theme) in [(1200, "light"), (1200, "dark"), (375, "light"), (375, "dark")] {
         browser.show(width_px, theme);
@@ -59,4 +60,44 @@ fn a_report_serves_every_reader() {
         assert_eq!(browser.accessibility_faults(), Vec::<String>::new(), "{width_px} px, {theme}");
     }
     assert_ne!(grounds[0], grounds[1], "light and dark");
+}
+
+/// A table is saved as a spreadsheet reads it: numbers as numbers, text of files as text
+/// (`shared/CASES.md`, 26: a formula is none).
+fn tables_become_spreadsheets(browser: &mut Browser) {
+    browser.value(
+        "URL.createObjectURL = (blob) => { \
+           blob.arrayBuffer().then((bytes) => { window.saved = [...new Uint8Array(bytes)]; }); \
+           return 'about:blank'; \
+         }; \
+         HTMLAnchorElement.prototype.click = () => {}; \
+         window.figure = document.querySelector('figure:has(table)'); \
+         figure.querySelector('tbody').replaceChildren(); \
+         figure.querySelector('thead').replaceChildren(); \
+         const line = (place, tag, cells) => { \
+           const row = document.createElement('tr'); \
+           cells.forEach((text, i) => { \
+             const cell = document.createElement(tag); \
+             cell.textContent = text; \
+             if (i > 0) cell.className = 'number'; \
+             row.append(cell); \
+           }); \
+           figure.querySelector(place).append(row); \
+         }; \
+         line('thead', 'th', ['arm', 'difference', 'over seeds', 'parameters', 'seconds']); \
+         line('tbody', 'td', ['=cmd|calc', '−2.43 ± 2.52', '−4.95 to +0.09', '7,038,529', '9']); \
+         line('tbody', 'td', ['-1+1', '+1.00 (n = 1)', 'one seed', '–', '12 (2 of 3 runs)']); \
+         line('tbody', 'td', ['a \"b\", é', '=1+1', '=1 to 2', '+1+1', '@x']); \
+         figure.querySelector('button[aria-label$=\"as CSV\"]').dispatchEvent(new Event('click')); \
+         undefined",
+    );
+    browser.wait_for("window.saved !== undefined");
+    let bytes: Vec<u8> = serde_json::from_value(browser.value("window.saved")).unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let want = "\u{feff}\"arm\",\"difference\",\"difference, ±\",\"over seeds, low\",\"over seeds, \
+                high\",\"parameters\",\"seconds\",\"seconds, note\"\r\n\
+                \"'=cmd|calc\",-2.43,2.52,-4.95,0.09,7038529,9,\r\n\
+                \"'-1+1\",1.00,\"(n = 1)\",\"one seed\",,,12,\"(2 of 3 runs)\"\r\n\
+                \"a \"\"b\"\", é\",\"'=1+1\",,\"'=1 to 2\",,\"'+1+1\",\"'@x\",\r\n";
+    assert_eq!(text, want);
 }

@@ -20,14 +20,41 @@
     setTimeout(() => URL.revokeObjectURL(href), 1000);
   };
 
-  // A spreadsheet must not take text for a formula, nor our minus for text.
-  const cell = (element) => {
-    let text = element.textContent.trim().replaceAll("\u2212", "-");
-    if (/^[=+\-@]/.test(text) && !/^[+-]?[\d.,]+( %)?$/.test(text)) text = "'" + text;
-    return '"' + text.replaceAll('"', '""') + '"';
+  // A table as a spreadsheet reads it. Columns of numbers hold bare numbers; "2.4 ± 0.5" and "1 to 3"
+  // take two columns. All else is text in quotes, which must not be taken for a formula.
+  const textCell = (text) =>
+    '"' + text.replace(/^(?=[=+\-@\t\r\uff1d\uff0b\uff0d\uff20])/, "'").replaceAll('"', '""') + '"';
+  const number = (text) => {
+    const plain = text.replaceAll("\u2212", "-").replace(/^\+/, "").replace(/ %$/, "");
+    return /^-?\d[\d,]*(\.\d+)?(e[+-]?\d+)?$/i.test(plain) ? plain.replaceAll(",", "") : null;
   };
-  const csv = (table) =>
-    [...table.rows].map((row) => [...row.cells].map(cell).join(",") + "\r\n").join("");
+  const numberCell = (text) => (text === "\u2013" ? "" : number(text) ?? textCell(text));
+  const pairs = [
+    [/^(\S+) \u00b1 (\S+)$/, "", ", \u00b1"],
+    [/^(\S+) to (\S+)$/, ", low", ", high"],
+    [/^(\S+) (\(.*\))$/, "", ", note"],
+  ];
+  const columnOf = (cells) => {
+    const [head, ...texts] = cells.map((cell) => cell.textContent.trim());
+    if (!cells[0].classList.contains("number")) return [[head, ...texts].map(textCell)];
+    const halves = (text, pattern) => {
+      const found = pattern.exec(text);
+      return found && number(found[1]) !== null ? found : null;
+    };
+    const kind = pairs.find(([pattern]) => texts.some((text) => halves(text, pattern)));
+    if (!kind) return [[textCell(head), ...texts.map(numberCell)]];
+    const split = texts.map((text) => halves(text, kind[0]) ?? halves(text, pairs[2][0]) ?? [, text, ""]);
+    return [1, 2].map((half) => [
+      textCell(head + kind[half]),
+      ...split.map((found) => (found[half] ? numberCell(found[half]) : "")),
+    ]);
+  };
+  // It begins with a byte order mark, without which spreadsheets do not read UTF-8.
+  const csv = (table) => {
+    const rows = [...table.rows];
+    const columns = [...rows[0].cells].flatMap((_, i) => columnOf(rows.map((row) => row.cells[i])));
+    return "\ufeff" + rows.map((_, i) => columns.map((cells) => cells[i]).join(",") + "\r\n").join("");
+  };
 
   // A file of its own has no page to take its colours from.
   const alone = (svg) => {
