@@ -6,7 +6,7 @@
 //! - [`feature_maps`]: what the convolutions hold;
 //! - [`trust`], [`budget`], [`robustness`]: probabilities, costs, pictures made worse;
 //! - [`matched`]: the comparison at equal epochs, seconds and multiply-adds;
-//! - [`gradients`]: how much of the error reaches each layer;
+//! - [`gradients`], [`gradient_map`]: how much of the error reaches each layer;
 //! - [`gallery`]: the pictures that tell the arms apart;
 //! - [`belief`]: whether the maps follow the network at all;
 //! - [`evidence`]: for drawings, how much of a map lies on what tells the classes apart;
@@ -17,6 +17,7 @@ pub mod budget;
 pub mod evidence;
 pub mod feature_maps;
 pub mod gallery;
+pub mod gradient_map;
 pub mod gradients;
 pub mod matched;
 pub mod numbers;

@@ -8,6 +8,7 @@
 mod confusion;
 mod curves;
 mod frame;
+mod heat;
 mod lines;
 mod prediction_scatter;
 mod seed_points;
@@ -15,6 +16,7 @@ mod split_bars;
 
 pub use confusion::confusion;
 pub use curves::{ArmCurves, CurvePanels, EpochPoint, curves};
+pub use heat::{HeatAxes, HeatMap, heat_maps};
 pub use lines::{Axes, Line, lines};
 pub use prediction_scatter::{Prediction, prediction_scatter};
 pub use seed_points::{ArmScores, seed_differences, seed_points};

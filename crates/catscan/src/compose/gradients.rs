@@ -1,12 +1,13 @@
-//! Gradient flow: how much of the error reaches each layer, from the stem to the head, early and
-//! late in training. Plain deep networks are said to starve their first layers; shortcuts and dense
-//! connections are said to mend it.
+//! Gradient flow: how much of the error reaches each layer, from the stem to the head, all through
+//! training ([`super::gradient_map`]) and early and late in it. Plain deep networks are said to
+//! starve their first layers; shortcuts and dense connections are said to mend it.
 
 use anyhow::Result;
 use catscan_train::{GradientRecord, read_gradients};
 use catscan_viz::chart::{Axes, Line, lines};
 use catscan_viz::report::{Block, Section};
 
+use super::gradient_map::maps;
 use super::{section, table};
 use crate::study::{Run, Study};
 use crate::table::Table;
@@ -16,10 +17,11 @@ use crate::table::Table;
 const POINTS: usize = 25;
 
 /// What a run has kept, with its arm.
-struct Flow<'a> {
-    arm: &'a str,
-    seed: u64,
-    records: Vec<GradientRecord>,
+pub(super) struct Flow<'a> {
+    pub arm: &'a str,
+    pub seed: u64,
+    /// Not empty; oldest first.
+    pub records: Vec<GradientRecord>,
 }
 
 /// The section; none for runs of before gradients were kept.
@@ -36,6 +38,19 @@ pub fn gradients(study: &Study, runs: &[Run]) -> Result<Option<Section>> {
     if flows.is_empty() {
         return Ok(None);
     }
+    let heat = Block::Chart {
+        caption:
+            "The norm of the loss's gradient at every convolution and linear layer, on the last \
+                  batch of an epoch: a row a layer, the stem above and the head below; a column an \
+                  epoch; the mean of an arm's seeds, as are the columns of several epochs \
+                  (geometric). All arms share one colour scale, by powers of ten; yellow is much. \
+                  Rows that stay dark at the top say that little of the error reaches the first \
+                  layers. Layers of other shapes have norms of other sizes: compare rows at the \
+                  same depth between arms, and columns, rather than neighbours. Blank: no \
+                  gradient. A cell says its layer and value when pointed at."
+                .into(),
+        panels: maps(&flows)?,
+    };
     let mut panels = Vec::new();
     for (when, pick) in [("first", first as Pick), ("last", last)] {
         let title = format!("Gradient by depth, {when} epoch (power of ten)");
@@ -45,8 +60,7 @@ pub fn gradients(study: &Study, runs: &[Run]) -> Result<Option<Section>> {
     let title = "First layers against last (power of ten)";
     panels.extend(drawn(title, "epoch", &flows, by_epoch)?);
     let chart = Block::Chart {
-        caption: "The norm of the loss's gradient at each convolution and linear layer, on the \
-                  last batch of an epoch, a line a seed; of more than 25 layers a point is the \
+        caption: "The same by depth, a line a seed; of more than 25 layers a point is the \
                   geometric mean of neighbours. −2 is a hundredth. A line that falls to the left \
                   says that little of the error reaches the first layers, one that climbs steeply \
                   that a step changes them far more than the last. The third chart sets the first \
@@ -56,7 +70,8 @@ pub fn gradients(study: &Study, runs: &[Run]) -> Result<Option<Section>> {
             .into(),
         panels,
     };
-    let content = vec![chart, in_numbers(&flows)];
+    let drawn = |block: &Block| !matches!(block, Block::Chart { panels, .. } if panels.is_empty());
+    let content = [heat, chart, in_numbers(&flows)].into_iter().filter(drawn).collect();
     Ok(Some(section("gradients", "Do gradients reach the first layers?", content)))
 }
 
@@ -149,7 +164,7 @@ fn in_numbers(flows: &[Flow]) -> Block {
 }
 
 /// Two figures behind the first one.
-fn in_figures(norm: f64) -> String {
+pub(super) fn in_figures(norm: f64) -> String {
     match norm {
         n if n == 0.0 || n >= 1.0 => format!("{n:.2}"),
         n if n >= 0.001 => format!("{n:.4}"),

@@ -45,16 +45,25 @@ fn panels_of(text: &str) -> Vec<Svg> {
     let line = chart::Line { name: s(), seed: Some(1), points: vec![(0.0, 1.0), (1.0, 2.0)] };
     let axes = chart::Axes { x: text, diagonal: true };
     let curves = chart::curves(&[arm]).unwrap();
-    vec![
+    let heat = chart::HeatMap {
+        title: s(),
+        rows: vec![s()],
+        columns: vec![s(), s()],
+        values: vec![vec![1.0, f64::NAN]],
+    };
+    let heat_axes = chart::HeatAxes { x: text, value: text, written: |value| value.to_string() };
+    let mut panels = chart::heat_maps(heat_axes, &[heat]).unwrap();
+    panels.extend([
         chart::lines(text, axes, &[line]).unwrap(),
         curves.loss,
         curves.accuracy,
-        chart::seed_points(text, text, &[scores.clone()]).unwrap(),
+        chart::seed_points(text, text, std::slice::from_ref(&scores)).unwrap(),
         chart::seed_differences(text, text, &[scores]).unwrap(),
         chart::confusion(text, &classes, &[vec![1, 2], vec![3, 4]]).unwrap(),
         chart::split_bars(text, &classes, &[part]).unwrap(),
         chart::prediction_scatter(text, &classes, &[seen]).unwrap(),
-    ]
+    ]);
+    panels
 }
 
 /// A page with a block of every kind, in which every text is `text`.
