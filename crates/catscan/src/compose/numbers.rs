@@ -12,26 +12,6 @@ use crate::table::Table;
 
 /// What came out: arms, seeds, comparisons, runs.
 pub fn result(study: &Study) -> Result<Section> {
-    let percent = |arm: &crate::study::ArmSummary| ArmScores {
-        name: arm.arm.clone(),
-        seeds: study
-            .cells
-            .iter()
-            .filter(|cell| cell.arm == arm.arm)
-            .map(|cell| (cell.seed, cell.accuracy * 100.0))
-            .collect(),
-        // Student's t knows no bounds, an accuracy does.
-        interval: (arm.accuracy.interval)
-            .map(|range| (range.low.max(0.0) * 100.0, range.high.min(1.0) * 100.0)),
-    };
-    let scores: Vec<ArmScores> = study.arms.iter().map(percent).collect();
-    let mut panels =
-        vec![chart::seed_points("Test accuracy by seed", "test accuracy (%)", &scores)?];
-    let differences: Vec<ArmScores> = study.comparisons.iter().map(by_seed).collect();
-    if !differences.is_empty() {
-        let title = "Difference from the first arm by seed";
-        panels.push(chart::seed_differences(title, "points of test accuracy", &differences)?);
-    }
     let n: u64 = study.split.counts.test.iter().sum();
     let arms = format!(
         "Each arm over its seeds, scored once on the same {n} test pictures; ± is half of the 95 % \
@@ -42,18 +22,7 @@ pub fn result(study: &Study) -> Result<Section> {
         "Result",
         vec![
             table(print::arms(study), &arms),
-            Block::Chart {
-                caption:
-                    "One point a seed; the tick is the mean, the bar its 95 % interval over seeds \
-                          (cut at 0 and 100 % where it is of an accuracy), none with a single \
-                          seed. Arms share each seed's initial weights (where shapes agree), order \
-                          and draws, so what tells them apart is the second chart: each seed's own \
-                          difference. Two arms whose points overlap in the first may well differ \
-                          there; a bar that crosses the dashed line at zero shows no difference \
-                          over seeds."
-                        .into(),
-                panels,
-            },
+            by_seed(study)?,
             Block::Paragraph(
                 "A difference of test accuracy is claimed only where two intervals exclude zero: \
                  the one over seeds (Student's t: what would other seeds give?) and the one over \
@@ -86,8 +55,43 @@ pub fn result(study: &Study) -> Result<Section> {
     ))
 }
 
+/// Accuracies by seed and, beside them, each seed's own differences from the first arm.
+fn by_seed(study: &Study) -> Result<Block> {
+    let percent = |arm: &crate::study::ArmSummary| ArmScores {
+        name: arm.arm.clone(),
+        seeds: study
+            .cells
+            .iter()
+            .filter(|cell| cell.arm == arm.arm)
+            .map(|cell| (cell.seed, cell.accuracy * 100.0))
+            .collect(),
+        // Student's t knows no bounds, an accuracy does.
+        interval: (arm.accuracy.interval)
+            .map(|range| (range.low.max(0.0) * 100.0, range.high.min(1.0) * 100.0)),
+    };
+    let scores: Vec<ArmScores> = study.arms.iter().map(percent).collect();
+    let mut panels =
+        vec![chart::seed_points("Test accuracy by seed", "test accuracy (%)", &scores)?];
+    let differences: Vec<ArmScores> = study.comparisons.iter().map(differences_of).collect();
+    if !differences.is_empty() {
+        let title = "Difference from the first arm by seed";
+        panels.push(chart::seed_differences(title, "points of test accuracy", &differences)?);
+    }
+    Ok(Block::Chart {
+        caption: "One point a seed; the tick is the mean, the bar its 95 % interval over seeds \
+              (cut at 0 and 100 % where it is of an accuracy), none with a single \
+              seed. Arms share each seed's initial weights (where shapes agree), order \
+              and draws, so what tells them apart is the second chart: each seed's own \
+              difference. Two arms whose points overlap in the first may well differ \
+              there; a bar that crosses the dashed line at zero shows no difference \
+              over seeds."
+            .into(),
+        panels,
+    })
+}
+
 /// An arm's differences from the first arm, in points.
-fn by_seed(comparison: &Comparison) -> ArmScores {
+fn differences_of(comparison: &Comparison) -> ArmScores {
     ArmScores {
         name: format!("{} − {}", comparison.second, comparison.first),
         seeds: comparison.by_seed.iter().map(|(seed, d)| (*seed, 100.0 * d)).collect(),
