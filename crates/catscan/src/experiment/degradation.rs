@@ -12,9 +12,9 @@ pub const DEGRADATION: Experiment = Experiment {
     about: "The paper's CIFAR networks, which have the same parameters with and without shortcuts. \
             Look at the training loss too: degradation is not overfitting. A dense network runs \
             beside them, so that the report shows what reaches the first layers of plain, \
-            residual and dense ones; nearly half of the multiply-adds are its own, and --arms leaves \
-            it out. Without --data on \
-            drawings of 32 px for a first look; --data cifar10:PATH is the paper's own.",
+            residual and dense ones; nearly half of the multiply-adds are its own, and --arms \
+            leaves it out. Without --data on drawings of 32 px for a first look; --data \
+            cifar10:PATH is the paper's own.",
     metric: "test accuracy",
     arms: &[
         Arm {
