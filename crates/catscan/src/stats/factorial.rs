@@ -222,7 +222,7 @@ fn words(design: &Design, effect: &Effect, pictures: usize) -> String {
         EffectClaim::OneSeed => format!("One seed cannot show an {what}"),
         EffectClaim::SeedsAgree => format!("Seeds without a spread cannot show an {what}"),
     };
-    format!("{begin}: {shown} ({sureness}).")
+    format!("{begin}: {shown}; {sureness}.")
 }
 
 #[cfg(test)]
@@ -277,7 +277,7 @@ mod tests {
         assert!(
             found.effects[0].words.starts_with(
                 "An effect of transition is shown: max instead of avg, averaged over head: +3.00 \
-                 points of test accuracy (95 % interval"
+                 points of test accuracy; 95 % interval"
             ),
             "{}",
             found.effects[0].words

@@ -24,7 +24,11 @@ pub(super) fn sentence(of: &Sentence) -> String {
     let [one, other] = of.means.map(|mean| format!("{:.1} %", 100.0 * mean));
     let told = format!("{first} told {one} of the {} right, {second} {other}", of.of);
     let n = of.over_seeds.n;
-    let Some(range) = of.over_seeds.interval else {
+    // Student's t knows no bounds, a gap between two shares does.
+    let bounded = |end: f64| end.clamp(-1.0, 1.0);
+    let interval = of.over_seeds.interval;
+    let Some(range) = interval.map(|i| Interval { low: bounded(i.low), high: bounded(i.high) })
+    else {
         return match n {
             1 => format!(
                 "No verdict from one seed. {told}; what another seed would give is not known: run \
@@ -201,6 +205,12 @@ mod tests {
             "Not shown. avg told 86.5 % of the test pictures right, max 84.1 %; trained again with \
              other seeds, the gap could be from 4.9 points against max to 0.1 for it."
         );
+    }
+
+    #[test]
+    fn no_gap_is_wider_than_all_pictures() {
+        let words = said([-1.4, 1.5], None, Claim::NoDifferenceShown);
+        assert!(words.ends_with("from 100.0 points against max to 100.0 for it."), "{words}");
     }
 
     #[test]
