@@ -1,4 +1,4 @@
-"""Writes catscan-viz's committed tables: three colormaps and one small font.
+"""Writes catscan-viz's committed tables: seven colormaps and one small font.
 
     python scripts/golden/viz_tables.py
 
@@ -17,7 +17,7 @@ HERE = pathlib.Path(__file__).resolve().parents[2] / "crates/viz/src"
 CELL = (10, 20)  # width and height of a character, pixels
 FONT_PX = 16
 
-for name in ["viridis", "inferno", "turbo"]:
+for name in ["viridis", "plasma", "inferno", "magma", "cividis", "turbo"]:
     colours = matplotlib.colormaps[name].resampled(256)
     table = bytes(round(255 * v) for i in range(256) for v in colours(i)[:3])
     (HERE / "colormap" / f"{name}.rgb").write_bytes(table)

@@ -17,6 +17,13 @@ pub struct WeightsArgs {
     /// A run's folder, or a safetensors file
     #[arg(long, value_name = "RUN|FILE")]
     pub weights: PathBuf,
+    #[command(flatten)]
+    pub file: FileArgs,
+}
+
+/// What a bare safetensors file does not say of itself.
+#[derive(Debug, clap::Args)]
+pub struct FileArgs {
     /// The recipe of a safetensors file; by default recipe.json beside it, if there is one
     #[arg(long, value_name = "FILE")]
     pub recipe: Option<PathBuf>,
@@ -44,21 +51,21 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Opens what the arguments name.
+    /// Opens a run's folder, or a file that is what `args` says.
     ///
     /// # Errors
     /// Where there is nothing, or the weights do not fit the model.
-    pub fn open(args: &WeightsArgs, device: Device) -> Result<Trained> {
-        if !args.weights.exists() {
+    pub fn open(path: &Path, args: &FileArgs, device: Device) -> Result<Trained> {
+        if !path.exists() {
             let message = "no such file or folder; want a run's folder or a safetensors file";
-            return Err(Refusal::usage(format!("{}: {message}", args.weights.display())).into());
+            return Err(Refusal::usage(format!("{}: {message}", path.display())).into());
         }
-        if args.weights.is_dir() {
-            return Trained::open_run(&args.weights, device);
+        if path.is_dir() {
+            return Trained::open_run(path, device);
         }
-        let recipe = file_recipe(args)?;
+        let recipe = file_recipe(path, args)?;
         let classes = (0..recipe.model.outputs.max(2)).map(|class| class.to_string()).collect();
-        Trained::load(recipe, None, classes, &args.weights, device)
+        Trained::load(recipe, None, classes, path, device)
     }
 
     /// Opens a run's newest weights.
@@ -118,17 +125,17 @@ impl Trained {
     }
 }
 
-fn file_recipe(args: &WeightsArgs) -> Result<Recipe> {
+fn file_recipe(file: &Path, args: &FileArgs) -> Result<Recipe> {
     if let Some(path) = &args.recipe {
         return read_recipe(path);
     }
-    let beside = args.weights.with_file_name("recipe.json");
+    let beside = file.with_file_name("recipe.json");
     if args.model.is_none() && beside.exists() {
         return read_recipe(&beside).context("the recipe beside the weights");
     }
     let Some(model) = &args.model else {
         let message = "no recipe.json beside it; say what it is with --recipe FILE or --model NAME";
-        return Err(Refusal::usage(format!("{}: {message}", args.weights.display())).into());
+        return Err(Refusal::usage(format!("{}: {message}", file.display())).into());
     };
     let row = ModelRow::find(model)?;
     let (natural, shape) = (row.natural_config(), row.shape.natural());
@@ -178,18 +185,14 @@ mod tests {
     #[test]
     fn every_network_can_be_named_beside_a_bare_file() {
         for row in catscan_models::MODELS {
-            let args = WeightsArgs {
-                weights: "no/such/folder/weights.safetensors".into(),
-                recipe: None,
-                model: Some(row.name.into()),
-                pooling: None,
-                outputs: 10,
-            };
-            let recipe = file_recipe(&args).unwrap();
+            let file = Path::new("no/such/folder/weights.safetensors");
+            let args =
+                FileArgs { recipe: None, model: Some(row.name.into()), pooling: None, outputs: 10 };
+            let recipe = file_recipe(file, &args).unwrap();
             recipe.validate().unwrap();
             let size_px = recipe.data.size_px.into();
             catscan_models::Summary::of(&recipe.model, size_px).unwrap();
-            let max = file_recipe(&WeightsArgs { pooling: Some("max".into()), ..args }).unwrap();
+            let max = file_recipe(file, &FileArgs { pooling: Some("max".into()), ..args }).unwrap();
             catscan_models::Summary::of(&max.model, size_px).unwrap();
         }
     }

@@ -7,6 +7,7 @@ mod it {
     mod data_faults;
     mod disks;
     mod experiments;
+    mod explain;
     mod factorial;
     mod faults;
     mod fetching;

@@ -1,9 +1,10 @@
 //! Class activation maps: which places of a picture speak for a class, at any depth of a network.
 //!
-//! [`CAMS`] lists the methods, one file each. Those that need a tap's activation and gradient get
-//! them for all wanted taps from **one** forward and **one** backward pass of the whole batch: the
-//! taps are the very tensors the network computed with, so autograd can hand out the gradient of
-//! the score at each of them. (The usual way, hooks on one layer at a time, pays a pass a layer.)
+//! [`CAMS`] lists the methods, one file each, and [`Look`] is the pass they share. Those that need a
+//! tap's activation and gradient get them for all wanted taps from **one** forward and **one**
+//! backward pass of the whole batch: the taps are the very tensors the network computed with, so
+//! autograd can hand out the gradient of the score at each of them. (The usual way, hooks on one
+//! layer at a time, pays a pass a layer.)
 //! A network with one logit needs no second backward for its other class. The others run the
 //! network many times (`passes`) and make a map of a tap, or of the picture itself ([`INPUT`]).
 //!
@@ -20,6 +21,7 @@ mod guided_backprop;
 mod hires_cam;
 mod integrated_gradients;
 mod layer_cam;
+mod look;
 mod occlusion;
 mod original;
 mod passes;
@@ -29,8 +31,8 @@ mod smooth_grad;
 mod weights_cam;
 mod xgrad_cam;
 
-pub(crate) use explain::activation_and_gradient;
 pub use explain::{explain, explain_each, grad_cam};
+pub use look::{ForClasses, Look};
 pub(crate) use score::class_probabilities;
 
 use crate::VizError;
@@ -114,6 +116,11 @@ impl CamRow {
     /// Whether all its maps come from the one pass that all taps share.
     pub fn is_one_pass(&self) -> bool {
         matches!(self.how, How::Tap(_))
+    }
+
+    /// Whether it runs the network once for every channel of a tap.
+    pub fn runs_each_channel(&self) -> bool {
+        matches!(self.how, How::Passes(_))
     }
 
     /// Whether it can only be had at the last of a network's blocks.

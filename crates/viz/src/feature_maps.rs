@@ -4,15 +4,17 @@
 //! figure, with the input beside it and a number on every tile. [`channels()`] draws all channels
 //! of one layer instead.
 
+mod arms;
 mod channels;
 
-pub use channels::{ChannelLayout, ChannelScale, Order, beside, channels};
+pub use arms::{below, beside};
+pub use channels::{ChannelLayout, ChannelScale, Order, channels, channels_of};
 
 use crate::VizError;
-use crate::cam::values;
+use crate::cam::{Look, values};
 use crate::colormap::Colormap;
 use crate::raster::{self, FAINT, Size, TEXT};
-use catscan_models::{Mode, Model};
+use catscan_models::Model;
 use image::imageops::FilterType;
 use image::{ImageBuffer, Luma, Rgb, RgbImage};
 use tch::Tensor;
@@ -87,18 +89,29 @@ pub fn grid(
     layout: &GridLayout,
 ) -> Result<FeatureGrid, VizError> {
     one_picture(input)?;
-    model.check_input(&input.size(), Mode::Eval)?;
-    let mut taps = model.taps(&model.conv_names())?;
-    // The logits are not wanted here, only the taps.
-    let _ = tch::no_grad(|| model.forward(input, Mode::Eval, &mut taps));
+    let look = Look::forward(model, input, &model.conv_names())?;
+    grid_of(&look, 0, picture, layout)
+}
+
+/// The same of picture `n` of a batch that was looked at with all convolutions kept.
+///
+/// # Errors
+/// When a map holds NaN.
+pub fn grid_of(
+    look: &Look,
+    n: usize,
+    picture: &RgbImage,
+    layout: &GridLayout,
+) -> Result<FeatureGrid, VizError> {
     let mut tiles = Vec::new();
     let mut images = Vec::new();
-    for (i, (tap, output)) in taps.iter().enumerate() {
+    for (i, tap) in look.model().conv_names().iter().enumerate() {
+        let output = look.kept(tap).expect("all convolutions were kept");
         let [_, channels, height, width] = output.size()[..] else {
             continue;
         };
         let channel = layout.channel.clamp(0, channels - 1);
-        let map = values(&output.get(0).get(channel));
+        let map = values(&output.get(n as i64).get(channel));
         let (min, max) = range(tap, &map)?;
         let (height, width) = (height as u32, width as u32);
         let (size, px) = ((width, height), layout.tile_px);

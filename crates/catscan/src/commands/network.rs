@@ -9,7 +9,7 @@ use catscan_models::{Mode, Model, Taps};
 use catscan_torch_ext::DeviceSpec;
 use tch::{Device, Kind, Tensor};
 
-use super::{device, ready};
+use super::{device, folders, ready};
 use crate::refusal::Refusal;
 use crate::weights::{Trained, WeightsArgs};
 
@@ -33,18 +33,9 @@ impl NetworkArgs {
     /// Where there is no such device, no such file, or weights do not fit.
     pub fn open(&self) -> Result<(Trained, Device)> {
         let device = ready(self.device)?;
-        Ok((Trained::open(&self.weights, device)?, device))
+        let WeightsArgs { weights, file } = &self.weights;
+        Ok((Trained::open(weights, file, device)?, device))
     }
-}
-
-/// A trained network and pictures for it.
-#[derive(Debug, clap::Args)]
-pub struct PictureArgs {
-    /// Pictures
-    #[arg(required = true, value_name = "IMG")]
-    pub pictures: Vec<PathBuf>,
-    #[command(flatten)]
-    pub network: NetworkArgs,
 }
 
 /// Opens a picture strictly.
@@ -77,4 +68,31 @@ pub fn probabilities(model: &Model, x: &Tensor) -> Vec<Vec<f32>> {
         _ => logits.softmax(1, Kind::Float),
     };
     Vec::try_from(shares.to_device(Device::Cpu)).expect("a matrix of floats")
+}
+
+/// Names and folders: the run itself, or of each arm of an experiment the first seed's.
+///
+/// # Errors
+/// Where the folder is neither.
+pub fn runs(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let is_run = |path: &Path| path.join("recipe.json").exists();
+    if is_run(folder) {
+        let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let words: Vec<_> = path.iter().map(|word| word.to_string_lossy()).collect();
+        let name = words[words.len().saturating_sub(2)..].join(", ");
+        return Ok(vec![(name, folder.to_owned())]);
+    }
+    let mut found = Vec::new();
+    for arm in folders(folder)? {
+        let path = folder.join(&arm);
+        let seeds = folders(&path)?.into_iter().map(|seed| path.join(seed));
+        if let Some(run) = seeds.into_iter().find(|path| is_run(path)) {
+            found.push((arm, run));
+        }
+    }
+    if found.is_empty() {
+        let message = "neither a run's folder nor an experiment's; such as runs/pooling-compare";
+        return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
+    }
+    Ok(found)
 }

@@ -1,6 +1,6 @@
 //! `catscan predict`: what a trained network says is on some pictures.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use catscan_models::Mode;
@@ -8,7 +8,7 @@ use catscan_train::metrics::predicted;
 use serde::Serialize;
 use tch::Device;
 
-use super::network::{PictureArgs, input, open, probabilities};
+use super::network::{NetworkArgs, input, open, probabilities};
 use crate::output::{print, print_json};
 use crate::refusal::{DATA, Refusal};
 use crate::table::Table;
@@ -16,8 +16,11 @@ use crate::weights::Trained;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// Pictures
+    #[arg(required = true, value_name = "IMG")]
+    pub pictures: Vec<PathBuf>,
     #[command(flatten)]
-    pub asked: PictureArgs,
+    pub network: NetworkArgs,
 }
 
 /// What a network says of one picture, or why it could not be asked.
@@ -31,11 +34,11 @@ struct Said<'a> {
 
 /// Answers for every picture, and fails (code 3) after that where some could not be used.
 pub fn run(args: &Args) -> Result<u8> {
-    let (trained, device) = args.asked.network.open()?;
-    let pictures = args.asked.pictures.iter();
+    let (trained, device) = args.network.open()?;
+    let pictures = args.pictures.iter();
     let said: Vec<Said> =
         pictures.map(|path| ask(path, &trained, device)).collect::<Result<_>>()?;
-    match args.asked.network.json {
+    match args.network.json {
         true => print_json(&said)?,
         false => print(in_a_table(&said, &trained.classes))?,
     }

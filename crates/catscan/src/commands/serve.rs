@@ -2,14 +2,14 @@
 //! and methods.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use catscan_torch_ext::DeviceSpec;
 
-use super::{device, folders, ready};
+use super::network::runs;
+use super::{device, ready};
 use crate::output::say;
-use crate::refusal::Refusal;
 use crate::serve::{Arm, serve};
 use crate::weights::Trained;
 
@@ -45,28 +45,4 @@ pub fn run(args: &Args) -> Result<u8> {
         say(format_args!("{} networks at http://{address}/, Ctrl-C ends it", arms.len()));
     })?;
     Ok(0)
-}
-
-/// Names and folders: the run itself, or of each arm of an experiment the first seed's.
-fn runs(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let is_run = |path: &Path| path.join("recipe.json").exists();
-    if is_run(folder) {
-        let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let words: Vec<_> = path.iter().map(|word| word.to_string_lossy()).collect();
-        let name = words[words.len().saturating_sub(2)..].join(", ");
-        return Ok(vec![(name, folder.to_owned())]);
-    }
-    let mut found = Vec::new();
-    for arm in folders(folder)? {
-        let path = folder.join(&arm);
-        let seeds = folders(&path)?.into_iter().map(|seed| path.join(seed));
-        if let Some(run) = seeds.into_iter().find(|path| is_run(path)) {
-            found.push((arm, run));
-        }
-    }
-    if found.is_empty() {
-        let message = "neither a run's folder nor an experiment's; such as runs/pooling-compare";
-        return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
-    }
-    Ok(found)
 }

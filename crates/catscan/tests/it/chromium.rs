@@ -8,6 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use base64::Engine;
 use serde_json::{Value, json};
 
 /// A tab of its own.
@@ -22,13 +23,16 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Opens `url`; `None`, with a message, where there is no browser. Its profile is in `folder`.
+    /// Opens `url`; `None`, with a message, where there is no browser (a fault where
+    /// `CATSCAN_REQUIRE_BROWSER` is set). Its profile is in `folder`, and what it saves.
     pub fn open(folder: &Path, url: &str) -> Option<Browser> {
         let names = ["chromium", "chromium-browser", "google-chrome"];
         let found =
             names.into_iter().find(|name| Command::new(name).arg("--version").output().is_ok());
         let Some(name) = found else {
             println!("no chromium on this machine: {url} was not tried in a browser");
+            let required = std::env::var_os("CATSCAN_REQUIRE_BROWSER").is_some();
+            assert!(!required, "CATSCAN_REQUIRE_BROWSER is set, and there is no browser");
             return None;
         };
         let pipes = ["to", "from"].map(|name| folder.join(name));
@@ -46,6 +50,8 @@ impl Browser {
         let from = BufReader::new(File::open(&pipes[1]).unwrap());
         let (session, complaints) = (None, Vec::new());
         let mut browser = Browser { child, to, from, calls: 0, session, complaints };
+        let saved = json!({ "behavior": "allow", "downloadPath": folder.join("saved") });
+        browser.call("Browser.setDownloadBehavior", saved);
         let target = browser.call("Target.createTarget", json!({ "url": "about:blank" }));
         let attach = json!({ "targetId": target["targetId"], "flatten": true });
         let session = browser.call("Target.attachToTarget", attach)["sessionId"].clone();
@@ -126,6 +132,50 @@ impl Browser {
         let place = json!({ "nodeId": document["root"]["nodeId"], "selector": input });
         let node = self.call("DOM.querySelector", place)["nodeId"].clone();
         self.call("DOM.setFileInputFiles", json!({ "files": [file], "nodeId": node }));
+    }
+
+    /// Presses a button, which saves a file of this name; its bytes.
+    pub fn save(&mut self, button: &str, folder: &Path, name: &str) -> Vec<u8> {
+        self.value(&format!("document.querySelector({}).click(); undefined", json!(button)));
+        let file = folder.join("saved").join(name);
+        let began = Instant::now();
+        // The browser renames it when it is whole.
+        while !file.exists() {
+            let late = began.elapsed() > Duration::from_secs(60);
+            assert!(
+                !late,
+                "{button} saved no {name}: {:?}",
+                super::support::names(&folder.join("saved"))
+            );
+            thread::sleep(Duration::from_millis(50));
+        }
+        std::fs::read(file).unwrap()
+    }
+
+    /// The page as a printer gets it.
+    pub fn print(&mut self) -> Vec<u8> {
+        let printed = self.call("Page.printToPDF", json!({ "printBackground": true }));
+        let code = printed["data"].as_str().unwrap();
+        base64::engine::general_purpose::STANDARD.decode(code).unwrap()
+    }
+
+    /// Shows the page as it is printed on paper of this width.
+    pub fn show_printed(&mut self, width_px: u32) {
+        self.show(width_px, "light");
+        self.call("Emulation.setEmulatedMedia", json!({ "media": "print" }));
+    }
+
+    /// Lets go of a file over the page, as a person would who drags it there.
+    pub fn drop_file(&mut self, name: &str, bytes: &[u8]) {
+        self.value(&format!(
+            "{{ const dragged = new DataTransfer(); \
+             dragged.items.add(new File([new Uint8Array({})], {})); \
+             const event = {{ dataTransfer: dragged, bubbles: true, cancelable: true }}; \
+             for (const kind of ['dragover', 'drop']) \
+               document.body.dispatchEvent(new DragEvent(kind, event)); }} undefined",
+            json!(bytes),
+            json!(name)
+        ));
     }
 
     /// One call of the protocol; what the page complains of meanwhile is kept.

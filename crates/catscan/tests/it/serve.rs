@@ -15,7 +15,7 @@ use super::chromium::Browser;
 use super::support::{Running, run, start, succeed};
 
 /// Two networks that have learnt next to nothing, trained once for all tests.
-fn study() -> &'static Path {
+pub fn study() -> &'static Path {
     static STUDY: OnceLock<PathBuf> = OnceLock::new();
     STUDY.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("serve");

@@ -6,7 +6,7 @@
 
 use super::{FeatureGrid, GAP, LABEL, OF_EACH_MAP, Tile, colour_bar, range, short_name, tile};
 use crate::VizError;
-use crate::cam::{activation_and_gradient, values};
+use crate::cam::{ForClasses, Look, values};
 use crate::colormap::Colormap;
 use crate::raster::{self, FAINT, Size, TEXT};
 use catscan_models::Model;
@@ -25,6 +25,13 @@ pub enum Order {
         /// As the network numbers them.
         class: i64,
     },
+}
+
+impl Order {
+    /// Whether a tap's gradient is wanted beside its activation.
+    pub fn needs_gradient(self) -> bool {
+        matches!(self, Order::Weight { .. })
+    }
 }
 
 /// What the ends of the colours mean.
@@ -66,13 +73,34 @@ pub fn channels(
     layout: &ChannelLayout,
 ) -> Result<FeatureGrid, VizError> {
     super::one_picture(input)?;
-    let class = if let Order::Weight { class } = layout.order { class } else { 0 };
-    let (activation, gradient) = activation_and_gradient(model, input, class, tap)?;
-    let over_places =
-        |x: &Tensor| values(&x.get(0).mean_dim([1i64, 2].as_slice(), false, Kind::Float));
-    let strengths = match layout.order {
-        Order::Weight { .. } => over_places(&gradient),
-        Order::Number | Order::Activation => over_places(&activation),
+    let taps = [tap.to_owned()];
+    let (look, class) = match layout.order {
+        Order::Weight { class } => (Look::with_gradients(model, input, &taps)?, class),
+        Order::Number | Order::Activation => (Look::forward(model, input, &taps)?, 0),
+    };
+    let at: &[String] = if layout.order.needs_gradient() { &taps } else { &[] };
+    let asked = look.for_classes(&[vec![class]], at)?.remove(0);
+    channels_of(&asked, 0, picture, tap, layout)
+}
+
+/// The same of picture `n` of a batch that was looked at with this tap kept. Weights are those for
+/// the class that was asked of it, whatever class the layout names; for them the tap's gradient
+/// must have been asked for.
+///
+/// # Errors
+/// A tap that is not a map, or NaN in a map.
+pub fn channels_of(
+    asked: &ForClasses,
+    n: usize,
+    picture: &RgbImage,
+    tap: &str,
+    layout: &ChannelLayout,
+) -> Result<FeatureGrid, VizError> {
+    let activation = asked.look().activation(tap)?.get(n as i64); // [C, h, w]
+    let over_places = |x: &Tensor| values(&x.mean_dim([1i64, 2].as_slice(), false, Kind::Float));
+    let strengths = match layout.order.needs_gradient() {
+        true => over_places(&asked.gradient(tap).get(n as i64)),
+        false => over_places(&activation),
     };
     let mut order: Vec<usize> = (0..strengths.len()).collect();
     if layout.order != Order::Number {
@@ -81,9 +109,9 @@ pub fn channels(
     }
     order.truncate(layout.most);
     let size = activation.size();
-    let (height, width) = (size[2] as u32, size[3] as u32);
+    let (height, width) = (size[1] as u32, size[2] as u32);
     let maps: Vec<Vec<f32>> =
-        order.iter().map(|channel| values(&activation.get(0).get(*channel as i64))).collect();
+        order.iter().map(|channel| values(&activation.get(*channel as i64))).collect();
     let mut ranges = maps.iter().map(|map| range(tap, map)).collect::<Result<Vec<_>, _>>()?;
     if layout.scale == ChannelScale::Row {
         share_by_row(&mut ranges, layout.columns as usize);
@@ -92,7 +120,7 @@ pub fn channels(
         number: i as u32 + 1,
         tap: tap.to_owned(),
         channel: *channel as i64,
-        channels: size[1],
+        channels: size[0],
         height,
         width,
         min: ranges[i].0,
@@ -104,7 +132,7 @@ pub fn channels(
         .collect();
     let strengths: Vec<f32> = order.iter().map(|channel| strengths[*channel]).collect();
     let image = compose(picture, &tiles, &images, &strengths, layout);
-    let caption = caption(&tiles, size[1], layout);
+    let caption = caption(&tiles, size[0], layout);
     Ok(FeatureGrid { image, tiles, caption })
 }
 
@@ -195,23 +223,6 @@ fn caption(tiles: &[Tile], all: i64, layout: &ChannelLayout) -> String {
     )
 }
 
-/// Figures of several arms side by side, each under its name.
-pub fn beside(figures: &[(&str, &RgbImage)]) -> RgbImage {
-    const BETWEEN: u32 = 18;
-    const NAME: u32 = 26;
-    let width: u32 = figures.iter().map(|(_, image)| image.width() + BETWEEN).sum();
-    let height = figures.iter().map(|(_, image)| image.height()).max().unwrap_or(0);
-    let mut on = raster::canvas(width.saturating_sub(BETWEEN).max(1), height + NAME);
-    let mut x = 0;
-    for (name, image) in figures {
-        let name = raster::cut(name, Size::Large.fitting(image.width().saturating_sub(GAP)));
-        raster::label(&mut on, x + GAP, 4, &name, TEXT, Size::Large);
-        image::imageops::replace(&mut on, *image, x.into(), NAME.into());
-        x += image.width() + BETWEEN;
-    }
-    on
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -282,14 +293,5 @@ mod tests {
         assert!(shared.caption.contains("share one scale"), "{}", shared.caption);
         assert!(own.caption.contains("its own lowest"), "{}", own.caption);
         assert_ne!(own.image, shared.image);
-    }
-
-    #[test]
-    fn arms_stand_side_by_side() {
-        let [small, tall] =
-            [20, 50].map(|height| RgbImage::from_pixel(30, height, image::Rgb([9; 3])));
-        let both = beside(&[("avg", &small), ("max", &tall)]);
-        assert_eq!(both.dimensions(), (78, 76));
-        assert_eq!(both.get_pixel(50, 70).0, [9; 3]);
     }
 }

@@ -25,9 +25,20 @@ impl Packed {
     /// # Errors
     /// When the encoder fails, as for a picture without pixels.
     pub fn png(image: &RgbImage) -> Result<Packed, VizError> {
+        Packed::png_by(CompressionType::Best, image)
+    }
+
+    /// The same, packed in a fraction of the time into a few more bytes: for files of their own.
+    ///
+    /// # Errors
+    /// When the encoder fails, as for a picture without pixels.
+    pub fn png_quickly(image: &RgbImage) -> Result<Packed, VizError> {
+        Packed::png_by(CompressionType::Default, image)
+    }
+
+    fn png_by(compression: CompressionType, image: &RgbImage) -> Result<Packed, VizError> {
         let mut bytes = Vec::new();
-        let encoder =
-            PngEncoder::new_with_quality(&mut bytes, CompressionType::Best, FilterType::Adaptive);
+        let encoder = PngEncoder::new_with_quality(&mut bytes, compression, FilterType::Adaptive);
         write(encoder, image)?;
         Ok(Packed::new("image/png", bytes, image))
     }

@@ -1,14 +1,15 @@
 //! `--channels TAP`: all channels of one layer, in the order and the colours asked for.
 
 use anyhow::Result;
-use catscan_data::RgbImage;
 use catscan_viz::colormap::Colormap;
-use catscan_viz::feature_maps::{ChannelLayout, ChannelScale, FeatureGrid, Order, channels};
+use catscan_viz::feature_maps::{ChannelLayout, ChannelScale, Order};
 use clap::ValueEnum;
-use tch::Tensor;
 
 use crate::names;
 use crate::weights::Trained;
+
+/// Channels in a row, of all networks together.
+const COLUMNS: u32 = 16;
 
 #[derive(Debug, clap::Args)]
 pub struct ChannelArgs {
@@ -21,7 +22,7 @@ pub struct ChannelArgs {
     /// What the ends of the colours mean: each channel's own range, or its row's
     #[arg(long, value_enum, default_value_t = Scale::Own, requires = "channels")]
     scale: Scale,
-    /// Of the channels: viridis, inferno or turbo
+    /// Of the channels: viridis, plasma, inferno, magma, cividis, turbo or grey
     #[arg(long, value_name = "NAME", default_value = "viridis", requires = "channels")]
     colormap: String,
     /// Draw the first N channels only
@@ -64,20 +65,23 @@ impl ChannelArgs {
         Ok(found.expect("just found").1)
     }
 
-    /// The figure of the picture that went in as `x`, where one was asked for.
+    /// The tap whose channels are drawn, where one was asked for.
+    pub fn tap(&self) -> Option<&str> {
+        self.channels.as_deref()
+    }
+
+    /// The same, where its channels stand by their weight for the class.
+    pub fn weighed(&self) -> Option<&str> {
+        self.tap().filter(|_| self.sort == Sort::Weight)
+    }
+
+    /// How the channels are laid out for one of so many networks, which stand side by side.
     ///
     /// # Errors
-    /// A tap that is not a map.
-    pub fn draw(
-        &self,
-        trained: &Trained,
-        x: &Tensor,
-        shown: &RgbImage,
-        class: usize,
-    ) -> Result<Option<FeatureGrid>> {
-        let Some(tap) = &self.channels else { return Ok(None) };
-        let layout = ChannelLayout {
-            columns: 16,
+    /// No such colormap.
+    pub fn layout(&self, networks: usize, class: usize) -> Result<ChannelLayout> {
+        Ok(ChannelLayout {
+            columns: (COLUMNS / networks.max(1) as u32).max(4),
             tile_px: 72,
             order: match self.sort {
                 Sort::Activation => Order::Activation,
@@ -90,7 +94,6 @@ impl ChannelArgs {
             },
             colormap: self.colours()?,
             most: self.most.unwrap_or(usize::MAX),
-        };
-        Ok(Some(channels(&trained.model, x, shown, tap, &layout)?))
+        })
     }
 }

@@ -95,13 +95,13 @@ impl Mask {
         Mask { pixels: mask.as_raw().chunks(3).map(white).collect(), size_px: data.size_px }
     }
 
-    /// What the maps of one picture have on it.
+    /// What the maps of picture `n` have on it.
     ///
     /// # Errors
     /// None that a prepared mask can cause.
-    pub fn under(&self, cams: &Cams) -> Result<OnMask> {
+    pub fn under(&self, cams: &Cams, n: usize) -> Result<OnMask> {
         let of_tap = |tap: &catscan_viz::cam::TapMaps| -> Result<TapOnMask> {
-            let map = &tap.maps[0];
+            let map = &tap.maps[n];
             Ok(TapOnMask {
                 tap: tap.tap.clone(),
                 energy: share(map, &self.pixels, self.size_px)?,
@@ -141,11 +141,28 @@ fn find(masks: &Path, pictures: &[PathBuf], picture: &Path) -> Result<PathBuf> {
     })
 }
 
-/// One line a tap: means over the pictures.
-pub fn summary(all: &[&OnMask]) -> Table {
-    let mut table = Table::new(&["tap", "#energy, %", "#mask covers, %", "#peak on it", "#maps"]);
+/// One line a network and tap: means over the pictures. The network is named where there are
+/// several.
+pub fn summary(networks: &[(&str, Vec<&OnMask>)]) -> Table {
+    let mut head = vec!["tap", "#energy, %", "#mask covers, %", "#peak on it", "#maps"];
+    if networks.len() > 1 {
+        head.insert(0, "network");
+    }
+    let mut table = Table::new(&head);
+    for (name, all) in networks {
+        for mut row in of_network(all) {
+            if networks.len() > 1 {
+                row.insert(0, (*name).to_owned());
+            }
+            table.row(row);
+        }
+    }
+    table
+}
+
+fn of_network(all: &[&OnMask]) -> Vec<Vec<String>> {
     let covered = all.iter().map(|on| on.covered).sum::<f64>() / all.len().max(1) as f64;
-    for (at, first) in all.first().map_or(&[][..], |on| &on.taps).iter().enumerate() {
+    let of_tap = |(at, first): (usize, &TapOnMask)| {
         let energies: Vec<f64> = all.iter().filter_map(|on| on.taps[at].energy).collect();
         let peaks: Vec<bool> = all.iter().filter_map(|on| on.taps[at].peak).collect();
         let energy = match energies.len() {
@@ -153,15 +170,15 @@ pub fn summary(all: &[&OnMask]) -> Table {
             n => format!("{:.1}", 100.0 * energies.iter().sum::<f64>() / n as f64),
         };
         let hits = peaks.iter().filter(|hit| **hit).count();
-        table.row([
+        vec![
             first.tap.clone(),
             energy,
             format!("{:.1}", 100.0 * covered),
             format!("{hits} of {}", peaks.len()),
             all.len().to_string(),
-        ]);
-    }
-    table
+        ]
+    };
+    all.first().map_or(&[][..], |on| &on.taps).iter().enumerate().map(of_tap).collect()
 }
 
 #[cfg(test)]
@@ -186,15 +203,18 @@ mod tests {
         let data = DataConfig { size_px: 16, ..crate::recipes::quick().data };
         let mask = Mask::prepared(right_half(), &data);
         assert_eq!(mask.pixels.len(), 256);
-        let on = mask.under(&cams(&[0.0, 0.0, 0.0, 1.0])).unwrap();
+        let on = mask.under(&cams(&[0.0, 0.0, 0.0, 1.0]), 0).unwrap();
         assert_eq!((on.covered, on.taps[0].peak), (0.5, Some(true)));
         assert_eq!(on.taps[0].energy, Some(1.0));
-        let off = mask.under(&cams(&[1.0, 0.0, 0.0, 0.0])).unwrap();
+        let off = mask.under(&cams(&[1.0, 0.0, 0.0, 0.0]), 0).unwrap();
         assert_eq!((off.taps[0].energy, off.taps[0].peak), (Some(0.0), Some(false)));
-        let none = mask.under(&cams(&[-1.0, -1.0])).unwrap();
+        let none = mask.under(&cams(&[-1.0, -1.0]), 0).unwrap();
         assert_eq!((none.taps[0].energy, none.taps[0].peak), (None, None));
-        let text = summary(&[&on, &off, &none]).to_string();
+        let text = summary(&[("avg", vec![&on, &off, &none])]).to_string();
         assert!(text.contains("50.0") && text.contains("1 of 2"), "{text}");
+        assert!(!text.contains("avg"), "{text}");
+        let text = summary(&[("avg", vec![&on]), ("max", vec![&off])]).to_string();
+        assert!(text.contains("avg") && text.contains("max"), "{text}");
     }
 
     #[test]
