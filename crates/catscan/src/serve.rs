@@ -2,7 +2,8 @@
 //!
 //! One thread owns the networks and answers one question after the other, because libtorch keeps
 //! a pool of threads for each thread that calls it. Another listens to everybody at once, so that
-//! a slow upload keeps nobody else waiting. Nothing of a request becomes a path: the addresses are
+//! a slow upload keeps nobody else waiting. Few questions wait at a time, the rest are sent away;
+//! one whose asker has gone is not answered. Nothing of a request becomes a path: the addresses are
 //! the three below, the picture is decoded in memory and forgotten.
 //!
 //! | address | answer |
@@ -19,7 +20,7 @@ mod question;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use anyhow::{Context, Result, anyhow};
@@ -37,6 +38,10 @@ use crate::refusal::Refusal;
 use crate::weights::Trained;
 use guard::Guard;
 use question::Question;
+
+/// Questions that wait for the one that is being answered. More would wait for minutes, and each
+/// holds a picture.
+const WAITING: usize = 8;
 
 /// A network to ask.
 pub struct Arm {
@@ -58,7 +63,7 @@ struct Site {
     policy: HeaderValue,
     about: Vec<u8>,
     arms: usize,
-    ask: Sender<Asked>,
+    ask: SyncSender<Asked>,
 }
 
 /// Answers until the process ends. `opened` is told the page's address once questions are taken.
@@ -75,24 +80,34 @@ pub fn serve(
         .map_err(|error| Refusal::usage(format!("--listen {listen}: {error}; name another")))?;
     let address = listener.local_addr().context("the address listened at")?;
     let (page, policy) = page::page();
-    let (ask, asked) = channel::<Asked>();
+    let costs = arms.iter().map(answer::warm_up).collect::<Result<Vec<_>>>()?;
+    let (ask, asked) = sync_channel::<Asked>(WAITING);
     let site = Site {
         guard: Guard::new(address, most_bytes),
         page,
         policy: HeaderValue::from_str(&policy).context("a policy is plain ASCII")?,
-        about: answer::about(arms).to_string().into_bytes(),
+        about: answer::about(arms, &costs).to_string().into_bytes(),
         arms: arms.len(),
         ask,
     };
-    arms.iter().try_for_each(answer::warm_up)?;
     let listening = answering(listener, Arc::new(site)).context("beginning to listen")?;
     opened(address);
-    for (question, reply) in asked {
-        // Whoever asked may be gone.
-        let _ = reply.send(answer::answer(arms, &question));
-    }
+    answer_all(&asked, |question| answer::answer(arms, question));
     let ended = listening.join().map_err(|_| anyhow!("the thread that listens broke off"))?;
     ended.context("listening")
+}
+
+/// Answers one question after the other, but for those whose asker has gone, until nobody can ask.
+fn answer_all(
+    asked: &Receiver<Asked>,
+    mut answer: impl FnMut(&Question) -> Result<Vec<u8>, Refused>,
+) {
+    for (question, reply) in asked {
+        if !reply.is_closed() {
+            // Whoever asked may go meanwhile.
+            let _ = reply.send(answer(&question));
+        }
+    }
 }
 
 /// A thread that answers everybody.
@@ -143,9 +158,17 @@ impl Site {
         question.picture = self.guard.read(request.into_body()).await?;
         let (reply, answer) = oneshot::channel();
         let ending = || (503, "the program is ending".to_owned());
-        self.ask.send((question, reply)).map_err(|_| ending())?;
+        self.ask.try_send((question, reply)).map_err(|error| match error {
+            TrySendError::Full(_) => busy(&format!("{WAITING} questions wait already")),
+            TrySendError::Disconnected(_) => ending(),
+        })?;
         answer.await.map_err(|_| ending())?
     }
+}
+
+/// Sends somebody away for now.
+fn busy(why: &str) -> Refused {
+    (503, format!("busy: {why}; ask again in a moment"))
 }
 
 fn json(body: Vec<u8>) -> Response {
@@ -155,4 +178,30 @@ fn json(body: Vec<u8>) -> Response {
 fn refused((status, error): Refused) -> Response {
     let status = StatusCode::from_u16(status).expect("one of HTTP's");
     (status, json(json!({ "error": error }).to_string().into_bytes())).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_has_gone_is_not_answered() {
+        let (ask, asked) = sync_channel::<Asked>(WAITING);
+        let mut waiting = Vec::new();
+        for arm in 0..3 {
+            let uri = format!("/?arm={arm}&method=grad-cam").parse().unwrap();
+            let question = Question::parse(&uri, 3).ok().unwrap();
+            let (reply, answer) = oneshot::channel();
+            ask.try_send((question, reply)).ok().unwrap();
+            waiting.push(answer);
+        }
+        drop(waiting.remove(1));
+        drop(ask);
+        let mut answered = Vec::new();
+        answer_all(&asked, |question| {
+            answered.push(question.arm);
+            Ok(Vec::new())
+        });
+        assert_eq!(answered, [0, 2]);
+    }
 }

@@ -1,8 +1,11 @@
 //! The networks' side: a picture in, what the arm sees on it out.
 
+use std::time::Instant;
+
 use catscan_data::decode;
 use catscan_data::resize;
 use catscan_data::{RgbImage, picture_tensor};
+use catscan_models::Mode;
 use catscan_train::metrics::predicted;
 use catscan_viz::cam::{CAMS, CamRow, INPUT, explain_each};
 use catscan_viz::overlay::overlay;
@@ -12,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Arm, Question, Refused};
 use crate::commands::network::probabilities;
+use crate::weights::Trained;
 
 /// One layer's map over the picture.
 #[derive(Serialize)]
@@ -36,36 +40,60 @@ struct Answer {
     frames: Vec<Frame>,
 }
 
+/// What a method costs that runs the network for every channel of the last block.
+pub struct Cost {
+    channels: i64,
+    /// Of all of them, from one forward of one picture; several at once take less.
+    at_most_s: f64,
+}
+
 /// What the page must know before anything is asked.
-pub fn about(arms: &[Arm]) -> Value {
-    let arm = |arm: &Arm| {
+pub fn about(arms: &[Arm], costs: &[Cost]) -> Value {
+    let arm = |(arm, cost): (&Arm, &Cost)| {
         json!({
             "name": arm.name,
             "model": arm.trained.recipe.model.name,
             "size_px": arm.trained.recipe.data.size_px,
             "classes": arm.trained.classes,
+            "channels": cost.channels,
+            "at_most_s": cost.at_most_s,
         })
     };
-    let method = |row: &CamRow| json!({"name": row.name, "about": row.about, "cost": row.cost});
+    let method = |row: &CamRow| {
+        let slow = row.runs_each_channel();
+        json!({"name": row.name, "about": row.about, "cost": row.cost, "slow": slow})
+    };
     json!({
-        "arms": arms.iter().map(arm).collect::<Vec<_>>(),
+        "arms": arms.iter().zip(costs).map(arm).collect::<Vec<_>>(),
         "methods": CAMS.iter().map(method).collect::<Vec<_>>(),
     })
 }
 
-/// Asks once of a black picture, so that the first real answer takes no longer than the others.
+/// Asks once of a black picture, so that the first real answer takes no longer than the others, and
+/// tells what the slow methods would cost.
 ///
 /// # Errors
 /// Where the network refuses even that.
-pub fn warm_up(arm: &Arm) -> anyhow::Result<()> {
+pub fn warm_up(arm: &Arm) -> anyhow::Result<Cost> {
     let method = CamRow::find("grad-cam").expect("a row of the table");
     let said = seen(arm, method, None, RgbImage::new(32, 32));
-    said.map(|_| ()).map_err(|(_, error)| anyhow::anyhow!("{}: {error}", arm.name))
+    said.map_err(|(_, error)| anyhow::anyhow!("{}: {error}", arm.name))?;
+    let Trained { model, recipe, .. } = &arm.trained;
+    let picture = resize::prepare(RgbImage::new(32, 32), &recipe.data);
+    let x = picture_tensor(&picture, &recipe.data).to_device(arm.device);
+    let blocks = model.block_names();
+    let mut last = model.taps(&blocks[blocks.len() - 1..])?;
+    let began = Instant::now();
+    let logits = tch::no_grad(|| model.forward(&x, Mode::Eval, &mut last));
+    let _ = logits.double_value(&[0, 0]); // waits for a GPU
+    let (_, map) = last.iter().next().expect("the last block is shown");
+    let channels = map.size()[1];
+    Ok(Cost { channels, at_most_s: channels as f64 * began.elapsed().as_secs_f64() })
 }
 
 /// The answer as JSON, or why there is none.
 pub fn answer(arms: &[Arm], question: &Question) -> Result<Vec<u8>, Refused> {
-    let picture = decode::read_rgb(&question.picture, "the picture")
+    let picture = decode::read_rgb(&question.picture.bytes, "the picture")
         .map_err(|bad| (415, format!("not a picture that can be used: {}", bad.reason)))?;
     let answer = seen(&arms[question.arm], question.method, question.class, picture)?;
     serde_json::to_vec(&answer).map_err(failed)
@@ -83,7 +111,9 @@ fn seen(
     let blocks = trained.model.block_names();
     let taps = match () {
         () if method.looks_at_input() => Vec::new(),
-        () if method.only_at_last() => blocks[blocks.len() - 1..].to_vec(),
+        () if method.only_at_last() || method.runs_each_channel() => {
+            blocks[blocks.len() - 1..].to_vec()
+        }
         () => blocks,
     };
     let known = trained.classes.len();

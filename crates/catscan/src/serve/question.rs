@@ -6,6 +6,7 @@ use catscan_viz::cam::CamRow;
 use serde::Deserialize;
 
 use super::Refused;
+use super::guard::Upload;
 
 pub struct Question {
     /// Its place among the arms.
@@ -14,7 +15,7 @@ pub struct Question {
     /// By default the one that the network predicts.
     pub class: Option<usize>,
     /// A file's bytes, of any format that can be decoded.
-    pub picture: Vec<u8>,
+    pub picture: Upload,
 }
 
 /// What stands in an address, and nothing else may.
@@ -36,7 +37,7 @@ impl Question {
         }
         let method = CamRow::find(&method)
             .ok_or_else(|| (400, format!("method {method}: /about lists what there is")))?;
-        Ok(Question { arm, method, class, picture: Vec::new() })
+        Ok(Question { arm, method, class, picture: Upload::default() })
     }
 }
 

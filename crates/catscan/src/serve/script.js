@@ -60,33 +60,46 @@
   };
 
   // What another question was answered with must not stand under this one's name.
-  const refuse = (why) => {
+  const clear = () => {
     for (const view of views) {
       view.answer = null;
       view.image.hidden = true;
       view.shares.replaceChildren();
       view.caption.textContent = "";
     }
+  };
+  const refuse = (why) => {
+    clear();
     say(why, true);
   };
 
   let picture = null;
   let newest = 0;
+  let asking = null;
+  // Whoever no longer waits for an answer says so, and the program need not look for it.
+  const drop = () => {
+    newest += 1;
+    if (asking) asking.abort();
+  };
   const ask = async () => {
     if (!picture) return;
-    const mine = ++newest;
+    drop();
+    const mine = newest;
+    asking = new AbortController();
+    const { signal } = asking;
     say("Looking …");
     const began = performance.now();
     for (const [number, view] of views.entries()) {
       const query = new URLSearchParams({ arm: number, method: at("method").value });
       if (at("class").value) query.set("class", at("class").value);
       try {
-        const response = await fetch("/explain?" + query, { method: "POST", body: picture });
+        const response = await fetch("/explain?" + query, { method: "POST", body: picture, signal });
         const answer = await response.json();
         if (mine !== newest) return; // something else was asked meanwhile
         if (!response.ok) return refuse(answer.error);
         view.answer = answer;
       } catch {
+        if (mine !== newest) return;
         return refuse("The program does not answer; is it still running?");
       }
       drawShares(view);
@@ -99,18 +112,35 @@
     }
     say(`${picture.name}: ${Math.round(performance.now() - began)} ms`);
   };
+  const chosen = () => about.methods.find(({ name }) => name === at("method").value);
+  const seconds = (s) => (s < 1 ? "less than 1 s" : `up to about ${Math.round(s)} s`);
+  const price = () => {
+    const cost = ({ name, channels, at_most_s: s }) => `${name} ${channels}, ${seconds(s)}`;
+    return `here at the last block only, forwards: ${about.arms.map(cost).join("; ")}`;
+  };
+  // A slow method is only asked when whoever asks has seen what it costs.
+  const wish = () => {
+    const slow = chosen().slow;
+    at("go").hidden = !slow || !picture;
+    if (!slow) return ask();
+    drop();
+    clear();
+    if (picture) say(`${picture.name}: press Look to ask.`);
+  };
   const take = (file) => {
     if (!file) return;
     picture = file;
-    ask();
+    wish();
   };
 
   const explained = () => {
-    const method = about.methods.find(({ name }) => name === at("method").value);
-    at("about").textContent = `${method.about} (${method.cost})`;
+    const method = chosen();
+    const cost = method.slow ? `${method.cost}; ${price()}` : method.cost;
+    at("about").textContent = `${method.about} (${cost})`;
   };
-  at("method").addEventListener("change", () => { explained(); ask(); });
-  at("class").addEventListener("change", ask);
+  at("method").addEventListener("change", () => { explained(); wish(); });
+  at("class").addEventListener("change", wish);
+  at("go").addEventListener("click", ask);
   at("layer").addEventListener("input", drawLayer);
   at("file").addEventListener("change", () => take(at("file").files[0]));
   const over = (is) => (event) => {

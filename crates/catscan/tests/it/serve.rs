@@ -6,6 +6,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
@@ -49,7 +50,11 @@ impl Site {
 
     /// Status, head and body of the answer to a request with these lines.
     fn ask(&self, line: &str, headers: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
+        Site::ask_at(&self.address, line, headers, body)
+    }
+
+    fn ask_at(address: &str, line: &str, headers: &str, body: &[u8]) -> (u16, String, Vec<u8>) {
+        let mut stream = TcpStream::connect(address).unwrap();
         let length = body.len();
         let head = format!(
             "{line} HTTP/1.1\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n"
@@ -67,8 +72,12 @@ impl Site {
 
     /// As the page would, with its own names.
     fn ours(&self, line: &str, body: &[u8]) -> (u16, Value) {
-        let headers = format!("Host: {0}\r\nOrigin: http://{0}\r\n", self.address);
-        let (status, _, body) = self.ask(line, &headers, body);
+        Site::ours_at(&self.address, line, body)
+    }
+
+    fn ours_at(address: &str, line: &str, body: &[u8]) -> (u16, Value) {
+        let headers = format!("Host: {address}\r\nOrigin: http://{address}\r\n");
+        let (status, _, body) = Site::ask_at(address, line, &headers, body);
         (status, serde_json::from_slice(&body).unwrap())
     }
 }
@@ -150,6 +159,58 @@ fn neither_a_length_that_lies_nor_silent_uploads_stop_the_page() {
     assert_eq!(site.ours("GET /about", b"").0, 200);
 }
 
+/// Of many questions at once a few wait and the rest are sent away at once; of those who hang up
+/// nobody is waited for.
+#[test]
+fn more_questions_than_can_wait_are_sent_away() {
+    let (site, folder) = (Site::open(), tempdir().unwrap());
+    let png = fs::read(picture(folder.path())).unwrap();
+    let line = "POST /explain?arm=0&method=occlusion";
+    let address = site.address.as_str();
+    let answers: Vec<(u16, Value)> = std::thread::scope(|scope| {
+        let ask = || Site::ours_at(address, line, &png);
+        let asking: Vec<_> = (0..40).map(|_| scope.spawn(ask)).collect();
+        asking.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let (good, busy): (Vec<_>, Vec<_>) = answers.iter().partition(|(status, _)| *status == 200);
+    assert!(good.len() >= 9, "one is answered and eight wait: {}", good.len());
+    assert!(!busy.is_empty(), "40 questions waited");
+    for (status, said) in busy {
+        assert_eq!(*status, 503, "{said}");
+        assert!(said["error"].as_str().unwrap().contains("ask again"), "{said}");
+    }
+
+    for _ in 0..9 {
+        let mut stream = TcpStream::connect(&site.address).unwrap();
+        let head = format!("{line} HTTP/1.1\r\nHost: {}\r\n", site.address);
+        let length = format!("Content-Length: {}\r\n\r\n", png.len());
+        stream.write_all(&[head.as_bytes(), length.as_bytes(), &png].concat()).unwrap();
+    }
+    assert_eq!(site.ours("GET /about", b"").0, 200, "the page answers meanwhile");
+    let began = Instant::now();
+    while site.ours(line, &png).0 != 200 {
+        assert!(began.elapsed() < Duration::from_secs(60), "still busy for those who left");
+    }
+}
+
+/// Methods that run the network for every channel make one map; what that costs is known before.
+#[test]
+fn slow_methods_look_at_the_last_block_and_say_what_they_cost() {
+    let (site, folder) = (Site::open(), tempdir().unwrap());
+    let png = fs::read(picture(folder.path())).unwrap();
+    let (_, about) = site.ours("GET /about", b"");
+    assert!(about["arms"][0]["channels"].as_u64().unwrap() > 8, "{about}");
+    assert!(about["arms"][0]["at_most_s"].as_f64().unwrap() > 0.0, "{about}");
+    let slow = |method: &&Value| method["slow"] == json!(true);
+    let slow: Vec<&Value> = about["methods"].as_array().unwrap().iter().filter(slow).collect();
+    assert_eq!(slow.len(), 2, "{about}");
+    for method in slow {
+        let line = format!("POST /explain?arm=0&method={}", method["name"].as_str().unwrap());
+        let (status, answer) = site.ours(&line, &png);
+        assert_eq!((status, answer["frames"].as_array().unwrap().len()), (200, 1), "{answer}");
+    }
+}
+
 #[test]
 fn the_page_works_in_a_browser() {
     let (site, folder) = (Site::open(), tempdir().unwrap());
@@ -192,6 +253,13 @@ fn the_page_works_in_a_browser() {
              offered.dispatchEvent(new Event('change')); }} undefined"
         ));
         let said = "document.getElementById('status').textContent";
+        if ["score-cam", "ablation-cam"].contains(&method.as_str().unwrap()) {
+            // What it costs is said first, and nobody is asked before it was read.
+            let told = browser.value("document.getElementById('about').textContent").to_string();
+            assert!(told.contains("at the last block only, forwards: avg "), "{told}");
+            assert!(browser.value(said).to_string().contains("press Look"), "{method}");
+            browser.value("document.getElementById('go').click(); undefined");
+        }
         browser.wait_for(&format!("!{said}.startsWith('Looking')"));
         let said = browser.value(said).to_string();
         assert!(said.ends_with(" ms\""), "{method}: {said}");
@@ -202,6 +270,15 @@ fn the_page_works_in_a_browser() {
         assert!(browser.fits(width_px), "the page scrolls sideways at {width_px} px");
         assert_eq!(browser.accessibility_faults(), Vec::<String>::new(), "{width_px} px, {theme}");
     }
+
+    // A picture that is dropped is taken like one that is chosen.
+    let pixel = |x: u32, y: u32| Rgb([90, (x * 7) as u8, (y * 3) as u8]);
+    RgbImage::from_fn(30, 30, pixel).save(folder.join("dragged.png")).unwrap();
+    let before = browser.value(shown);
+    browser.drop_file("dragged.png", &fs::read(folder.join("dragged.png")).unwrap());
+    browser.wait_for("/^dragged.png: .* ms$/.test(document.getElementById('status').textContent)");
+    assert_ne!(browser.value(shown), before);
+    assert_eq!(browser.value("document.body.matches('.over')"), json!(false));
 
     // What is no picture is said in words.
     fs::write(folder.join("no.jpg"), "no").unwrap();
