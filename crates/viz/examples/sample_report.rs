@@ -191,7 +191,7 @@ fn made_up_predictions(arm: f32) -> Vec<Prediction> {
             let chance = (mixed >> 8) as f32 / 16_777_216.0;
             let towards = chance.powf(5.5 + 1.5 * arm);
             let p = if label == 1 { 1.0 - towards } else { towards };
-            Prediction { label, probabilities: vec![1.0 - p, p] }
+            Prediction { name: format!("{i:03}.jpg"), label, probabilities: vec![1.0 - p, p] }
         })
         .collect()
 }

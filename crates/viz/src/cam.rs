@@ -1,7 +1,7 @@
 //! Class activation maps: which places of a picture speak for a class, at any depth of a network.
 //!
-//! [`CAMS`] lists the methods, one file each, and [`Look`] is the pass they share. Those that need a
-//! tap's activation and gradient get them for all wanted taps from **one** forward and **one**
+//! [`CAMS`] lists the methods, one file each, and [`Look`] is the pass they share. Those that need
+//! a tap's activation and gradient get them for all wanted taps from **one** forward and **one**
 //! backward pass of the whole batch: the taps are the very tensors the network computed with, so
 //! autograd can hand out the gradient of the score at each of them. (The usual way, hooks on one
 //! layer at a time, pays a pass a layer.)

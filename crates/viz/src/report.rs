@@ -130,7 +130,7 @@ pub struct Thumb {
 }
 
 /// A table of ready-made text. The first cell of a row is its heading.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Table {
     /// What it shows and what to look for.
     pub caption: String,
@@ -151,6 +151,7 @@ pub fn render(page: &Page) -> Result<String, VizError> {
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.add_template("page.html", include_str!("report/page.html"))?;
     environment.add_template("block.html", include_str!("report/block.html"))?;
+    environment.add_template("table.html", include_str!("report/table.html"))?;
     let sections: Vec<_> = anchors(&page.sections)
         .into_iter()
         .zip(&page.sections)

@@ -4,7 +4,9 @@
 //! stand-ins, `INK` and `DASHED`, and `Svg::finish` puts the real attributes in their places.
 //! Attributes only, never `style="…"`: the report's Content-Security-Policy forbids inline styles.
 
+use crate::report::Table;
 use plotters::style::RGBColor;
+use serde::ser::SerializeStruct;
 
 /// Stands for the page's text colour (`currentColor`): dark on a light page, light on a dark one.
 pub(crate) const INK: RGBColor = RGBColor(1, 2, 3);
@@ -17,24 +19,41 @@ pub(crate) const FINE: u32 = 4;
 /// SVG markup made by this crate: its text is escaped; it holds no script, no style and no link.
 /// Only this crate can make one, which is why the report may print it unescaped.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Svg(String);
+pub struct Svg {
+    markup: String,
+    values: Table,
+}
 
 impl serde::Serialize for Svg {
-    /// The markup, for the report's template.
+    /// What the report's template prints: `markup`, and `values` as a table.
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        let mut fields = serializer.serialize_struct("Svg", 2)?;
+        fields.serialize_field("markup", &self.markup)?;
+        fields.serialize_field("values", &self.values)?;
+        fields.end()
     }
 }
 
 impl Svg {
     /// The markup, as a file of its own would hold it.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.markup
+    }
+
+    /// What it shows, as a table: for those who cannot point at it.
+    pub fn values(&self) -> &Table {
+        &self.values
+    }
+
+    /// The same chart with what it shows as a table.
+    pub(crate) fn with_values(self, values: Table) -> Svg {
+        Svg { values, ..self }
     }
 
     /// What is read aloud of it, as plain text.
     pub fn said(&self) -> String {
-        let label = self.0.split_once("aria-label=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let label =
+            self.markup.split_once("aria-label=\"").and_then(|(_, rest)| rest.split_once('"'));
         let label = label.map_or("", |(label, _)| label);
         let names =
             [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'"), ("&amp;", "&")];
@@ -63,14 +82,15 @@ impl Svg {
             .replace(" opacity=\"1\"", "");
         let label = escape(label);
         let (width, height) = size;
-        Svg(format!(
+        let markup = format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" \
              width=\"{}\" height=\"{}\" role=\"img\" aria-label=\"{label}\">\n\
              <title>{label}</title>\n{}\n{extra}</svg>\n",
             width / FINE,
             height / FINE,
             body.trim()
-        ))
+        );
+        Svg { markup, values: Table::default() }
     }
 }
 

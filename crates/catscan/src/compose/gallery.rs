@@ -38,7 +38,8 @@ pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section
         .collect();
     let name = |arm: usize| study.arms[arm].arm.as_str();
     let draw = Draw { study, pictures: &runs[0].test.pictures, dataset };
-    let mut blocks = Vec::new();
+    let names: Vec<&str> = study.arms.iter().map(|arm| arm.arm.as_str()).collect();
+    let mut blocks: Vec<Block> = compared(&names).map(Block::Paragraph).into_iter().collect();
     for other in 1..study.arms.len().min(1 + OTHERS) {
         for (a, b) in [(0, other), (other, 0)] {
             let (all, picked) = only(&verdicts[a], &verdicts[b]);
@@ -79,6 +80,37 @@ pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section
     };
     blocks.extend(draw.gallery(caption, &picked, says)?);
     Ok(section("gallery", "Pictures that tell the arms apart", blocks))
+}
+
+/// Which arms are set against each other, and which are not; nothing where there is one arm.
+fn compared(arms: &[&str]) -> Option<String> {
+    let [first, others @ ..] = arms else { return None };
+    let left_out = others.get(OTHERS..).unwrap_or_default();
+    let against = match others.len() {
+        0 => return None,
+        1 => String::new(),
+        _ => ", not against each other".to_owned(),
+    };
+    let left_out = match left_out {
+        [] => String::new(),
+        some => format!(
+            " For want of room the first {OTHERS} after it are; left out of the pairs, though not \
+             of the errors below: {}.",
+            some.join(", ")
+        ),
+    };
+    Some(format!("Arms are set against the first one, {first}{against}.{left_out}"))
+}
+
+/// Names those pictures of a gallery that the data no longer holds.
+fn missing(names: &[&str]) -> String {
+    match names {
+        [] => String::new(),
+        some => format!(
+            " Not shown, because the data holds no test picture of that name: {}.",
+            some.join(", ")
+        ),
+    }
 }
 
 fn first_of(all: usize) -> String {
@@ -148,10 +180,13 @@ impl Draw<'_> {
             return Ok(Some(Block::Paragraph(caption)));
         }
         let names = by_name(self.dataset);
-        let mut pictures = Vec::new();
+        let (mut pictures, mut gone) = (Vec::new(), Vec::new());
         for &place in places {
             let picture = &self.pictures[place];
-            let Some(index) = names.get(&*picture.name) else { continue };
+            let Some(index) = names.get(&*picture.name) else {
+                gone.push(&*picture.name);
+                continue;
+            };
             let shown = self.dataset.picture(*index).into_shown();
             let mut lines =
                 vec![format!("is {}", self.study.split.classes[picture.label as usize])];
@@ -159,7 +194,11 @@ impl Draw<'_> {
             lines.push(picture.name.clone());
             pictures.push(Thumb { picture: Packed::jpeg(&thumbnail(&shown))?, lines });
         }
-        Ok(Some(Block::Gallery { caption, pictures }))
+        let caption = caption + &missing(&gone);
+        Ok(Some(match pictures.is_empty() {
+            true => Block::Paragraph(caption),
+            false => Block::Gallery { caption, pictures },
+        }))
     }
 }
 
@@ -177,6 +216,21 @@ mod tests {
         let b = [verdict(0, 0.4), verdict(0, 0.1), verdict(0, 0.1), verdict(1, 0.1)];
         assert_eq!(only(&a, &b), (2, vec![1, 0]));
         assert_eq!(only(&b, &a).0, 0);
+    }
+
+    #[test]
+    fn what_is_left_out_is_said() {
+        assert_eq!(compared(&["avg"]), None);
+        assert_eq!(compared(&["avg", "max"]).unwrap(), "Arms are set against the first one, avg.");
+        let words = compared(&["a", "b", "c", "d", "e", "f"]).unwrap();
+        assert!(words.contains("not against each other"), "{words}");
+        assert!(
+            words.contains("the first 3 after it are") && words.ends_with(": e, f."),
+            "{words}"
+        );
+        assert!(!compared(&["a", "b", "c", "d"]).unwrap().contains("left out"));
+        assert_eq!(missing(&[]), "");
+        assert!(missing(&["x.jpg", "y.jpg"]).ends_with("of that name: x.jpg, y.jpg."));
     }
 
     #[test]

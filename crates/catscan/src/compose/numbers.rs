@@ -196,6 +196,7 @@ pub fn predictions(study: &Study, shown: &[Shown]) -> Result<Section> {
     let mut panels = Vec::new();
     for Shown { run, .. } in shown {
         let prediction = |picture: &catscan_train::TestPicture| Prediction {
+            name: picture.name.clone(),
             label: picture.label,
             probabilities: picture.probabilities.clone(),
         };

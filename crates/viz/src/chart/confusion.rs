@@ -2,6 +2,7 @@
 //! A cell holds the count and its share of the row; the share is also the cell's shade.
 
 use super::frame::{self, Area, Drawn, at, hung};
+use crate::report::Table;
 use crate::svg::{INK, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
@@ -29,10 +30,19 @@ pub fn confusion(title: &str, classes: &[String], counts: &[Vec<u64>]) -> Result
     }
     let side = side_px(k);
     let size = (96 + k as u32 * side + 8, 70 + k as u32 * side + 8);
-    frame::draw(title, &label, size, |area| {
-        draw_cells(area, title, classes, counts, side)?;
-        Ok(String::new())
-    })
+    let svg =
+        frame::draw(title, &label, size, |area| draw_cells(area, title, classes, counts, side));
+    let row = |(class, counts): (&String, &Vec<u64>)| {
+        std::iter::once(class.clone()).chain(counts.iter().map(u64::to_string)).collect()
+    };
+    let called = classes.iter().map(|class| format!("called {class}"));
+    let table = Table {
+        caption: title.to_owned(),
+        head: std::iter::once("true class".to_owned()).chain(called).collect(),
+        rows: classes.iter().zip(counts).map(row).collect(),
+        numeric: (1..=k).collect(),
+    };
+    svg.map(|svg| svg.with_values(table))
 }
 
 /// A cell's side, page pixels: wide for two classes, still readable for twenty.
@@ -46,8 +56,9 @@ fn draw_cells(
     classes: &[String],
     counts: &[Vec<u64>],
     side: u32,
-) -> Drawn<()> {
+) -> Drawn<String> {
     frame::head(area, title, &[])?;
+    let mut says = String::new();
     let (left, top) = (96, 70);
     let name_limit = (side / 8).max(4) as usize;
     let middle = |i: usize| at(i as u32 * side + side / 2);
@@ -81,9 +92,12 @@ fn draw_cells(
             area.draw_text(&count.to_string(), &large, (x, y - at(side / 10)))?;
             let percent = format!("{:.1} %", 100.0 * share);
             area.draw_text(&percent, &small, (x, y + at(side / 6)))?;
+            let (class, said) = (&classes[i], &classes[j]);
+            let words = format!("{class} called {said}: {count} of {total}, {percent}");
+            says += &frame::patch(cell[0], cell[1], &words);
         }
     }
-    Ok(())
+    Ok(says)
 }
 
 #[cfg(test)]
@@ -98,6 +112,9 @@ mod tests {
             assert!(svg.as_str().contains(text), "{text}");
         }
         assert!(svg.as_str().contains("cat called dog &amp; co: 20."));
+        let says = "<title>cat called dog &amp; co: 20 of 200, 10.0 %</title></rect>";
+        assert!(svg.as_str().contains(says), "{}", svg.as_str());
+        assert_eq!(svg.values().rows, [["cat", "180", "20"], ["dog & co", "0", "0"]]);
     }
 
     #[test]

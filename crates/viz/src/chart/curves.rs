@@ -4,6 +4,7 @@
 //! highest seed. Validation is solid, training dashed. An interrupted seed counts as far as it got.
 
 use super::frame::{self, Area, Axis, Drawn, Key, at};
+use crate::report::Table;
 use crate::svg::{DASHED, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
@@ -114,7 +115,35 @@ fn panel(
         let (val, train) = (last(val), last(train));
         label += &format!(" {name}: validation {val:.3}{unit}, training {train:.3}{unit}.");
     }
-    frame::draw(&title, &label, (470, 350), |area| draw_panel(area, &title, &names, &lines, &all))
+    let svg = frame::draw(&title, &label, (470, 350), |area| {
+        draw_panel(area, &title, &names, &lines, &all)
+    });
+    svg.map(|svg| svg.with_values(values(title, &names, &lines)))
+}
+
+/// A row an epoch: of each arm and part the mean over seeds, and from where to where they reach.
+fn values(title: String, names: &[&str], lines: &[[Vec<Spread>; 2]]) -> Table {
+    let parts = ["training", "validation"];
+    let head = names.iter().flat_map(|name| parts.map(|part| format!("{name} {part}")));
+    let last = lines.iter().flatten().flatten().map(|s| s.epoch).max().unwrap_or(0);
+    let cell = |line: &Vec<Spread>, epoch| match line.iter().find(|s| s.epoch == epoch) {
+        None => String::new(),
+        Some(s) if s.high > s.low => {
+            format!("{:.3} ({:.3} to {:.3})", s.mean, s.low, s.high)
+        }
+        Some(s) => format!("{:.3}", s.mean),
+    };
+    let row = |epoch: u32| {
+        let cells = lines.iter().flatten().map(|line| cell(line, epoch));
+        std::iter::once(epoch.to_string()).chain(cells).collect::<Vec<_>>()
+    };
+    let told = |row: &Vec<String>| row[1..].iter().any(|cell| !cell.is_empty());
+    Table {
+        caption: title,
+        head: std::iter::once("epoch".to_owned()).chain(head).collect(),
+        rows: (0..=last).map(row).filter(told).collect(),
+        numeric: (0..=2 * names.len()).collect(),
+    }
 }
 
 fn draw_panel(
@@ -205,6 +234,12 @@ mod tests {
                 .collect(),
         };
         let panels = curves(&[arm("avg", 0.7), arm("<max>", 0.9)]).unwrap();
+        let values = panels.loss.values();
+        assert_eq!(
+            (values.head.len(), values.rows.len(), &*values.head[4]),
+            (5, 5, "<max> validation")
+        );
+        assert_eq!(values.rows[0][1], "0.525 (0.350 to 0.700)");
         for svg in [panels.loss.as_str(), panels.accuracy.as_str()] {
             assert!(svg.contains("avg") && svg.contains("&lt;max&gt;"));
             // A dashed and a solid line, and two bands, for each of the two arms.

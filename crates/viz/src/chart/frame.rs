@@ -129,6 +129,24 @@ pub(super) fn spot(at_px: (i32, i32), radius: u32, colour: Option<RGBColor>, say
     format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" {fill}><title>{says}</title></circle>\n")
 }
 
+/// The same over a whole cell or bar that is drawn anyway: two corners, in fine pixels.
+pub(super) fn patch((left, top): (i32, i32), (right, bottom): (i32, i32), says: &str) -> String {
+    let (width, height) = ((right - left).max(1), (bottom - top).max(1));
+    let says = crate::svg::escape(says);
+    format!(
+        "<rect x=\"{left}\" y=\"{top}\" width=\"{width}\" height=\"{height}\" fill=\"none\" \
+         pointer-events=\"all\"><title>{says}</title></rect>\n"
+    )
+}
+
+/// A number's text with a minus, not a hyphen, which is read aloud as a dash or not at all.
+pub(super) fn minus(number: String) -> String {
+    match number.strip_prefix('-') {
+        Some(rest) => format!("\u{2212}{rest}"),
+        None => number,
+    }
+}
+
 /// Axes and lines as every chart has them; what is a chart's own is set on top.
 pub(super) fn mesh<'a, 'b, 'c, X, Y>(
     chart: &'b mut ChartContext<'a, SVGBackend<'c>, Cartesian2d<X, Y>>,
@@ -223,6 +241,11 @@ mod tests {
         let ticks = Axis::around(0.13, 0.68).key_points(9);
         assert!((ticks[0] - 0.0).abs() < 1e-9, "{ticks:?}");
         assert!((ticks.last().unwrap() - 0.8).abs() < 1e-9, "{ticks:?}");
+    }
+
+    #[test]
+    fn numbers_below_zero_have_a_minus() {
+        assert_eq!([minus("-0.5".into()), minus("1e-5".into())], ["\u{2212}0.5", "1e-5"]);
     }
 
     #[test]

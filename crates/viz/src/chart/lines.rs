@@ -2,6 +2,7 @@
 //! when it is pointed at; several lines of one arm (its seeds) share its colour and its legend.
 
 use super::frame::{self, Area, Axis, Drawn, Key, at};
+use crate::report::Table;
 use crate::svg::{DASHED, INK, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
@@ -51,7 +52,7 @@ pub fn lines(title: &str, axes: Axes, lines: &[Line]) -> Result<Svg, VizError> {
             let _ = write!(
                 label,
                 " {}: {} at {}, {} at {}.",
-                line.name,
+                line.full_name(),
                 short(first.1),
                 short(first.0),
                 short(last.1),
@@ -59,7 +60,34 @@ pub fn lines(title: &str, axes: Axes, lines: &[Line]) -> Result<Svg, VizError> {
             );
         }
     }
-    frame::draw(title, &label, (470, 330), |area| draw(area, title, axes, lines, &drawn, &all))
+    let values = values(title, axes, lines, &drawn);
+    let svg =
+        frame::draw(title, &label, (470, 330), |area| draw(area, title, axes, lines, &drawn, &all));
+    svg.map(|svg| svg.with_values(values))
+}
+
+/// A row a point.
+fn values(title: &str, axes: Axes, lines: &[Line], drawn: &[(usize, Vec<(f64, f64)>)]) -> Table {
+    let row = |line: &Line, (x, y): &(f64, f64)| vec![line.full_name(), short(*x), short(*y)];
+    let of_line = |(line, (_, points)): (&Line, &(usize, Vec<(f64, f64)>))| {
+        points.iter().map(|point| row(line, point)).collect::<Vec<_>>()
+    };
+    Table {
+        caption: title.to_owned(),
+        head: vec!["line".to_owned(), axes.x.to_owned(), title.to_owned()],
+        rows: lines.iter().zip(drawn).flat_map(of_line).collect(),
+        numeric: vec![1, 2],
+    }
+}
+
+impl Line {
+    /// With its seed, where it has one.
+    fn full_name(&self) -> String {
+        match self.seed {
+            Some(seed) => format!("{} seed {seed}", self.name),
+            None => self.name.clone(),
+        }
+    }
 }
 
 /// Which colour a name has: the first line's of that name.
@@ -83,8 +111,8 @@ fn short(value: f64) -> String {
     };
     let text = format!("{value:.digits$}");
     match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text,
+        true => frame::minus(text.trim_end_matches('0').trim_end_matches('.').to_owned()),
+        false => frame::minus(text),
     }
 }
 
@@ -115,8 +143,8 @@ fn draw(
     frame::mesh(&mut chart)
         .disable_x_mesh()
         .x_desc(axes.x)
-        .x_label_formatter(&|v| format!("{v:.x_digits$}"))
-        .y_label_formatter(&|v| format!("{v:.y_digits$}"))
+        .x_label_formatter(&|v| frame::minus(format!("{v:.x_digits$}")))
+        .y_label_formatter(&|v| frame::minus(format!("{v:.y_digits$}")))
         .draw()?;
     if axes.diagonal {
         let (low, high) = (x.low.max(y.low), x.high.min(y.high));
@@ -129,10 +157,7 @@ fn draw(
             continue;
         }
         let colour = palette::arm(*colour);
-        let name = match line.seed {
-            Some(seed) => format!("{} seed {seed}", line.name),
-            None => line.name.clone(),
-        };
+        let name = line.full_name();
         let style = colour.stroke_width(frame::fine(2));
         chart.draw_series([PathElement::new(points.clone(), style)])?;
         for (px, py) in points {
@@ -180,6 +205,17 @@ mod tests {
         let key = svg.as_str().lines().filter(|l| l.contains("&lt;max&gt;") || l.contains("avg"));
         assert!(key.count() >= 2);
         assert!(svg.as_str().contains("stroke-dasharray"));
+        assert!(svg.said().contains(" avg seed 2: 0.6 at 0.5, 0.6 at 1."), "{}", svg.said());
+        let values = svg.values();
+        assert_eq!(values.head, ["line", "confidence", "Calibration"]);
+        assert_eq!(
+            (values.rows.len(), &values.rows[5][..]),
+            (6, &row(["<max> seed 2", "1", "0.9"])[..])
+        );
+    }
+
+    fn row(cells: [&str; 3]) -> Vec<String> {
+        cells.map(str::to_owned).to_vec()
     }
 
     #[test]
@@ -192,8 +228,8 @@ mod tests {
     #[test]
     fn values_are_short() {
         assert_eq!(
-            [short(0.12345), short(93.456), short(1.0), short(1234.5)],
-            ["0.123", "93.5", "1", "1234"]
+            [short(0.12345), short(93.456), short(1.0), short(1234.5), short(-0.5)],
+            ["0.123", "93.5", "1", "1234", "\u{2212}0.5"]
         );
     }
 }

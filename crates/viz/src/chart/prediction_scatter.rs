@@ -7,15 +7,22 @@
 //! nothing is random.
 
 use super::frame::{self, Area, Drawn, at, hung, text};
+use crate::report::Table;
 use crate::svg::{FINE, INK, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
+use std::collections::HashSet;
 use std::fmt::Write;
+
+/// Wrong pictures of a panel that say their name: as many as a report has room for.
+const TOLD: usize = 200;
 
 /// What one test picture is, and what a network said of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
+    /// The picture's, as its file is called.
+    pub name: String,
     /// The true class.
     pub label: u32,
     /// One probability per class.
@@ -26,8 +33,18 @@ impl Prediction {
     /// Whether the most probable class is the true one. (Of equal ones the first counts, so an even
     /// 0.5 is the first class, as `p > 0.5` says in the evaluation.)
     pub fn is_right(&self) -> bool {
+        self.said() == self.label as usize
+    }
+
+    /// The class with the highest probability.
+    fn said(&self) -> usize {
         let best = self.probabilities.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        self.probabilities.iter().position(|p| *p == best) == Some(self.label as usize)
+        self.probabilities.iter().position(|p| *p == best).unwrap_or(0)
+    }
+
+    /// The probability of the true class.
+    fn of_truth(&self) -> f32 {
+        self.probabilities[self.label as usize]
     }
 }
 
@@ -59,7 +76,43 @@ pub fn prediction_scatter(
     }
     let wrong = pictures.iter().filter(|p| !p.is_right()).count();
     let label = format!("{title}: {wrong} of {} pictures are wrong.", pictures.len());
-    frame::draw(title, &label, (470, 360), |area| draw_marks(area, title, classes, pictures))
+    let svg =
+        frame::draw(title, &label, (470, 360), |area| draw_marks(area, title, classes, pictures));
+    svg.map(|svg| svg.with_values(values(title, classes, pictures)))
+}
+
+/// The most confident errors, [`TOLD`] at most: those whose true class has the least probability.
+fn surest_errors(pictures: &[Prediction]) -> Vec<&Prediction> {
+    let mut wrong: Vec<&Prediction> = pictures.iter().filter(|p| !p.is_right()).collect();
+    wrong.sort_by(|a, b| a.of_truth().total_cmp(&b.of_truth()));
+    wrong.truncate(TOLD);
+    wrong
+}
+
+/// The wrong pictures; the others are in the runs' `test.json`.
+fn values(title: &str, classes: &[String], pictures: &[Prediction]) -> Table {
+    let wrong = pictures.iter().filter(|p| !p.is_right()).count();
+    let rows: Vec<Vec<String>> = surest_errors(pictures)
+        .into_iter()
+        .map(|p| {
+            let said = p.said();
+            let [truth, most] = [p.of_truth(), p.probabilities[said]].map(|p| format!("{p:.3}"));
+            let label = p.label as usize;
+            vec![p.name.clone(), classes[label].clone(), truth, classes[said].clone(), most]
+        })
+        .collect();
+    let head = ["picture", "true class", "its probability", "called", "its probability"];
+    Table {
+        caption: format!(
+            "{title}: {} of {wrong} wrong pictures, the most confident errors first; test.json \
+             has all {}.",
+            rows.len(),
+            pictures.len()
+        ),
+        head: head.map(str::to_owned).to_vec(),
+        rows,
+        numeric: vec![2, 4],
+    }
 }
 
 fn draw_marks(
@@ -108,12 +161,20 @@ fn draw_marks(
         area.draw_text(&text, &style, (below.0, below.1 + at(10)))?;
     }
     let place = |x: f64, y: f64| chart.backend_coord(&(x, y));
-    Ok(marks(pictures, k, place))
+    Ok(marks(pictures, classes, place))
 }
 
-/// Two paths, one for dots and one for crosses. A circle element per picture would make the report
-/// of 4,000 pictures ten times as large.
-fn marks(pictures: &[Prediction], k: usize, place: impl Fn(f64, f64) -> (i32, i32)) -> String {
+/// Two paths, one for dots and one for crosses, and over the most confident errors what they are. A
+/// circle element per picture would make the report of 4,000 pictures ten times as large.
+fn marks(
+    pictures: &[Prediction],
+    classes: &[String],
+    place: impl Fn(f64, f64) -> (i32, i32),
+) -> String {
+    let k = classes.len();
+    let told: HashSet<*const Prediction> =
+        surest_errors(pictures).into_iter().map(std::ptr::from_ref).collect();
+    let mut says = String::new();
     let (mut dots, mut crosses) = (String::new(), String::new());
     let arm = at(3);
     let mut seen = vec![0; k];
@@ -131,6 +192,12 @@ fn marks(pictures: &[Prediction], k: usize, place: impl Fn(f64, f64) -> (i32, i3
             let _ =
                 write!(crosses, "M{left} {top}l{across} {across}m0-{across}l-{across} {across}");
         }
+        if told.contains(&std::ptr::from_ref(picture)) {
+            let (truth, said) = (&classes[class], &classes[picture.said()]);
+            let share = picture.probabilities[picture.said()];
+            let words = format!("{}: is {truth}, called {said} with {share:.2}", picture.name);
+            says += &frame::spot((x, y), 4, None, &words);
+        }
     }
     let path = |d: &str, colour: RGBColor, width: u32, opacity: f64| {
         let RGBColor(r, g, b) = colour;
@@ -142,7 +209,7 @@ fn marks(pictures: &[Prediction], k: usize, place: impl Fn(f64, f64) -> (i32, i3
     };
     // The more dots, the fainter and smaller, so that their crowding still shows.
     let (width, opacity) = if pictures.len() > 1000 { (3, 0.5) } else { (5, 0.75) };
-    path(&dots, palette::RIGHT, width, opacity) + &path(&crosses, palette::WRONG, 2, 1.0)
+    path(&dots, palette::RIGHT, width, opacity) + &path(&crosses, palette::WRONG, 2, 1.0) + &says
 }
 
 /// Van der Corput's sequence, base 2: `i`'s bits mirrored behind the point, in 0..1. Neighbours in
@@ -156,7 +223,7 @@ mod tests {
     use super::*;
 
     fn picture(label: u32, p: f32) -> Prediction {
-        Prediction { label, probabilities: vec![1.0 - p, p] }
+        Prediction { name: format!("<{label} {p}>.jpg"), label, probabilities: vec![1.0 - p, p] }
     }
 
     #[test]
@@ -169,6 +236,13 @@ mod tests {
         assert!(svg.as_str().contains("2 of 4 pictures are wrong"));
         assert!(svg.as_str().contains("true dog: 1 of 2 wrong"));
         assert!(svg.as_str().contains("P(dog)"));
+        // Wrong ones say who they are, the surest first in the table.
+        let says = "<title>&lt;0 0.9&gt;.jpg: is cat, called dog with 0.90</title>";
+        assert!(svg.as_str().contains(says), "{}", svg.as_str());
+        assert_eq!(svg.as_str().matches("<circle").count(), 2);
+        let rows = &svg.values().rows;
+        assert_eq!(rows[0], ["<0 0.9>.jpg", "cat", "0.100", "dog", "0.900"]);
+        assert_eq!((rows.len(), &*rows[1][0]), (2, "<1 0.5>.jpg"));
     }
 
     #[test]
@@ -180,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_picture_with_a_probability_too_few_is_refused() {
-        let odd = [Prediction { label: 0, probabilities: vec![1.0] }];
+        let odd = [Prediction { name: String::new(), label: 0, probabilities: vec![1.0] }];
         assert!(prediction_scatter("t", &["a".into(), "b".into()], &odd).is_err());
     }
 }

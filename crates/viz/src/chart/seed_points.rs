@@ -3,6 +3,7 @@
 //! With two or three seeds a bar would hide how little is known; points do not.
 
 use super::frame::{self, Area, Axis, Drawn, at, hung};
+use crate::report::Table;
 use crate::svg::{DASHED, INK, Svg};
 use crate::{VizError, palette};
 use plotters::prelude::*;
@@ -70,7 +71,32 @@ fn rows(title: &str, on: Rows, arms: &[ArmScores]) -> Result<Svg, VizError> {
         label += &format!(" {}: {}.", arm.name, said(arm));
     }
     let height = 84 + 46 * arms.len() as u32;
-    frame::draw(title, &label, (470, height), |area| draw_rows(area, title, on, arms, &shown))
+    let svg =
+        frame::draw(title, &label, (470, height), |area| draw_rows(area, title, on, arms, &shown));
+    let table = Table {
+        caption: title.to_owned(),
+        head: ["arm", "seed", axis].map(str::to_owned).to_vec(),
+        rows: arms.iter().flat_map(values).collect(),
+        numeric: vec![2],
+    };
+    svg.map(|svg| svg.with_values(table))
+}
+
+/// A row a seed, then the mean and the ends of its interval.
+fn values(arm: &ArmScores) -> Vec<Vec<String>> {
+    let row = |what: String, value: f64| {
+        vec![arm.name.clone(), what, frame::minus(format!("{value:.2}"))]
+    };
+    let mut rows: Vec<Vec<String>> =
+        arm.seeds.iter().map(|(seed, value)| row(seed.to_string(), *value)).collect();
+    if !arm.seeds.is_empty() {
+        rows.push(row("mean".to_owned(), mean(&arm.seeds)));
+    }
+    if let Some((low, high)) = arm.interval {
+        rows.push(row("95 % interval from".to_owned(), low));
+        rows.push(row("95 % interval to".to_owned(), high));
+    }
+    rows
 }
 
 fn mean(seeds: &[(u64, f64)]) -> f64 {
@@ -110,7 +136,7 @@ fn draw_rows(
     frame::mesh(&mut chart)
         .disable_y_mesh()
         .disable_y_axis()
-        .x_label_formatter(&|v| format!("{v:.decimals$}"))
+        .x_label_formatter(&|v| frame::minus(format!("{v:.decimals$}")))
         .x_desc(name)
         .draw()?;
     if on.zero {
@@ -160,6 +186,9 @@ mod tests {
         assert!(svg.as_str().contains("avg: mean 87.00, 95 % interval 74.30 to 99.70, n = 2"));
         assert!(svg.as_str().contains("<title>avg seed 2; test accuracy (%): 88.00</title>"));
         assert!(svg.as_str().contains("max: mean 91.00, no interval, n = 1"));
+        let rows = &svg.values().rows;
+        assert_eq!(rows.len(), 2 + 3 + 2);
+        assert_eq!((&*rows[1][1], &*rows[1][2], &*rows[4][2]), ("2", "88.00", "99.70"));
     }
 
     #[test]

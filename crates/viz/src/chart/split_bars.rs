@@ -2,6 +2,7 @@
 //! count, so that an uneven split is seen before any result is read.
 
 use super::frame::{self, Area, Axis, Drawn, Key, at, hung};
+use crate::report::Table;
 use crate::svg::Svg;
 use crate::{VizError, palette};
 use plotters::prelude::*;
@@ -37,13 +38,22 @@ pub fn split_bars(title: &str, classes: &[String], parts: &[PartCounts]) -> Resu
         }
     }
     let wide = parts.len() as u32 * (classes.len() as u32 * 24 + 24);
-    frame::draw(title, &label, (470.max(wide + 80), 300), |area| {
-        draw_bars(area, title, classes, parts)?;
-        Ok(String::new())
-    })
+    let size = (470.max(wide + 80), 300);
+    let svg = frame::draw(title, &label, size, |area| draw_bars(area, title, classes, parts));
+    let row = |part: &PartCounts| {
+        std::iter::once(part.part.clone()).chain(part.counts.iter().map(u64::to_string)).collect()
+    };
+    let table = Table {
+        caption: title.to_owned(),
+        head: std::iter::once("part".to_owned()).chain(classes.iter().cloned()).collect(),
+        rows: parts.iter().map(row).collect(),
+        numeric: (1..=classes.len()).collect(),
+    };
+    svg.map(|svg| svg.with_values(table))
 }
 
-fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts]) -> Drawn<()> {
+fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts]) -> Drawn<String> {
+    let mut says = String::new();
     let keys: Vec<Key> = Key::fills(classes.iter().map(String::as_str), palette::class);
     let head = frame::head(area, title, &keys)?;
     let most = parts.iter().flat_map(|part| &part.counts).copied().max().unwrap_or(0).max(1);
@@ -65,6 +75,10 @@ fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts])
             let left = i as f64 + 0.08 + j as f64 * bar;
             let corners = [(left, 0.0), (left + 0.94 * bar, *count as f64)];
             chart.draw_series([Rectangle::new(corners, palette::class(j).filled())])?;
+            let place = corners.map(|corner| chart.backend_coord(&corner));
+            let ([(left_px, foot), (right_px, top)], class) = (place, &classes[j]);
+            let words = format!("{}, {class}: {count}", part.part);
+            says += &frame::patch((left_px, top), (right_px, foot), &words);
             let above = chart.backend_coord(&(left + 0.47 * bar, *count as f64));
             let style = hung(12, HPos::Center, VPos::Bottom);
             // Narrow bars have no room for their counts; the axis and the words still tell them.
@@ -76,7 +90,7 @@ fn draw_bars(area: &Area, title: &str, classes: &[String], parts: &[PartCounts])
         let style = hung(frame::TEXT_PX, HPos::Center, VPos::Top);
         area.draw_text(&frame::short(&part.part, 16), &style, (below.0, below.1 + at(8)))?;
     }
-    Ok(())
+    Ok(says)
 }
 
 #[cfg(test)]
@@ -92,7 +106,10 @@ mod tests {
         let parts = [part("train", &[850, 850]), part("val", &[200, 200]), part("test", &[199, 0])];
         let classes = ["cat".to_owned(), "dog".to_owned()];
         let svg = split_bars("Pictures", &classes, &parts).unwrap();
-        assert_eq!(svg.as_str().matches("<rect").count(), 6);
+        // Each drawn, and one over it that says its count.
+        assert_eq!(svg.as_str().matches("<rect").count(), 12);
+        assert!(svg.as_str().contains("<title>test, cat: 199</title>"));
+        assert_eq!(svg.values().rows[2], ["test", "199", "0"]);
         assert!(svg.as_str().contains("test cat: 199."));
     }
 

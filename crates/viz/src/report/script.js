@@ -103,6 +103,28 @@
     save(canvas.toDataURL("image/png"), name);
   };
 
+  // Pictures as one PNG: one as it is, several with their names above them.
+  const savePictures = (pictures, names, name) => {
+    const across = Math.ceil(Math.sqrt(pictures.length));
+    const [head, apart] = pictures.length > 1 ? [22, 10] : [0, 0];
+    const wide = Math.max(...pictures.map((picture) => picture.naturalWidth)) + apart;
+    const high = Math.max(...pictures.map((picture) => picture.naturalHeight)) + head + apart;
+    const canvas = make("canvas", {});
+    canvas.width = wide * across - apart;
+    canvas.height = high * Math.ceil(pictures.length / across) - apart;
+    const on = canvas.getContext("2d");
+    on.fillStyle = "#ffffff";
+    on.fillRect(0, 0, canvas.width, canvas.height);
+    on.font = "bold 15px sans-serif";
+    on.fillStyle = "#1b1e23";
+    pictures.forEach((picture, i) => {
+      const [x, y] = [wide * (i % across), high * Math.floor(i / across)];
+      if (head) on.fillText(names[i], x + 4, y + 16, wide - apart - 8);
+      on.drawImage(picture, x, y + head);
+    });
+    save(canvas.toDataURL("image/png"), name);
+  };
+
   const count = {};
   for (const figure of document.querySelectorAll("main figure:not(.thumb), main .gallery-box")) {
     const part = figure.closest("section").id || "figure";
@@ -114,21 +136,30 @@
       button.addEventListener("click", action);
       row.append(button);
     };
-    const table = figure.querySelector("table");
-    if (table) add("CSV", () => saveText(csv(table), "text/csv;charset=utf-8", name + ".csv"));
+    // One of several has its number in its button and its file's name.
+    const one = (i, all) => (all.length > 1 ? [`${name}-${i + 1}`, ` ${i + 1}`] : [name, ""]);
+    figure.querySelectorAll("table").forEach((table, i, all) => {
+      const [own, number] = one(i, all);
+      add("CSV" + number, () => saveText(csv(table), "text/csv;charset=utf-8", own + ".csv"));
+    });
     figure.querySelectorAll(".panel > svg").forEach((svg, i, all) => {
-      const own = all.length > 1 ? `${name}-${i + 1}` : name;
-      const number = all.length > 1 ? ` ${i + 1}` : "";
+      const [own, number] = one(i, all);
       add("SVG" + number, () => saveText(alone(svg), "image/svg+xml", own + ".svg"));
       add("PNG" + number, () => savePng(svg, own + ".png"));
     });
     const pictures = [...figure.querySelectorAll("img")];
-    const shown = () => pictures.find((picture) => !picture.closest("[hidden]")) || pictures[0];
+    const at = () => Math.max(pictures.findIndex((picture) => !picture.closest("[hidden]")), 0);
+    const own = () => one(at(), pictures)[0];
+    const names = [...figure.querySelectorAll(".frame-name")].map((name) => name.textContent);
     if (figure.matches(".gallery-box")) {
       add("PNG", () => saveGallery(figure, name + ".png"));
     } else if (pictures.length) {
       const kind = pictures[0].src.startsWith("data:image/png") ? "PNG" : "JPG";
-      add(kind, () => save(shown().src, `${name}.${kind.toLowerCase()}`));
+      add(kind, () => save(pictures[at()].src, `${own()}.${kind.toLowerCase()}`));
+      if (kind === "JPG") add("PNG", () => savePictures([pictures[at()]], [], own() + ".png"));
+      if (pictures.length > 1) {
+        add("PNG, all layers", () => savePictures(pictures, names, name + "-all.png"));
+      }
     }
     if (row.children.length) figure.append(row);
   }

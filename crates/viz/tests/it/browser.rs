@@ -14,6 +14,8 @@ fn browser() -> Option<&'static str> {
         .find(|name| Command::new(name).arg("--version").output().is_ok());
     if found.is_none() {
         println!("no chromium on this machine: the page was not tried in a browser");
+        let required = std::env::var_os("CATSCAN_REQUIRE_BROWSER").is_some();
+        assert!(!required, "CATSCAN_REQUIRE_BROWSER is set, and there is no browser");
     }
     found
 }

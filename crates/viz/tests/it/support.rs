@@ -41,7 +41,7 @@ fn panels_of(text: &str) -> Vec<Svg> {
     let arm = chart::ArmCurves { name: s(), seeds: vec![vec![point]] };
     let scores = chart::ArmScores { name: s(), seeds: vec![(1, 1.0), (2, 2.0)], interval: None };
     let part = chart::PartCounts { part: s(), counts: vec![1, 2] };
-    let seen = chart::Prediction { label: 0, probabilities: vec![0.3, 0.7] };
+    let seen = chart::Prediction { name: s(), label: 0, probabilities: vec![0.3, 0.7] };
     let line = chart::Line { name: s(), seed: Some(1), points: vec![(0.0, 1.0), (1.0, 2.0)] };
     let axes = chart::Axes { x: text, diagonal: true };
     let curves = chart::curves(&[arm]).unwrap();
