@@ -116,6 +116,7 @@ pub(super) fn matched(arms: &[Arm], size: impl Fn(usize, f64, f64) -> String) ->
         pairs.iter().map(words).collect::<Vec<_>>()
     };
     let mut sentences: Vec<String> = found.iter().enumerate().flat_map(said).collect();
+    sentences.extend((0..BUDGETS.len()).flat_map(|which| left_out(arms, which)));
     sentences.extend((0..BUDGETS.len()).flat_map(|which| cut(arms, which)));
     let mut blocks = vec![table(accuracies(arms), &caption())];
     if !sentences.is_empty() {
@@ -154,6 +155,22 @@ fn accuracies(arms: &[Arm]) -> Table {
         rows.row(std::iter::once((*arm).to_owned()).chain(by_budget.iter().map(cell)));
     }
     rows
+}
+
+/// Which arms had no epoch within a budget: another arm's whole training costs less than that.
+fn left_out(arms: &[Arm], which: usize) -> Option<String> {
+    let names: Vec<&str> = (points(arms, which).into_iter())
+        .filter(|(_, runs)| runs.is_empty())
+        .map(|(arm, _)| arm)
+        .collect();
+    (!names.is_empty()).then(|| {
+        format!(
+            "At equal {} not compared: {}, whose first epoch had not ended when the cheapest arm's \
+             training had.",
+            BUDGETS[which],
+            names.join(", ")
+        )
+    })
 }
 
 /// Which arms a budget stops while their learning rate still has some way to go.
@@ -284,5 +301,8 @@ mod tests {
         assert_eq!(arms[1].1[0].at(1, 20.0), None);
         assert!(compared(&arms, 1).is_empty());
         assert_eq!(accuracies(&arms).rows[1][2], "less than an epoch");
+        let said = left_out(&arms, 1).unwrap();
+        assert!(said.starts_with("At equal seconds not compared: slow, whose first"), "{said}");
+        assert_eq!(left_out(&arms, 0), None);
     }
 }
