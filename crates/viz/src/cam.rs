@@ -56,17 +56,30 @@ pub struct CamRow {
     /// Where it was published.
     pub paper: &'static str,
     how: How,
+    /// See [`CamRow::forwards`].
+    forwards: fn(usize) -> usize,
 }
 
 /// What a method needs to know.
 #[derive(Debug)]
 enum How {
-    /// A tap's activation and gradient; one pass serves all taps.
+    /// A tap's activation and the gradient of the score; one pass serves all taps.
     Tap(fn(&Seen) -> Result<Tensor, VizError>),
+    /// The same with the gradient of the probability.
+    Probability(fn(&Seen) -> Result<Tensor, VizError>),
     /// A tap's activation `[N, C, h, w]` and many more passes of the network.
     Passes(fn(&Asked, tap: &str, activation: &Tensor) -> Result<Tensor, VizError>),
     /// The picture only: one map, whatever the taps.
     Input(fn(&Asked) -> Result<Tensor, VizError>),
+}
+
+/// What the gradient at a tap is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GradientOf {
+    /// A class's logit; of the first of two classes with one logit its negative.
+    Score,
+    /// A class's sigmoid or softmax.
+    Probability,
 }
 
 /// What the shared pass saw at one tap, all f32.
@@ -76,7 +89,7 @@ struct Seen<'a> {
     is_last: bool,
     /// `[N, C, h, w]`.
     activation: &'a Tensor,
-    /// Of each picture's score for its class, `[N, C, h, w]`.
+    /// Of each picture's score (or probability, see [`How`]) for its class, `[N, C, h, w]`.
     gradient: &'a Tensor,
     /// The classifier's weights for each picture's class, `[N, C']`.
     classifier: &'a Tensor,
@@ -115,7 +128,21 @@ impl CamRow {
 
     /// Whether all its maps come from the one pass that all taps share.
     pub fn is_one_pass(&self) -> bool {
-        matches!(self.how, How::Tap(_))
+        matches!(self.how, How::Tap(_) | How::Probability(_))
+    }
+
+    /// What its gradients are of; a method without any takes them as they come.
+    pub fn gradient_of(&self) -> GradientOf {
+        match self.how {
+            How::Probability(_) => GradientOf::Probability,
+            _ => GradientOf::Score,
+        }
+    }
+
+    /// Forwards that one picture's map costs at a tap of so many `channels`; a backward counts as
+    /// two.
+    pub fn forwards(&self, channels: usize) -> usize {
+        (self.forwards)(channels)
     }
 
     /// Whether it runs the network once for every channel of a tap.
@@ -227,6 +254,8 @@ mod tests {
         for row in CAMS {
             assert!(std::ptr::eq(CamRow::find(row.name).unwrap(), row), "{}", row.name);
             assert!(!row.formula.is_empty() && !row.cost.is_empty(), "{}", row.name);
+            let grows = row.forwards(128) > row.forwards(64);
+            assert!(row.forwards(64) > 0 && grows == row.cost.starts_with('C'), "{}", row.name);
         }
     }
 }

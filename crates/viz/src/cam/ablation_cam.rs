@@ -19,6 +19,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "C forwards a picture and tap",
     paper: "Desai & Ramaswamy 2020, https://doi.org/10.1109/WACV45572.2020.9093360",
     how: How::Passes(map),
+    forwards: |channels| channels,
 };
 
 fn map(asked: &Asked, tap: &str, activation: &Tensor) -> Result<Tensor, VizError> {

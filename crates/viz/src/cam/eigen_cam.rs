@@ -17,6 +17,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "1 forward, and an eigenvector of C × C or of HW × HW",
     paper: "Muhammad & Yeasin 2020, https://arxiv.org/abs/2008.00299",
     how: How::Tap(combine),
+    forwards: |_| 3,
 };
 
 fn combine(seen: &Seen) -> Result<Tensor, VizError> {

@@ -54,6 +54,6 @@ pub fn explain_each(
         () if row.looks_at_input() => Look::forward(model, batch, &[])?,
         () => Look::forward(model, batch, taps)?,
     };
-    let asked = look.for_classes(choices, if one_pass { taps } else { &[] })?;
+    let asked = look.for_classes(row.gradient_of(), choices, if one_pass { taps } else { &[] })?;
     asked.iter().map(|asked| asked.maps(row, taps)).collect()
 }

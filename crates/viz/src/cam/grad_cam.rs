@@ -16,6 +16,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "1 forward, 1 backward",
     paper: "Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391",
     how: How::Tap(combine),
+    forwards: |_| 3,
 };
 
 fn combine(seen: &Seen) -> Result<Tensor, VizError> {

@@ -19,6 +19,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "1 forward, 1 backward",
     paper: "Chattopadhyay et al. 2018, https://arxiv.org/abs/1710.11063",
     how: How::Tap(combine),
+    forwards: |_| 3,
 };
 
 fn combine(seen: &Seen) -> Result<Tensor, VizError> {

@@ -24,6 +24,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "1 forward, about 4 backwards",
     paper: "Springenberg et al. 2015, https://arxiv.org/abs/1412.6806",
     how: How::Input(map),
+    forwards: |_| 9,
 };
 
 fn map(asked: &Asked) -> Result<Tensor, VizError> {

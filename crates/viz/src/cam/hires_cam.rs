@@ -15,6 +15,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "1 forward, 1 backward",
     paper: "Draelos & Carin 2020, https://arxiv.org/abs/2011.08891",
     how: How::Tap(combine),
+    forwards: |_| 3,
 };
 
 fn combine(seen: &Seen) -> Result<Tensor, VizError> {

@@ -20,6 +20,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "32 forwards, 32 backwards",
     paper: "Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365",
     how: How::Input(map),
+    forwards: |_| 3 * STEPS as usize,
 };
 
 fn map(asked: &Asked) -> Result<Tensor, VizError> {

@@ -15,6 +15,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "1 forward, 1 backward",
     paper: "Jiang et al. 2021, https://doi.org/10.1109/TIP.2021.3089943",
     how: How::Tap(combine),
+    forwards: |_| 3,
 };
 
 fn combine(seen: &Seen) -> Result<Tensor, VizError> {

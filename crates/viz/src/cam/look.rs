@@ -3,7 +3,7 @@
 
 use super::passes::Asked;
 use super::score::{class_scores, classifier_rows, probabilities, signs};
-use super::{CamRow, Cams, How, INPUT, Map, Seen, TapMaps, values};
+use super::{CamRow, Cams, GradientOf, How, INPUT, Map, Seen, TapMaps, values};
 use crate::VizError;
 use catscan_models::{Mode, Model, Taps};
 use tch::{Kind, Tensor};
@@ -80,13 +80,15 @@ impl<'a> Look<'a> {
     }
 
     /// Asks for several choices of classes, one class a picture each, such as each picture's answer
-    /// and its other class; at `taps` (of those kept) the gradient of each class's score is found.
-    /// A network with one logit needs one backward for all of them. To be called once.
+    /// and its other class; at `taps` (of those kept) the gradient of each class's score (or
+    /// probability) is found. A network with one logit needs one backward for all of them. To be
+    /// called once.
     ///
     /// # Errors
     /// A choice that is not a class a picture, or an unknown class.
     pub fn for_classes(
         &self,
+        of: GradientOf,
         choices: &[Vec<i64>],
         taps: &[String],
     ) -> Result<Vec<ForClasses<'_>>, VizError> {
@@ -99,7 +101,7 @@ impl<'a> Look<'a> {
                 next: "name a class for each picture of the batch",
             });
         }
-        let gradients = self.backward(choices, taps)?;
+        let gradients = self.backward(of, choices, taps)?;
         let of_choice = |(classes, gradients): (&Vec<i64>, Vec<Tensor>)| ForClasses {
             look: self,
             classes: classes.clone(),
@@ -108,10 +110,12 @@ impl<'a> Look<'a> {
         Ok(choices.iter().zip(gradients).map(of_choice).collect())
     }
 
-    /// For each choice of classes the gradient of its score at every tap. The score of a batch is
-    /// the sum of its pictures': they do not meet in Eval mode, so each gets its own gradient.
+    /// For each choice of classes the gradient of its score, or probability, at every tap. The
+    /// score of a batch is the sum of its pictures': they do not meet in Eval mode, so each gets its
+    /// own gradient.
     fn backward(
         &self,
+        of: GradientOf,
         choices: &[Vec<i64>],
         taps: &[String],
     ) -> Result<Vec<Vec<Tensor>>, VizError> {
@@ -122,13 +126,21 @@ impl<'a> Look<'a> {
             false => Tensor::f_run_backward(&[score], &activations, keep, false)
                 .map_err(|source| VizError::Torch { place: "backward pass", source }),
         };
+        // The probabilities of two classes are each one less the other, as their scores are
+        // negatives.
+        let several = self.logits.size()[1] > 1;
+        let told = tch::with_grad(|| match of {
+            GradientOf::Score => self.logits.shallow_clone(),
+            GradientOf::Probability if several => self.logits.softmax(1, Kind::Float),
+            GradientOf::Probability => self.logits.to_kind(Kind::Float).sigmoid(),
+        });
         // Checked for all choices first: an unknown class is told before anything is computed.
         let scores: Vec<Tensor> = choices
             .iter()
-            .map(|classes| tch::with_grad(|| class_scores(&self.logits, classes)))
+            .map(|classes| tch::with_grad(|| class_scores(&told, classes)))
             .collect::<Result<_, _>>()?;
-        if self.logits.size()[1] == 1 {
-            let of_logit = run(tch::with_grad(|| self.logits.sum(Kind::Float)), false)?;
+        if !several {
+            let of_logit = run(tch::with_grad(|| told.sum(Kind::Float)), false)?;
             let signed = |classes: &Vec<i64>| {
                 let signs = signs(classes, self.logits.device());
                 of_logit
@@ -162,7 +174,7 @@ pub struct ForClasses<'a> {
     look: &'a Look<'a>,
     /// One a picture.
     classes: Vec<i64>,
-    /// By tap, of each picture's score for its class, `[N, C, h, w]`.
+    /// By tap, of each picture's score or probability for its class, `[N, C, h, w]`.
     gradients: Vec<(String, Tensor)>,
 }
 
@@ -187,7 +199,7 @@ impl ForClasses<'_> {
         let logits = logits.detach();
         let asked = || Asked::new(model, batch, &self.classes, &logits);
         let taps = match row.how {
-            How::Tap(combine) => {
+            How::Tap(combine) | How::Probability(combine) => {
                 let classifier = classifier_rows(model, &self.classes)?;
                 let probability = self.probability();
                 let last = model.block_names().pop();
@@ -267,7 +279,7 @@ mod tests {
         taps.push(tap.clone());
         let look = Look::with_gradients(&model, &x, &taps).unwrap();
         let at = [blocks.clone(), vec![tap.clone()]].concat();
-        let asked = look.for_classes(&[vec![1; 3]], &at).unwrap().remove(0);
+        let asked = look.for_classes(GradientOf::Score, &[vec![1; 3]], &at).unwrap().remove(0);
         let row = CamRow::find("grad-cam").unwrap();
         let together = asked.maps(row, &blocks).unwrap();
         let picture = RgbImage::new(32, 32);

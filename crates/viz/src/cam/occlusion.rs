@@ -10,6 +10,9 @@ use super::{CamRow, How};
 use crate::VizError;
 use tch::{Kind, Tensor};
 
+/// Of any picture whose side eight divides: fifteen along each.
+const SQUARES: usize = 15 * 15;
+
 pub(super) const ROW: CamRow = CamRow {
     name: "occlusion",
     about: "what the score loses when a square is covered",
@@ -17,6 +20,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "225 forwards a picture",
     paper: "Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901",
     how: How::Input(map),
+    forwards: |_| SQUARES,
 };
 
 fn map(asked: &Asked) -> Result<Tensor, VizError> {
@@ -62,7 +66,8 @@ mod tests {
 
     #[test]
     fn windows_cover_a_side_to_its_end() {
-        assert_eq!(windows(64).len(), 15);
+        assert_eq!(windows(64).len().pow(2), SQUARES);
+        assert_eq!(windows(224).len().pow(2), SQUARES);
         assert_eq!(windows(64)[14], (56, 8));
         for side in [1, 7, 28, 33, 224] {
             let last = *windows(side).last().unwrap();

@@ -5,8 +5,9 @@
 //! No ReLU. Both factors change sign with the class, so both classes get the same map: it says how
 //! far the answer is from undecided, and where. Because the gradient of a sigmoid vanishes where
 //! the network is sure, the surer it is, the fainter the map. The study drew its two arms at
-//! different layers and cut each at a threshold of its own; ours cuts nothing. With more than two
-//! classes the gradient is the logit's.
+//! different layers and cut each at a threshold of its own; ours cuts nothing. The study's network
+//! has one logit. With several, p is the class's softmax, whose gradient all logits have a part in;
+//! c stays one half, and each class has a map of its own.
 
 use super::{CamRow, How, Seen, over_channels};
 use crate::VizError;
@@ -21,12 +22,12 @@ pub(super) const ROW: CamRow = CamRow {
     formula: "(p − ½) · Σ_k mean(∂p/∂A_k) · A_k",
     cost: "1 forward, 1 backward",
     paper: "the published study's notebook, its Grad-CAM cells",
-    how: How::Tap(combine),
+    how: How::Probability(combine),
+    forwards: |_| 3,
 };
 
 fn combine(seen: &Seen) -> Result<Tensor, VizError> {
     let p = seen.probability.view([-1, 1, 1]);
     let weights = seen.gradient.mean_dim([2i64, 3].as_slice(), true, Kind::Float);
-    let of_logit = over_channels(&(weights * seen.activation));
-    Ok((&p - THRESHOLD) * &p * (1.0 - &p) * of_logit)
+    Ok((p - THRESHOLD) * over_channels(&(weights * seen.activation)))
 }

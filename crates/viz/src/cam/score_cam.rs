@@ -22,6 +22,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "C forwards a picture and tap",
     paper: "Wang et al. 2020, https://arxiv.org/abs/1910.01279",
     how: How::Passes(map),
+    forwards: |channels| channels,
 };
 
 fn map(asked: &Asked, _: &str, activation: &Tensor) -> Result<Tensor, VizError> {

@@ -22,6 +22,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "16 forwards, 16 backwards",
     paper: "Smilkov et al. 2017, https://arxiv.org/abs/1706.03825",
     how: How::Input(map),
+    forwards: |_| 3 * COPIES as usize,
 };
 
 fn map(asked: &Asked) -> Result<Tensor, VizError> {

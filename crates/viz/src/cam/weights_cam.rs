@@ -18,6 +18,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "1 forward",
     paper: "Zhou et al. 2016, https://arxiv.org/abs/1512.04150",
     how: How::Tap(combine),
+    forwards: |_| 3,
 };
 
 fn combine(seen: &Seen) -> Result<Tensor, VizError> {

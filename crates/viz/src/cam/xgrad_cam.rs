@@ -17,6 +17,7 @@ pub(super) const ROW: CamRow = CamRow {
     cost: "1 forward, 1 backward",
     paper: "Fu et al. 2020, https://arxiv.org/abs/2008.02312",
     how: How::Tap(combine),
+    forwards: |_| 3,
 };
 
 fn combine(seen: &Seen) -> Result<Tensor, VizError> {

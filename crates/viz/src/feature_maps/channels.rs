@@ -6,7 +6,7 @@
 
 use super::{FeatureGrid, GAP, LABEL, OF_EACH_MAP, Tile, colour_bar, range, short_name, tile};
 use crate::VizError;
-use crate::cam::{ForClasses, Look, values};
+use crate::cam::{ForClasses, GradientOf, Look, values};
 use crate::colormap::Colormap;
 use crate::raster::{self, FAINT, Size, TEXT};
 use catscan_models::Model;
@@ -79,7 +79,7 @@ pub fn channels(
         Order::Number | Order::Activation => (Look::forward(model, input, &taps)?, 0),
     };
     let at: &[String] = if layout.order.needs_gradient() { &taps } else { &[] };
-    let asked = look.for_classes(&[vec![class]], at)?.remove(0);
+    let asked = look.for_classes(GradientOf::Score, &[vec![class]], at)?.remove(0);
     channels_of(&asked, 0, picture, tap, layout)
 }
 

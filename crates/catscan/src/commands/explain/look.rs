@@ -134,7 +134,7 @@ fn one_network<'a>(
     let said: Vec<usize> = shares.iter().map(|shares| predicted(shares) as usize).collect();
     let classes: Vec<usize> = said.iter().map(|said| class.unwrap_or(*said)).collect();
     let choice = classes.iter().map(|class| *class as i64).collect();
-    let asked = look.for_classes(&[choice], &at)?.remove(0);
+    let asked = look.for_classes(method.gradient_of(), &[choice], &at)?.remove(0);
     let cams = asked.maps(method, taps)?;
     let one = |n: usize| {
         let Ready { shown, mask, .. } = ready[n];
