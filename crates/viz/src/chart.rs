@@ -17,7 +17,7 @@ mod split_bars;
 pub use confusion::confusion;
 pub use curves::{ArmCurves, CurvePanels, EpochPoint, curves};
 pub use heat::{HeatAxes, HeatMap, heat_maps};
-pub use lines::{Axes, Line, lines};
+pub use lines::{Axes, Beside, Line, lines, lines_against};
 pub use prediction_scatter::{Prediction, prediction_scatter};
 pub use seed_points::{ArmScores, seed_differences, seed_points};
 pub use split_bars::{PartCounts, split_bars};

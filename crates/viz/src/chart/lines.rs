@@ -28,17 +28,51 @@ pub struct Axes<'a> {
     pub diagonal: bool,
 }
 
+/// Lines that others are to be held against: dashed, each in the colour of the line of its name.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Beside<'a> {
+    /// What they are, in the legend and as their points say.
+    pub called: &'a str,
+    /// One for a name of the chart's lines.
+    pub lines: &'a [Line],
+}
+
 /// Draws `lines`; those of one name have one colour. Points that are not finite are left out.
 ///
 /// # Errors
 /// When no line has a finite point.
 pub fn lines(title: &str, axes: Axes, lines: &[Line]) -> Result<Svg, VizError> {
+    lines_against(title, axes, lines, Beside { called: "", lines: &[] })
+}
+
+/// The same with others beside them, dashed.
+///
+/// # Errors
+/// When no line has a finite point.
+pub fn lines_against(
+    title: &str,
+    axes: Axes,
+    lines: &[Line],
+    beside: Beside,
+) -> Result<Svg, VizError> {
+    let dashed = beside.lines.iter().map(|line| (line, true));
+    let both: Vec<(&Line, bool)> = lines.iter().map(|line| (line, false)).chain(dashed).collect();
     let finite = |line: &Line| -> Vec<(f64, f64)> {
         line.points.iter().copied().filter(|(x, y)| x.is_finite() && y.is_finite()).collect()
     };
-    let drawn: Vec<(usize, Vec<(f64, f64)>)> =
-        lines.iter().map(|line| (place(lines, &line.name), finite(line))).collect();
-    let all: Vec<(f64, f64)> = drawn.iter().flat_map(|(_, points)| points).copied().collect();
+    let stroke = |(line, dashed): &(&Line, bool)| Stroke {
+        name: match (dashed, line.seed) {
+            (true, _) => format!("{}, {}", line.name, beside.called),
+            (false, Some(seed)) => format!("{} seed {seed}", line.name),
+            (false, None) => line.name.clone(),
+        },
+        of: line.name.clone(),
+        colour: palette::arm(place(lines, &line.name)),
+        dashed: *dashed,
+        points: finite(line),
+    };
+    let drawn: Vec<Stroke> = both.iter().map(stroke).collect();
+    let all: Vec<(f64, f64)> = drawn.iter().flat_map(|stroke| &stroke.points).copied().collect();
     if all.is_empty() {
         return Err(VizError::Chart {
             chart: title.to_owned(),
@@ -47,12 +81,12 @@ pub fn lines(title: &str, axes: Axes, lines: &[Line]) -> Result<Svg, VizError> {
         });
     }
     let mut label = format!("{title}, from left to right: {}.", axes.x);
-    for (line, (_, points)) in lines.iter().zip(&drawn) {
-        if let (Some(first), Some(last)) = (points.first(), points.last()) {
+    for stroke in &drawn {
+        if let (Some(first), Some(last)) = (stroke.points.first(), stroke.points.last()) {
             let _ = write!(
                 label,
                 " {}: {} at {}, {} at {}.",
-                line.full_name(),
+                stroke.name,
                 short(first.1),
                 short(first.0),
                 short(last.1),
@@ -60,33 +94,36 @@ pub fn lines(title: &str, axes: Axes, lines: &[Line]) -> Result<Svg, VizError> {
             );
         }
     }
-    let values = values(title, axes, lines, &drawn);
-    let svg =
-        frame::draw(title, &label, (470, 330), |area| draw(area, title, axes, lines, &drawn, &all));
+    let called = (!beside.lines.is_empty()).then_some(beside.called);
+    let values = values(title, axes, &drawn);
+    let svg = frame::draw(title, &label, (470, 330), |area| {
+        draw(area, title, axes, &drawn, called, &all)
+    });
     svg.map(|svg| svg.with_values(values))
 }
 
+/// A line as it is drawn.
+struct Stroke {
+    /// With its seed, or with what dashed lines are called.
+    name: String,
+    /// Whose colour it has.
+    of: String,
+    colour: RGBColor,
+    dashed: bool,
+    points: Vec<(f64, f64)>,
+}
+
 /// A row a point.
-fn values(title: &str, axes: Axes, lines: &[Line], drawn: &[(usize, Vec<(f64, f64)>)]) -> Table {
-    let row = |line: &Line, (x, y): &(f64, f64)| vec![line.full_name(), short(*x), short(*y)];
-    let of_line = |(line, (_, points)): (&Line, &(usize, Vec<(f64, f64)>))| {
-        points.iter().map(|point| row(line, point)).collect::<Vec<_>>()
-    };
+fn values(title: &str, axes: Axes, drawn: &[Stroke]) -> Table {
+    let row =
+        |stroke: &Stroke, (x, y): &(f64, f64)| vec![stroke.name.clone(), short(*x), short(*y)];
+    let of_stroke =
+        |stroke: &Stroke| stroke.points.iter().map(|point| row(stroke, point)).collect::<Vec<_>>();
     Table {
         caption: title.to_owned(),
         head: vec!["line".to_owned(), axes.x.to_owned(), title.to_owned()],
-        rows: lines.iter().zip(drawn).flat_map(of_line).collect(),
+        rows: drawn.iter().flat_map(of_stroke).collect(),
         numeric: vec![1, 2],
-    }
-}
-
-impl Line {
-    /// With its seed, where it has one.
-    fn full_name(&self) -> String {
-        match self.seed {
-            Some(seed) => format!("{} seed {seed}", self.name),
-            None => self.name.clone(),
-        }
     }
 }
 
@@ -120,17 +157,18 @@ fn draw(
     area: &Area,
     title: &str,
     axes: Axes,
-    lines: &[Line],
-    drawn: &[(usize, Vec<(f64, f64)>)],
+    drawn: &[Stroke],
+    dashed: Option<&str>,
     all: &[(f64, f64)],
 ) -> Drawn<String> {
     let mut names: Vec<&str> = Vec::new();
-    for line in lines {
-        if !names.contains(&line.name.as_str()) {
-            names.push(&line.name);
+    for stroke in drawn.iter().filter(|stroke| !stroke.dashed) {
+        if !names.contains(&stroke.of.as_str()) {
+            names.push(&stroke.of);
         }
     }
-    let keys = Key::fills(names.into_iter(), palette::arm);
+    let mut keys = Key::fills(names.into_iter(), palette::arm);
+    keys.extend(dashed.map(|called| Key::line(called, DASHED)));
     let head = frame::head(area, title, &keys)?;
     let (x, y) = (axis(all.iter().map(|p| p.0)), axis(all.iter().map(|p| p.1)));
     let mut chart = ChartBuilder::on(area)
@@ -152,14 +190,13 @@ fn draw(
         chart.draw_series([PathElement::new(vec![(low, low), (high, high)], style)])?;
     }
     let mut extra = String::new();
-    for (line, (colour, points)) in lines.iter().zip(drawn) {
+    for Stroke { name, colour, dashed, points, .. } in drawn {
         if points.is_empty() {
             continue;
         }
-        let colour = palette::arm(*colour);
-        let name = line.full_name();
-        let style = colour.stroke_width(frame::fine(2));
+        let style = colour.stroke_width(if *dashed { DASHED } else { frame::fine(2) });
         chart.draw_series([PathElement::new(points.clone(), style)])?;
+        let colour = *colour;
         for (px, py) in points {
             let says = format!("{name}; {title}: {}; {}: {}", short(*py), axes.x, short(*px));
             extra += &frame::spot(chart.backend_coord(&(*px, *py)), 3, Some(colour), &says);
@@ -216,6 +253,29 @@ mod tests {
 
     fn row(cells: [&str; 3]) -> Vec<String> {
         cells.map(str::to_owned).to_vec()
+    }
+
+    #[test]
+    fn what_lines_are_held_against_is_dashed_in_their_colour() {
+        let line = |name: &str, y: f64| Line {
+            name: name.into(),
+            seed: None,
+            points: vec![(0.0, y), (1.0, y)],
+        };
+        let (all, theirs) = ([line("avg", 1.0), line("max", 2.0)], [line("max", 3.0)]);
+        let axes = Axes { x: "removed", diagonal: false };
+        let beside = Beside { called: "random", lines: &theirs };
+        let svg = lines_against("Deletion", axes, &all, beside).unwrap();
+        let RGBColor(r, g, b) = palette::arm(1);
+        let colour = format!("#{r:02X}{g:02X}{b:02X}");
+        let dashed = svg.as_str().lines().filter(|line| line.contains("stroke-dasharray"));
+        let dashed: Vec<&str> = dashed.collect();
+        assert_eq!(dashed.len(), 2, "the legend's and the line: {dashed:?}");
+        assert!(dashed.iter().any(|line| line.contains(&colour)), "{dashed:?}");
+        assert!(svg.as_str().contains("max, random; Deletion: 3; removed: 1</title>"));
+        assert!(svg.said().contains("max, random: 3 at 0, 3 at 1."), "{}", svg.said());
+        let plain = lines("Deletion", axes, &all).unwrap();
+        assert!(!plain.as_str().contains("stroke-dasharray"));
     }
 
     #[test]
