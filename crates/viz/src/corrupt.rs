@@ -106,6 +106,17 @@ fn shift(picture: &RgbImage, level: f64, _: u64) -> RgbImage {
     sampled(picture, |x, y| (x - by, y - by))
 }
 
+/// `picture` moved by whole pixels at random, up to `most` per cent of its side each way, edges
+/// repeated. A picture's `number` and a `draw` have one shift: two draws are the pair whose answers
+/// Zhang 2019 (§4.1) compares.
+pub fn random_shift(picture: &RgbImage, most: f64, number: u64, draw: u64) -> RgbImage {
+    let reach = (most / 100.0 * f64::from(picture.width())).round();
+    let place = number.wrapping_mul(1 << 32).wrapping_add(2 * draw);
+    let by = |axis: u64| ((2.0 * reach + 1.0) * uniform(place + axis)).floor() - reach;
+    let (right, down) = (by(0), by(1));
+    sampled(picture, |x, y| (x - right, y - down))
+}
+
 fn rotate(picture: &RgbImage, level: f64, _: u64) -> RgbImage {
     let (sin, cos) = level.to_radians().sin_cos();
     let middle = |side: u32| (f64::from(side) - 1.0) / 2.0;
@@ -188,6 +199,24 @@ mod tests {
         let moved = shift(&picture(), 10.0, 0); // 3 pixels
         assert_eq!(moved.get_pixel(13, 9), picture().get_pixel(10, 6));
         assert_eq!(moved.get_pixel(0, 20)[0], 0);
+    }
+
+    #[test]
+    fn random_shifts_are_whole_within_reach_and_each_draws_own() {
+        let picture = picture();
+        let moved = |number, draw| random_shift(&picture, 10.0, number, draw);
+        assert_eq!(moved(3, 0), moved(3, 0));
+        let (mut same, mut seen) = (0, std::collections::BTreeSet::new());
+        for number in 0..200 {
+            same += usize::from(moved(number, 0) == moved(number, 1));
+            // Red is eight times the column, green eight times the row.
+            let Rgb([red, green, _]) = *moved(number, 0).get_pixel(16, 16);
+            let by = [red, green].map(|v| 16 - i32::from(v) / 8);
+            assert!(red % 8 == 0 && green % 8 == 0 && by.iter().all(|v| v.abs() <= 3), "{by:?}");
+            seen.extend(by);
+        }
+        assert_eq!(seen.len(), 7, "every shift from −3 to 3: {seen:?}");
+        assert!(same < 20, "{same} of 200 pairs are one");
     }
 
     #[test]
