@@ -11,9 +11,9 @@
 //! 5. `compose`: the study, its charts and its scans as one page, `report.html`.
 //!
 //! Beside the flow: `transfer` lets a training begin with learnt weights; `weights` opens a trained
-//! network for `evaluate`, `predict` and `explain`; `serve` shows its scans on a page; `names`
-//! suggests the nearest name; `refusal` has the exit codes; `table` lines up columns and `output`
-//! prints.
+//! network for `evaluate`, `predict` and `explain`; `masks` reads where the evidence of one's own
+//! pictures is; `serve` shows scans on a page; `names` suggests the nearest name; `refusal` has the
+//! exit codes; `table` lines up columns and `output` prints.
 //!
 //! Public is what is of use without the program: the tables and the statistics. The rest is reached
 //! by the command line.
@@ -25,6 +25,7 @@ pub mod cli;
 mod commands;
 mod compose;
 pub mod experiment;
+mod masks;
 mod names;
 mod output;
 mod progress;

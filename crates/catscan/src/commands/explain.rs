@@ -9,15 +9,13 @@ mod networks;
 mod page;
 mod told;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
-use catscan_data::RgbImage;
 use catscan_torch_ext::DeviceSpec;
 use catscan_viz::cam::{CAMS, CamRow};
 use catscan_viz::report::render;
 
-use super::network::open;
 use super::{device, ready, write_file};
 use channels::ChannelArgs;
 use figures::draw;
@@ -26,9 +24,9 @@ use networks::Networks;
 use page::page;
 use told::in_a_table;
 
+use crate::masks::opened;
 use crate::names;
 use crate::output::{print, print_json};
-use crate::refusal::{DATA, Refusal};
 use crate::weights::FileArgs;
 
 #[derive(Debug, clap::Args)]
@@ -99,14 +97,6 @@ pub fn run(args: &Args) -> Result<u8> {
         false => print(in_a_table(&drawn))?,
     }
     Ok(0)
-}
-
-/// A picture or a mask, or why there is none.
-fn opened(path: &Path) -> Result<RgbImage> {
-    let bad = |bad: catscan_data::BadImage| {
-        Refusal::new(DATA, format!("{}: {}; give another picture", path.display(), bad.reason))
-    };
-    Ok(open(path)?.map_err(bad)?)
 }
 
 fn method(name: &str) -> Result<&'static CamRow> {

@@ -1,16 +1,15 @@
-//! `--masks`: where the evidence of one's own pictures is, drawn by whoever asks, white on black
-//! and of the picture's size. The mask goes the picture's way, to the square that the network saw,
-//! and each map is asked how much of it lies there ([`catscan_viz::evidence`]).
+//! `--masks`: where the evidence of one's own pictures is ([`crate::masks`]), of the picture's
+//! size; each map is asked how much of it lies there ([`catscan_viz::evidence`]).
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use catscan_data::{Colour, DataConfig, Filter, RgbImage, resize};
+use anyhow::Result;
+use catscan_data::RgbImage;
 use catscan_viz::cam::Cams;
 use catscan_viz::evidence::{area, pointing, share};
 use serde::Serialize;
 
-use super::opened;
+use crate::masks::{Masks, opened, prepared};
 use crate::refusal::Refusal;
 use crate::table::Table;
 use crate::weights::Trained;
@@ -20,9 +19,6 @@ pub const UNDER: &str = "Energy is the part of a map's positive mass on the mask
      which a map that knows nothing gets as much of as the mask covers; peak, the pictures whose \
      map is highest on it (the pointing game, Zhang et al. 2018). Maps without a positive part \
      count for neither.";
-
-/// What counts as white.
-const MIDDLE: u8 = 127;
 
 /// A picture's evidence, as the network's square of pixels.
 #[derive(Debug)]
@@ -79,20 +75,8 @@ impl Mask {
             );
             return Err(Refusal::usage(message).into());
         }
-        let mask = Mask::prepared(mask, &trained.recipe.data);
-        if !mask.pixels.contains(&255) {
-            let message = "nothing on it is white; draw the evidence in white on black";
-            return Err(Refusal::usage(format!("{}: {message}", file.display())).into());
-        }
-        Ok(mask)
-    }
-
-    /// The picture's way to the network's square, but without mixing black and white.
-    fn prepared(mask: RgbImage, data: &DataConfig) -> Mask {
-        let config = DataConfig { filter: Filter::Nearest, colour: Colour::Rgb, ..data.clone() };
-        let mask = resize::prepare(mask, &config).into_shown();
-        let white = |pixel: &[u8]| if pixel.iter().any(|v| *v > MIDDLE) { 255 } else { 0 };
-        Mask { pixels: mask.as_raw().chunks(3).map(white).collect(), size_px: data.size_px }
+        let data = &trained.recipe.data;
+        Ok(Mask { pixels: prepared(mask, &file, data)?, size_px: data.size_px })
     }
 
     /// What the maps of picture `n` have on it.
@@ -126,10 +110,8 @@ fn find(masks: &Path, pictures: &[PathBuf], picture: &Path) -> Result<PathBuf> {
         );
         return Err(Refusal::usage(message).into());
     }
-    let entries = std::fs::read_dir(masks).with_context(|| masks.display().to_string())?;
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    let found = paths.into_iter().find(|path| path.file_stem() == picture.file_stem());
+    let name = picture.file_name().map(Path::new).unwrap_or(picture);
+    let found = Masks::list(masks)?.of(name).map(Path::to_owned);
     found.ok_or_else(|| {
         let stem = picture.file_stem().unwrap_or_default().to_string_lossy();
         let message = format!(
@@ -184,6 +166,7 @@ fn of_network(all: &[&OnMask]) -> Vec<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use catscan_data::DataConfig;
     use catscan_viz::cam::{Map, TapMaps};
     use image::Rgb;
 
@@ -201,8 +184,11 @@ mod tests {
     #[test]
     fn a_mask_goes_its_pictures_way_and_tells_what_lies_on_it() {
         let data = DataConfig { size_px: 16, ..crate::recipes::quick().data };
-        let mask = Mask::prepared(right_half(), &data);
+        let pixels = prepared(right_half(), Path::new("mask.png"), &data).unwrap();
+        let mask = Mask { pixels, size_px: 16 };
         assert_eq!(mask.pixels.len(), 256);
+        let black = prepared(RgbImage::new(9, 9), Path::new("black.png"), &data).unwrap_err();
+        assert!(black.to_string().contains("black.png: nothing on it is white"), "{black}");
         let on = mask.under(&cams(&[0.0, 0.0, 0.0, 1.0]), 0).unwrap();
         assert_eq!((on.covered, on.taps[0].peak), (0.5, Some(true)));
         assert_eq!(on.taps[0].energy, Some(1.0));
