@@ -9,9 +9,11 @@
 //! - [`gradients`], [`gradient_map`]: how much of the error reaches each layer;
 //! - [`gallery`]: the pictures that tell the arms apart;
 //! - [`belief`]: whether the maps follow the network at all;
-//! - [`evidence`]: for drawings, how much of a map lies on what tells the classes apart;
+//! - [`evidence`]: where it is [`known`], how much of a map lies on what tells the classes apart;
+//! - [`asked`]: what a report may be asked for;
 //! - [`origin`]: rejected pictures, command, environment, recipes.
 
+pub mod asked;
 pub mod belief;
 pub mod budget;
 pub mod evidence;
@@ -19,6 +21,7 @@ pub mod feature_maps;
 pub mod gallery;
 pub mod gradient_map;
 pub mod gradients;
+pub mod known;
 pub mod matched;
 pub mod numbers;
 pub mod origin;
@@ -34,6 +37,9 @@ use anyhow::{Context, Result};
 use catscan_data::Dataset;
 use catscan_viz::report::{Block, Page, Section, Table, markdown, render};
 use tch::Device;
+
+pub use asked::ReportArgs;
+use known::Known;
 
 use crate::commands::write_file;
 use crate::refusal::{DATA, Refusal};
@@ -64,7 +70,13 @@ pub fn drawn(study: &Study, folder: &Path) -> Result<bool> {
 ///
 /// # Errors
 /// Where the data is no longer that of the runs, weights cannot be read, or the folder written.
-pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> Result<PathBuf> {
+pub fn write(
+    study: &Study,
+    runs: &[Run],
+    dataset: &Dataset,
+    folder: &Path,
+    asked: &ReportArgs,
+) -> Result<PathBuf> {
     if dataset.digest != study.split.data_digest {
         let message = format!(
             "{}: has changed since the runs (digest {}, was {}); put the pictures back as they \
@@ -73,6 +85,8 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
         );
         return Err(Refusal::new(DATA, message).into());
     }
+    let known = Known::new(dataset, asked.masks.as_deref())?;
+    known.in_words().into_iter().for_each(crate::output::say);
     crate::output::say("drawing the report");
     let shown = first_runs(study, runs)?;
     let mut sections = vec![numbers::result(study)?];
@@ -88,9 +102,9 @@ pub fn write(study: &Study, runs: &[Run], dataset: &Dataset, folder: &Path) -> R
         scans::activation_maps(study, &shown, dataset)?,
         feature_maps::feature_maps(&shown, dataset)?,
     ]);
-    sections.extend(evidence::evidence(study, runs, dataset)?);
-    sections.extend(belief::belief(study, runs, dataset)?);
-    sections.extend(robustness::robustness(study, &shown, dataset)?);
+    sections.extend(evidence::evidence(study, runs, dataset, &known)?);
+    sections.extend(belief::belief(study, runs, dataset, &known, asked.scan_pictures)?);
+    sections.extend(robustness::robustness(study, runs, dataset, asked.scan_pictures)?);
     sections.push(numbers::split(study, runs)?);
     sections.push(origin::origin(study, &shown)?);
     let page = Page {

@@ -14,6 +14,7 @@ mod it {
     mod grey;
     mod heap;
     mod kills;
+    mod own_masks;
     mod rates;
     mod refusals;
     mod report_page;

@@ -2,7 +2,8 @@
 //!
 //! - [`deletion`]: does the probability fall fast when the hottest pixels go first, and rise fast
 //!   when they come first?
-//! - [`road`]: the same with pixels filled in from their neighbours, so that holes tell nothing;
+//! - [`road`]: the same with pixels filled in from their neighbours (`fill`), so that holes tell
+//!   nothing;
 //! - [`mod@drop`]: does the class survive where only the hot part is left?
 //! - [`sanity`]: does the map change when all weights are drawn anew?
 //! - [`agreement`]: do maps of two networks of one kind look alike?
@@ -15,6 +16,7 @@
 pub mod agreement;
 pub mod deletion;
 pub mod drop;
+mod fill;
 pub mod random;
 pub mod road;
 pub mod sanity;

@@ -14,7 +14,7 @@ use tch::Device;
 
 use super::chosen::read_recipe;
 use super::{command_line, device, open_dataset, without_leaks};
-use crate::compose;
+use crate::compose::{self, ReportArgs, known::Known};
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
 use crate::output::{print, print_json, say};
 use crate::progress::duration;
@@ -78,6 +78,8 @@ pub struct Args {
     /// Write study.json but no report
     #[arg(long)]
     pub no_report: bool,
+    #[command(flatten)]
+    pub report: ReportArgs,
     /// Show what would run, and stop
     #[arg(long)]
     pub dry_run: bool,
@@ -133,6 +135,9 @@ pub fn run(args: &Args) -> Result<u8> {
     let device = args.device.resolve()?;
     let dataset = open_dataset(&plan.base.data)
         .and_then(|dataset| without_leaks(dataset, args.overrides.strict))
+        .inspect_err(|_| leave_nothing(&plan.folder))?;
+    // A slip in the masks is told before anything is trained.
+    Known::new(&dataset, args.report.masks.as_deref())
         .inspect_err(|_| leave_nothing(&plan.folder))?;
     say(in_words(&dataset, &plan.base.data.source));
     let cells = cells(args, &plan, &dataset)?;
@@ -326,7 +331,8 @@ fn request(args: &Args, plan: &Plan, failures: Vec<Failure>) -> Request {
 
 fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> Result<()> {
     let (study, runs) = Study::read(folder, request)?;
-    let drawn = compose::drawn(&study, folder)?;
+    // What a report was asked for is not in the study: asked for anything, it is drawn again.
+    let drawn = args.report == ReportArgs::default() && compose::drawn(&study, folder)?;
     if !drawn {
         study.write(folder)?;
     }
@@ -339,7 +345,7 @@ fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> 
         let path = folder.join(compose::REPORT);
         say(format_args!("report: {}, as it was: nothing has changed", path.display()));
     } else if !args.no_report {
-        let path = compose::write(&study, &runs, dataset, folder)?;
+        let path = compose::write(&study, &runs, dataset, folder, &args.report)?;
         say(format_args!("report: {}", path.display()));
     }
     Ok(())

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use catscan_train::RunRecord;
 
 use super::{folders, open_dataset};
-use crate::compose;
+use crate::compose::{self, ReportArgs};
 use crate::experiment::EXPERIMENTS;
 use crate::output::{print, print_json, say};
 use crate::refusal::Refusal;
@@ -20,6 +20,8 @@ pub struct Args {
     /// Print the study as JSON
     #[arg(long)]
     pub json: bool,
+    #[command(flatten)]
+    pub report: ReportArgs,
 }
 
 /// Makes study.json and report.html anew from the runs that are there.
@@ -38,7 +40,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let (study, runs) = Study::read(folder, request)?;
     study.write(folder)?;
     let dataset = open_dataset(&runs[0].record.recipe.data)?;
-    let path = compose::write(&study, &runs, &dataset, folder)?;
+    let path = compose::write(&study, &runs, &dataset, folder, &args.report)?;
     match args.json {
         true => print_json(&study)?,
         false => {

@@ -1,4 +1,5 @@
-//! For drawings, where the truth is known: how much of each arm's maps lies on the evidence.
+//! Where the evidence is known (for drawings, or by masks of one's own): how much of each arm's
+//! maps lies on it.
 
 use std::borrow::Cow;
 
@@ -9,6 +10,7 @@ use catscan_viz::evidence::{area, pointing, share};
 use catscan_viz::report::Section;
 use tch::Device;
 
+use super::known::Known;
 use super::{section, table};
 use crate::study::{Run, Study};
 use crate::table::Table;
@@ -29,13 +31,16 @@ struct Tally {
     empty: usize,
 }
 
-/// The section on evidence; none for photographs, whose evidence nobody has drawn.
-pub fn evidence(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option<Section>> {
-    let test = &dataset.split.test;
-    let every = test.len().div_ceil(PICTURES).max(1);
-    let indices: Vec<u32> = test.iter().copied().step_by(every).collect();
-    let masks: Vec<Cow<[u8]>> = indices.iter().filter_map(|i| dataset.evidence(*i)).collect();
-    if indices.is_empty() || masks.len() < indices.len() {
+/// The section on evidence; none for photographs whose evidence nobody has drawn.
+pub fn evidence(
+    study: &Study,
+    runs: &[Run],
+    dataset: &Dataset,
+    known: &Known,
+) -> Result<Option<Section>> {
+    let indices = known.with_evidence(PICTURES);
+    let masks: Vec<Cow<[u8]>> = indices.iter().filter_map(|i| known.of(*i)).collect();
+    if masks.is_empty() {
         return Ok(None);
     }
     let covered = masks.iter().map(|mask| area(mask)).sum::<f64>() / masks.len() as f64;
@@ -49,7 +54,7 @@ pub fn evidence(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option
     ]);
     for arm in &study.arms {
         let runs: Vec<&Run> = runs.iter().filter(|run| run.arm == arm.arm).collect();
-        for (tap, tally) in tallies(&runs, &indices, dataset)? {
+        for (tap, tally) in tallies(&runs, &indices, dataset, known)? {
             // Empty maps have no share and no peak; they are counted beside, not as zeros.
             let full = (tally.maps - tally.empty).max(1) as f64;
             let of = |sum: f64| format!("{:.1}", 100.0 * sum / full);
@@ -63,11 +68,18 @@ pub fn evidence(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option
             ]);
         }
     }
+    let (pictures, evidence) = match known.is_own() {
+        true => ("pictures", "what the masks given with --masks show in white"),
+        false => (
+            "drawings",
+            "the part of a drawing that tells cats from dogs (ears, muzzle, whiskers, tail)",
+        ),
+    };
     let caption = format!(
-        "Grad-CAM for the true class on {} test drawings and all seeds. The evidence is the part \
-         of a drawing that tells cats from dogs (ears, muzzle, whiskers, tail); it covers {:.1} % \
-         of a picture, which is what a map that knows nothing scores. Share is the part of a \
-         map's positive mass on it, peak whether the map's highest point is.",
+        "Grad-CAM for the true class on {} test {pictures} and all seeds, enlarged bilinearly. The \
+         evidence is {evidence}; it covers {:.1} % of a picture, which is what a map that knows \
+         nothing scores. Share is the part of a map's positive mass on it, peak whether the map's \
+         highest point is.",
         indices.len(),
         covered * 100.0
     );
@@ -75,7 +87,12 @@ pub fn evidence(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Option
 }
 
 /// The sums of one arm, over its runs and the pictures, a tap at a time.
-fn tallies(runs: &[&Run], indices: &[u32], dataset: &Dataset) -> Result<Vec<(String, Tally)>> {
+fn tallies(
+    runs: &[&Run],
+    indices: &[u32],
+    dataset: &Dataset,
+    known: &Known,
+) -> Result<Vec<(String, Tally)>> {
     let mut tallies: Vec<(String, Tally)> = Vec::new();
     for run in runs {
         let trained = Trained::open_run(&run.record.folder, Device::Cpu)?;
@@ -87,7 +104,7 @@ fn tallies(runs: &[&Run], indices: &[u32], dataset: &Dataset) -> Result<Vec<(Str
             for ((name, tally), tap) in tallies.iter_mut().zip(&cams.taps) {
                 name.clone_from(&tap.tap);
                 for (index, map) in some.iter().zip(&tap.maps) {
-                    let mask = dataset.evidence(*index).expect("asked above");
+                    let mask = known.of(*index).expect("asked above");
                     match share(map, &mask, dataset.size_px)? {
                         Some(share) => tally.share += share,
                         None => tally.empty += 1,

@@ -67,6 +67,12 @@ fn choose(
     fitting.get(fitting.len() / 2).copied()
 }
 
+/// At most `count` of `all`, evenly from the first to the last.
+pub fn evenly<T: Copy>(all: &[T], count: usize) -> Vec<T> {
+    let count = count.min(all.len());
+    (0..count).map(|i| all[i * all.len() / count]).collect()
+}
+
 /// Finds the picture in the data set by its name.
 fn locate(place: usize, shown: &[Shown], dataset: &Dataset) -> Option<Picked> {
     let picture = &shown[0].run.test.pictures[place];
@@ -94,6 +100,15 @@ mod tests {
     #[test]
     fn the_median_of_those_right_in_all_arms_is_shown() {
         assert_eq!(choose(&[0, 1, 2, 3, 4], true, verdicts), Some(2));
+    }
+
+    #[test]
+    fn some_are_taken_evenly_and_as_many_as_were_asked_for() {
+        let all: Vec<u32> = (0..10).collect();
+        assert_eq!(evenly(&all, 4), [0, 2, 5, 7]);
+        assert_eq!(evenly(&all, 99), all);
+        assert_eq!(evenly(&all, 0), [0; 0]);
+        assert_eq!(evenly::<u32>(&[], 4), [0; 0]);
     }
 
     #[test]

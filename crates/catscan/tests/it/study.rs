@@ -15,6 +15,7 @@ fn a_study_is_trained_reported_and_looked_into() {
     let study: Value = serde_json::from_str(&said.stdout).unwrap();
     check_study(&study);
     check_report(&fs::read_to_string(here.join("runs/smoke/report.html")).unwrap());
+    check_belief(&fs::read_to_string(here.join("runs/smoke/report.md")).unwrap(), &study, here);
 
     let same = succeed(&["experiment", "smoke", "--json"], here);
     assert!(same.stderr.contains("as it was: nothing has changed"), "{}", same.stderr);
@@ -63,6 +64,52 @@ fn check_report(html: &str) {
     }
     assert_eq!(html.matches("<script").count(), 1);
     assert!(html.len() < 8 << 20, "{} bytes", html.len());
+}
+
+/// Every arm has a row for every method and for random maps, all of numbers; another for what each
+/// method differs by; and what cannot be asked of a study of one seed is a dash.
+fn check_belief(report: &str, study: &Value, here: &Path) {
+    let list = succeed(&["list", "--json"], here);
+    let list: Value = serde_json::from_str(&list.stdout).unwrap();
+    let methods: Vec<&str> =
+        list["cams"].as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    let section = report.split("\n## ").find(|part| part.starts_with("Are the maps")).unwrap();
+    let cells = |line: &str| -> Vec<String> {
+        line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let tables: Vec<Vec<Vec<String>>> = section
+        .split("\n| arm |")
+        .skip(1)
+        .map(|table| table.lines().skip(2).take_while(|l| l.starts_with('|')).map(cells).collect())
+        .collect();
+    assert_eq!(tables.len(), 2, "scores, and differences");
+    let finite = |cell: &str| cell.replace('−', "-").parse::<f64>().is_ok_and(f64::is_finite);
+    for arm in study["arms"].as_array().unwrap() {
+        let of = |table: &[Vec<String>]| -> Vec<Vec<String>> {
+            table.iter().filter(|row| row[0] == *arm["arm"].as_str().unwrap()).cloned().collect()
+        };
+        let (scores, differences) = (of(&tables[0]), of(&tables[1]));
+        let named: Vec<&str> = scores.iter().map(|row| &*row[1]).collect();
+        let (asked, random) = named.split_at(methods.len());
+        assert_eq!(asked, methods);
+        assert!(!random.is_empty() && random.iter().all(|name| name.starts_with("random, ")));
+        for row in &scores {
+            // Pictures, then deletion, insertion, ROAD, drop, increase, mass and peak.
+            assert!(row[3..11].iter().all(|cell| finite(cell)), "{row:?}");
+            assert!(finite(&row[11]) || row[11] == "–", "{row:?}");
+            assert_eq!(row[12], "–", "{row:?}");
+        }
+        let fresh = scores.iter().filter(|row| finite(&row[11])).count();
+        assert!(fresh >= 9, "only {fresh} methods were compared with new weights");
+        let named: Vec<&str> = differences.iter().map(|row| &*row[1]).collect();
+        assert_eq!(named, methods);
+        for row in &differences {
+            assert!(row[3..].iter().all(|cell| cell.contains(" to ")), "{row:?}");
+        }
+    }
+    for words in ["grad-cam, Deletion", "smooth-grad, ROAD", "avg, random maps"] {
+        assert!(section.contains(words), "no {words:?}");
+    }
 }
 
 /// `evaluate`, `predict` and `explain` on the runs and on a picture of our own.

@@ -14,7 +14,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::ops::Range;
 use tch::Tensor;
 
-/// The two curves of a batch, mean over its pictures.
+/// The two curves of one picture, or their mean over several ([`Curves::mean`]).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curves {
     /// The probability with 0, 1/steps, … 1 of the pixels gone.
@@ -33,9 +33,22 @@ impl Curves {
     pub fn insertion_area(&self) -> f64 {
         area(&self.insertion)
     }
+
+    /// The mean of several pictures' curves, point by point.
+    ///
+    /// # Panics
+    /// With none.
+    pub fn mean(all: &[Curves]) -> Curves {
+        let of = |curve: fn(&Curves) -> &Vec<f64>| {
+            let points = 0..curve(&all[0]).len();
+            points.map(|i| mean(all.iter().map(|one| curve(one)[i]))).collect()
+        };
+        Curves { deletion: of(|one| &one.deletion), insertion: of(|one| &one.insertion) }
+    }
 }
 
 /// Runs both in `steps` equal parts of the pixels, for each of `methods`: its map of each picture.
+/// Of each method, each picture's curves.
 ///
 /// # Errors
 /// Maps that are not one a picture.
@@ -43,19 +56,20 @@ pub fn curves(
     pictures: &Pictures,
     methods: &[&[Map]],
     steps: usize,
-) -> Result<Vec<Curves>, VizError> {
+) -> Result<Vec<Vec<Curves>>, VizError> {
     let sheets = Sheets::new(pictures, methods, steps)?;
     let told = sheets.told()?;
-    let curve = |way: Way, map: usize| -> Vec<f64> {
-        let of = |n: usize, step: usize| match sheets.shown(way, map, n, step) {
+    let curve = |way: Way, map: usize, n: usize| -> Vec<f64> {
+        let of = |step: usize| match sheets.shown(way, map, n, step) {
             Shown::Whole => pictures.whole[n],
             shown => told[&shown],
         };
-        let step = |step| mean((0..pictures.classes.len()).map(|n| of(n, step)));
-        (0..=steps).map(step).collect()
+        (0..=steps).map(of).collect()
     };
-    let both = |map| Curves { deletion: curve(Way::Go, map), insertion: curve(Way::Come, map) };
-    Ok((0..methods.len()).map(both).collect())
+    let both =
+        |map, n| Curves { deletion: curve(Way::Go, map, n), insertion: curve(Way::Come, map, n) };
+    let of_method = |map| (0..pictures.classes.len()).map(|n| both(map, n)).collect();
+    Ok((0..methods.len()).map(of_method).collect())
 }
 
 /// Whether the hottest pixels go or come.
@@ -235,6 +249,8 @@ mod tests {
         let got = curves(&pictures, &[&left, &random], 4).unwrap();
         assert_eq!(got.len(), 2);
         for (got, maps) in got.iter().zip([&left, &random]) {
+            assert_eq!(got.len(), 3);
+            let got = Curves::mean(got);
             let want = step_by_step(&pictures, maps, 4);
             let pairs = got.deletion.iter().chain(&got.insertion);
             for (a, b) in pairs.zip(want.deletion.iter().chain(&want.insertion)) {

@@ -5,18 +5,18 @@
 //! of the class's probability that is lost so, on average (small is good); the increase the share
 //! of pictures that gain (large is good). A map without a positive part leaves nothing.
 
-use super::{Pictures, mean};
+use super::Pictures;
 use crate::VizError;
 use crate::cam::Map;
 use crate::overlay::heat;
 use tch::Tensor;
 
-/// Both numbers of a batch, 0..=1.
+/// Both numbers of one picture; their means are the paper's.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Drop {
-    /// Mean share of the probability that is lost.
+    /// The share of the probability that is lost, 0..=1.
     pub drop: f64,
-    /// Share of pictures whose probability rises.
+    /// 1 where the probability rises, else 0.
     pub increase: f64,
 }
 
@@ -24,7 +24,7 @@ pub struct Drop {
 ///
 /// # Errors
 /// Maps that are not one a picture.
-pub fn drop(pictures: &Pictures, maps: &[Map]) -> Result<Drop, VizError> {
+pub fn drop(pictures: &Pictures, maps: &[Map]) -> Result<Vec<Drop>, VizError> {
     pictures.check(maps)?;
     let (width, height) = pictures.size();
     let masks = maps.iter().map(|map| {
@@ -37,11 +37,11 @@ pub fn drop(pictures: &Pictures, maps: &[Map]) -> Result<Drop, VizError> {
     let masks: Vec<Tensor> = masks.collect();
     let masks = Tensor::stack(&masks, 0).to_device(pictures.batch.device());
     let masked = pictures.probabilities(&(pictures.batch * masks))?;
-    let pairs = || pictures.whole.iter().zip(&masked);
-    Ok(Drop {
-        drop: mean(pairs().map(|(y, o)| (y - o).max(0.0) / y.max(f64::MIN_POSITIVE))),
-        increase: mean(pairs().map(|(y, o)| if o > y { 1.0 } else { 0.0 })),
-    })
+    let one = |(y, o): (&f64, &f64)| Drop {
+        drop: (y - o).max(0.0) / y.max(f64::MIN_POSITIVE),
+        increase: if o > y { 1.0 } else { 0.0 },
+    };
+    Ok(pictures.whole.iter().zip(&masked).map(one).collect())
 }
 
 #[cfg(test)]
@@ -54,7 +54,7 @@ mod tests {
         let (model, batch) = (testing::network(), testing::pictures(2));
         let all = vec![Map { height: 1, width: 1, signed: vec![3.0] }; 2];
         let pictures = Pictures::new(&model, &batch, &[0, 1]).unwrap();
-        assert_eq!(drop(&pictures, &all).unwrap(), Drop { drop: 0.0, increase: 0.0 });
+        assert_eq!(drop(&pictures, &all).unwrap(), [Drop { drop: 0.0, increase: 0.0 }; 2]);
     }
 
     #[test]
@@ -64,7 +64,7 @@ mod tests {
         let p = |x: &Tensor| Pictures::new(&model, x, &[1]).unwrap().whole[0];
         let (whole, empty) = (p(&batch), p(&batch.zeros_like()));
         let pictures = Pictures::new(&model, &batch, &[1]).unwrap();
-        let got = drop(&pictures, &none).unwrap();
+        let got = drop(&pictures, &none).unwrap()[0];
         assert!((got.drop - ((whole - empty) / whole).max(0.0)).abs() < 1e-6);
         assert_eq!(got.increase, f64::from(u8::from(empty > whole)));
     }

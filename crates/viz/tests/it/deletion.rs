@@ -3,7 +3,7 @@
 
 use super::closed_form::closed_form;
 use super::support::{fill, model, numbers, pictures};
-use catscan_viz::belief::{Pictures, deletion};
+use catscan_viz::belief::{Pictures, deletion, deletion::Curves};
 use catscan_viz::cam::Map;
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ fn both_curves_are_rises() {
     };
     let maps: Vec<Map> = heat.chunks(height * width).map(map).collect();
     let asked = Pictures::new(&model, &x, &classes).unwrap();
-    let curves = deletion::curves(&asked, &[&maps], parts).unwrap().remove(0);
+    let curves = Curves::mean(&deletion::curves(&asked, &[&maps], parts).unwrap()[0]);
     for (name, ours) in [("deletion", curves.deletion), ("insertion", curves.insertion)] {
         let theirs = numbers(&golden[name]);
         assert_eq!(ours.len(), theirs.len());
