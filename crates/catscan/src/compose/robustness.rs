@@ -53,7 +53,8 @@ pub fn robustness(
                  often, on average over the levels, the answer stayed as it was when clean. \
                  Consistency: how often two random shifts of one picture, each up to that part of \
                  the side to any side, get one answer, right or wrong (Zhang 2019). Means over an \
-                 arm's seeds; ± is half of the 95 % interval over them (Student's t).";
+                 arm's seeds; ± is half of the 95 % interval over them (Student's t), which seeds \
+                 that all agree have not.";
     content.push(table(in_numbers(study, &all), under));
     content.extend(differences::differences(study, &all, indices.len()));
     Ok(Some(section("robustness", "What they withstand", content)))

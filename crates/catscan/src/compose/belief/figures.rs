@@ -3,32 +3,41 @@
 
 use anyhow::Result;
 use catscan_viz::Svg;
-use catscan_viz::belief::road::SHARES;
+use catscan_viz::belief::{deletion::Curves, road::SHARES};
 use catscan_viz::chart::{Axes, Beside, Line, lines_against};
 use catscan_viz::report::Block;
 
 use super::arm::{OfArm, Tested};
 use super::plan::STEPS;
+use super::scores::Scored;
 
 /// The method whose curves are shown unfolded: the one whose maps the report draws.
 const FIRST: &str = "grad-cam";
 
-/// What a chart shows of a method's maps: (title, the axis, its points in per cent).
-type Curve = (&'static str, &'static str, fn(&Tested) -> Vec<(f64, f64)>);
+/// What a chart shows of scored maps: (title, the axis, its points in per cent), means over those
+/// of the pictures that are named.
+type Curve = (&'static str, &'static str, fn(&Scored, &[usize]) -> Vec<(f64, f64)>);
 
 const CURVES: [Curve; 3] = [
-    ("Deletion: probability, %", "pixels removed, hottest first, %", |tested| {
-        parts(&tested.scored.curves.deletion)
+    ("Deletion: probability, %", "pixels removed, hottest first, %", |scored, which| {
+        parts(&mean(scored, which).deletion)
     }),
-    ("Insertion: probability, %", "pixels brought in, hottest first, %", |tested| {
-        parts(&tested.scored.curves.insertion)
+    ("Insertion: probability, %", "pixels brought in, hottest first, %", |scored, which| {
+        parts(&mean(scored, which).insertion)
     }),
-    ("ROAD: coldest less hottest gone, points", "pixels removed, %", |tested| {
-        let shares = SHARES.iter().map(|share| 100.0 * share);
-        let gaps = tested.scored.road.iter().map(|gap| 100.0 * gap);
-        std::iter::once((0.0, 0.0)).chain(shares.zip(gaps)).collect()
+    ("ROAD: gap, points", "pixels removed, %", |scored, which| {
+        let gap = |(at, share): (usize, &f64)| {
+            let roads = which.iter().map(|n| &scored.roads[*n]);
+            let sum: f64 = roads.map(|road| road.coldest[at] - road.hottest[at]).sum();
+            (100.0 * share, 100.0 * sum / which.len() as f64)
+        };
+        std::iter::once((0.0, 0.0)).chain(SHARES.iter().enumerate().map(gap)).collect()
     }),
 ];
+
+fn mean(scored: &Scored, which: &[usize]) -> Curves {
+    Curves::mean(&which.iter().map(|n| scored.curves[*n].clone()).collect::<Vec<_>>())
+}
 
 fn parts(curve: &[f64]) -> Vec<(f64, f64)> {
     let point = |(step, p): (usize, &f64)| (100.0 * step as f64 / STEPS as f64, 100.0 * p);
@@ -53,29 +62,32 @@ fn figure(method: &str, arms: &[OfArm]) -> Result<Block> {
     let asked: Vec<(&OfArm, &Tested)> =
         arms.iter().filter_map(|arm| Some((arm, &arm.methods[of(arm)?]))).collect();
     let panel = |(title, x, points): &Curve| -> Result<Svg> {
-        let line = |arm: &OfArm, tested: &Tested| Line {
+        let line = |arm: &OfArm, scored: &Scored, which: &[usize]| Line {
             name: arm.arm.clone(),
             seed: None,
-            points: points(tested),
+            points: points(scored, which),
         };
-        let ours: Vec<Line> = asked.iter().map(|(arm, tested)| line(arm, tested)).collect();
-        let random: Vec<Line> =
-            asked.iter().map(|(arm, tested)| line(arm, arm.random_of(tested))).collect();
+        let own = |(arm, tested): &(&OfArm, &Tested)| {
+            let all: Vec<usize> = (0..tested.places.len()).collect();
+            line(arm, &tested.scored, &all)
+        };
+        // Of random maps the same pictures: theirs are of all that were seen.
+        let of_random = |(arm, tested): &(&OfArm, &Tested)| {
+            line(arm, &arm.random_of(tested).scored, &tested.places)
+        };
+        let ours: Vec<Line> = asked.iter().map(own).collect();
+        let random: Vec<Line> = asked.iter().map(of_random).collect();
         let beside = Beside { called: "random maps", lines: &random };
         let axes = Axes { x, diagonal: false };
         Ok(lines_against(&format!("{method}, {title}"), axes, &ours, beside)?)
     };
-    let (first, n) = (asked[0].1, asked[0].1.places.len());
-    let all = asked[0].0.random_of(first).places.len();
-    let beside = match n == all {
-        true => String::new(),
-        false => format!(" (those on all {all} pictures, the method on {n} of them)"),
-    };
     let chart = Block::Chart {
         caption: format!(
-            "{method}: mean over {n} pictures of the true class' probability. Its maps should fall \
-             faster than random ones{beside} in the first chart, rise faster in the second and \
-             stand higher in the third."
+            "{method}, mean over {} pictures of the true class' probability, and dashed the same \
+             of random maps on the same pictures; ROAD's gap is what is left without the coldest \
+             pixels less what is left without the hottest. Of maps to be believed the line lies \
+             below its dashed one in the first chart and above it in the second and third.",
+            asked[0].1.places.len()
         ),
         panels: CURVES.iter().map(panel).collect::<Result<_>>()?,
     };

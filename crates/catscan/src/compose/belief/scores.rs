@@ -45,11 +45,10 @@ pub struct Scored {
     /// Of each of [`SCORES`], each picture's; none where a map has no positive part, or a picture
     /// no mask.
     pub values: Vec<Vec<Option<f64>>>,
-    /// Means over the pictures, for the charts.
-    pub curves: Curves,
-    /// Of each of ROAD's shares: how much more the class keeps without the coldest pixels than
-    /// without the hottest.
-    pub road: Vec<f64>,
+    /// Each picture's, for the charts.
+    pub curves: Vec<Curves>,
+    /// The same.
+    pub roads: Vec<Road>,
 }
 
 /// Asks everything of `maps`, one of each of the pictures `indices`.
@@ -80,12 +79,7 @@ pub fn scored(
         mass,
         peak,
     ];
-    Ok(Scored { values, curves: Curves::mean(&curves), road: gaps(&roads) })
-}
-
-fn gaps(roads: &[Road]) -> Vec<f64> {
-    let gap = |at: usize| roads.iter().map(|road| road.coldest[at] - road.hottest[at]).sum::<f64>();
-    (0..road::SHARES.len()).map(|at| gap(at) / roads.len() as f64).collect()
+    Ok(Scored { values, curves, roads })
 }
 
 /// The mean of those that there are.

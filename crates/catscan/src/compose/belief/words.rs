@@ -1,7 +1,7 @@
 //! What the tables of belief say of themselves, and their numbers as text.
 
 use super::COARSE;
-use super::arm::{OfArm, Seen};
+use super::arm::{OfArm, Seen, Tested};
 use super::plan::TELLING;
 use super::scores::{Difference, Score, Shown};
 
@@ -75,7 +75,11 @@ pub fn verdicts(arms: &[OfArm], scores: usize) -> Vec<String> {
                 let shown = super::shown(of_arm, tested, scores);
                 !too_few(&shown) && fits(&shown)
             });
-            let names: Vec<&str> = fitting.map(|tested| &*tested.method).collect();
+            let name = |tested: &Tested| match tested.places.len() {
+                n if n == of_arm.random_of(tested).places.len() => tested.method.clone(),
+                n => format!("{} (on {n} pictures)", tested.method),
+            };
+            let names: Vec<String> = fitting.map(name).collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
         let better = |shown: &[Shown]| shown.iter().filter(|one| **one == Shown::Better).count();
