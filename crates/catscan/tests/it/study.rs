@@ -14,8 +14,12 @@ fn a_study_is_trained_reported_and_looked_into() {
     let said = succeed(&["experiment", "smoke", "--json"], here);
     let study: Value = serde_json::from_str(&said.stdout).unwrap();
     check_study(&study);
-    check_report(&fs::read_to_string(here.join("runs/smoke/report.html")).unwrap());
-    check_belief(&fs::read_to_string(here.join("runs/smoke/report.md")).unwrap(), &study, here);
+    let [html, text] = ["html", "md"].map(|ending| {
+        fs::read_to_string(here.join(format!("runs/smoke/report.{ending}"))).unwrap()
+    });
+    check_report(&html);
+    check_markdown(&text, &html);
+    check_belief(&text, &study, here);
 
     let same = succeed(&["experiment", "smoke", "--json"], here);
     assert!(same.stderr.contains("as it was: nothing has changed"), "{}", same.stderr);
@@ -110,6 +114,32 @@ fn check_belief(report: &str, study: &Value, here: &Path) {
     for words in ["grad-cam, Deletion", "smooth-grad, ROAD", "avg, random maps"] {
         assert!(section.contains(words), "no {words:?}");
     }
+}
+
+/// The same words and tables where no browser is: every section, every table, no markup.
+fn check_markdown<'a>(text: &str, html: &'a str) {
+    assert!(text.starts_with("# smoke: a catscan study of drawings"), "{text}");
+    let head = |rest: &'a str| rest.split_once('>')?.1.split("</h2>").next();
+    let heads = html.split("<h2 id=").skip(1).filter_map(head);
+    let own = ["Answer", "Before you believe it", "Contents"];
+    let heads: Vec<&str> = heads.filter(|head| !own.contains(head)).collect();
+    assert!(heads.len() >= 15, "{heads:?}");
+    let mut rest = text;
+    for head in heads {
+        let place = rest.find(&format!("\n## {head}\n"));
+        rest = &rest[place.unwrap_or_else(|| panic!("no {head} in its place"))..];
+    }
+    // Charts' values are told in a line each; all other tables are whole.
+    let values = html.matches("<details class=\"values\">").count();
+    assert!(values >= 4, "{values}");
+    let inside = html.split("<details class=\"values\">").skip(1);
+    let inside = inside.map(|part| part.split("</details>").next().unwrap_or_default());
+    let in_values: usize = inside.map(|part| part.matches("<table>").count()).sum();
+    let rules = text.lines().filter(|line| line.starts_with("| --")).count();
+    assert_eq!(rules, html.matches("<table>").count() - in_values);
+    assert!(text.contains("seed 1") && text.contains("Before you believe it"));
+    let outside = text.lines().filter(|line| !line.starts_with("    "));
+    assert_eq!(outside.filter(|line| line.contains(['<', '>'])).count(), 0, "markup");
 }
 
 /// `evaluate`, `predict` and `explain` on the runs and on a picture of our own.
