@@ -5,6 +5,7 @@
 use super::frame::{self, Area, Drawn, at, hung};
 use crate::VizError;
 use crate::colormap::Colormap;
+use crate::report::Table;
 use crate::svg::{FINE, INK, Svg, escape};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, VPos};
@@ -77,7 +78,23 @@ fn panel(axes: HeatAxes, map: &HeatMap, scale: (f64, f64)) -> Result<Svg, VizErr
     let row_px = (480 / map.rows.len() as u32).clamp(3, 16);
     let size = (WIDTH_PX, 38 + SCALE_PX + row_px * map.rows.len() as u32 + BELOW_PX);
     let label = label(axes, map, scale);
-    frame::draw(&map.title, &label, size, |area| draw(area, axes, map, scale, row_px))
+    let svg = frame::draw(&map.title, &label, size, |area| draw(area, axes, map, scale, row_px));
+    svg.map(|svg| svg.with_values(table(axes, map)))
+}
+
+/// The map itself, a row a layer.
+fn table(axes: HeatAxes, map: &HeatMap) -> Table {
+    let row = |(name, values): (&String, &Vec<f64>)| {
+        let values = values.iter().map(|value| said(axes, *value));
+        std::iter::once(name.clone()).chain(values).collect()
+    };
+    let columns = map.columns.iter().map(|column| format!("{} {column}", axes.x));
+    Table {
+        caption: map.title.clone(),
+        head: std::iter::once("layer".to_owned()).chain(columns).collect(),
+        rows: map.rows.iter().zip(&map.values).map(row).collect(),
+        numeric: (1..=map.columns.len()).collect(),
+    }
 }
 
 /// The corners in words, for those who hear the map.
@@ -234,6 +251,9 @@ mod tests {
         let none = plain.lines().find(|line| line.contains("epoch 2; norm none")).unwrap();
         assert!(none.contains("fill=\"none\""), "{none}");
         assert!(svgs[0].said().contains("epoch 1: first layer -4.0, last layer -1.0."));
+        let values = svgs[0].values();
+        assert_eq!(values.head, ["layer", "epoch 1", "epoch 2"]);
+        assert_eq!(values.rows[0], ["conv0<", "-4.0", "none"]);
     }
 
     #[test]
