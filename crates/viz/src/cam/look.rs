@@ -110,9 +110,8 @@ impl<'a> Look<'a> {
         Ok(choices.iter().zip(gradients).map(of_choice).collect())
     }
 
-    /// For each choice of classes the gradient of its score, or probability, at every tap. The
-    /// score of a batch is the sum of its pictures': they do not meet in Eval mode, so each gets its
-    /// own gradient.
+    /// For each choice of classes the gradient of its score, or probability, at every tap. It is of
+    /// the sum over the batch: pictures do not meet in Eval mode, so each gets its own.
     fn backward(
         &self,
         of: GradientOf,
