@@ -2,7 +2,7 @@
 //! Attribution Methods", <https://arxiv.org/abs/2202.00449>, §4.
 //!
 //! Pixels are removed, but what is left must not tell their shape: each is filled in from its
-//! neighbours ([`super::fill`]), with a little noise. Removing the least hot pixels should cost
+//! neighbours (`fill.rs`), with a little noise. Removing the least hot pixels should cost
 //! nothing and removing the hottest everything: the score is half the difference of the
 //! probabilities, averaged over the shares in [`SHARES`], as pytorch-grad-cam's `ROADCombined`.
 //! Large is good, 0 is what a random map gets. What we do differently: the noise is a formula of
