@@ -139,8 +139,8 @@ impl Browser {
         self.value(&format!("document.querySelector({}).click(); undefined", json!(button)));
         let file = folder.join("saved").join(name);
         let began = Instant::now();
-        // The browser renames it when it is whole.
-        while !file.exists() {
+        // The browser takes the name with an empty file, and renames the whole one to it.
+        while !file.metadata().is_ok_and(|of| of.len() > 0) {
             let late = began.elapsed() > Duration::from_secs(60);
             assert!(
                 !late,

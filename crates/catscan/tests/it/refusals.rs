@@ -45,7 +45,7 @@ const CASES: &[Case] = &[
     ("experiment smoke --factorial --arms avg", 2, &["--factorial", "--arms"]),
     ("summary densenet12", 2, &["nearest is densenet121"]),
     ("summary densenet121 --size 20", 2, &["20×20 px, want at least 29×29"]),
-    ("summary mnist-resnet --size 32", 2, &["28×28"]),
+    ("summary mnist-resnet --size 3", 2, &["picture_px is 3, want at least 4"]),
     ("train", 2, &["--recipe FILE"]),
     ("train --recipe no-pictures.json", 2, &["batch is 0, want a whole number from 2"]),
     ("train --recipe wild.json", 2, &["wild.json", "expected value"]),

@@ -93,7 +93,7 @@ fn every_button_saves_what_it_says(browser: &mut Browser, here: &Path) {
     assert!(lines.len() == 4 && lines[0].starts_with(head), "a head and two arms: {csv}");
     assert!(lines[1].starts_with(&format!("\"'{name}\",")), "{csv}");
     assert!(lines[1].contains("-1.5") && lines[1].contains("\"\"\"a\"\", b\""), "{csv}");
-    let csv = String::from_utf8(save("result-2 as CSV", "result-2.csv")).unwrap();
+    let csv = String::from_utf8(save("result-2 as CSV 1", "result-2-1.csv")).unwrap();
     let head = "\u{feff}\"arm\",\"seed\",\"test accuracy (%)\"\r\n\"avg\",\"1\",";
     assert!(csv.starts_with(head), "{csv}");
 
