@@ -185,6 +185,12 @@ impl Map {
         self.signed.iter().copied().fold(0.0, f32::max)
     }
 
+    /// Sets to 0 what is positive but below `share` of the largest value.
+    pub fn cut_below(&mut self, share: f32) {
+        let least = share * self.largest();
+        self.signed.iter_mut().filter(|v| (0.0..least).contains(*v)).for_each(|v| *v = 0.0);
+    }
+
     /// The map of the other class, for a model with one logit: its score is the negative of this
     /// one's, and Grad-CAM is linear in the score's gradient.
     pub fn for_other_class(&self) -> Map {
@@ -217,6 +223,11 @@ impl Cams {
     pub fn of_picture(&self, n: usize) -> Vec<Map> {
         self.taps.iter().map(|tap| tap.maps[n].clone()).collect()
     }
+
+    /// [`Map::cut_below`] for all of them, each by its own largest value.
+    pub fn cut_below(&mut self, share: f32) {
+        self.taps.iter_mut().flat_map(|tap| &mut tap.maps).for_each(|map| map.cut_below(share));
+    }
 }
 
 /// A tensor's values in row-major order, on the CPU.
@@ -247,6 +258,17 @@ mod tests {
         assert!(!map.has_positive());
         assert_eq!(map.positive(), [0.0, 0.0]);
         assert!(map.for_other_class().has_positive());
+    }
+
+    #[test]
+    fn a_threshold_leaves_what_is_hot_and_what_is_negative() {
+        let mut map = Map { height: 1, width: 5, signed: vec![-3.0, 0.5, 1.0, 1.9, 2.0] };
+        map.cut_below(0.5);
+        assert_eq!(map.signed, [-3.0, 0.0, 1.0, 1.9, 2.0]);
+        let cold = Map { height: 1, width: 2, signed: vec![-1.0, 0.0] };
+        let mut cut = cold.clone();
+        cut.cut_below(0.9);
+        assert_eq!(cut, cold);
     }
 
     #[test]

@@ -49,6 +49,10 @@ pub struct Args {
     /// How a map is made; see catscan list cams
     #[arg(long, visible_alias = "cam", value_name = "NAME", default_value = "grad-cam")]
     pub method: String,
+    /// Hide what is hot by less than this share of a map's hottest place, 0 to below 1, as the
+    /// published pooling study did
+    #[arg(long, value_name = "SHARE", value_parser = threshold)]
+    pub threshold: Option<f32>,
     /// Where the drawings go
     #[arg(long, value_name = "DIR", default_value = "scans")]
     pub out: PathBuf,
@@ -97,6 +101,11 @@ pub fn run(args: &Args) -> Result<u8> {
         false => print(in_a_table(&drawn))?,
     }
     Ok(0)
+}
+
+fn threshold(text: &str) -> Result<f32, String> {
+    let share = text.parse().ok().filter(|share| (0.0..1.0).contains(share));
+    share.ok_or_else(|| format!("got {text}, want a number from 0 to below 1"))
 }
 
 fn method(name: &str) -> Result<&'static CamRow> {

@@ -71,6 +71,12 @@ fn networks_stand_side_by_side_and_each_says_what_it_says() {
     assert_eq!(one[1]["on_mask"], two[2]["on_mask"]);
 
     let open = |path: &Value| image::open(here.join(path.as_str().unwrap())).unwrap().to_rgb8();
+    let cut =
+        ["a.png", "--weights", &avg, "--at", &tap, "--threshold", "0.8", "--html", "cut.html"];
+    succeed(&[&["explain"][..], &cut].concat(), here);
+    let page = fs::read_to_string(here.join("cut.html")).unwrap();
+    assert!(page.contains("grad-cam from 80 % of its hottest"), "a cut map does not say so");
+
     let kind = "activation_maps";
     let (alone, beside) = (open(&one[0][kind]), open(&two[0][kind]));
     assert_eq!(beside.dimensions(), (2 * alone.width() + 18, alone.height() + 26));

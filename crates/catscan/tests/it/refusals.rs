@@ -83,6 +83,7 @@ const CASES: &[Case] = &[
         3,
         &["1 of 1 pictures cannot be used"],
     ),
+    ("explain no.jpg --weights three.safetensors --threshold 1", 2, &["0 to below 1"]),
     ("report no-such-folder", 2, &["no-such-folder"]),
     ("report empty-folder", 2, &["holds no runs"]),
     ("list poools", 2, &["pools"]),

@@ -42,10 +42,14 @@ fn draw_one(
     place: Place,
 ) -> Result<(Vec<Drawn>, Option<Section>)> {
     let stem = seen.path.file_stem().unwrap_or_default().to_string_lossy();
-    let groups = groups(method.name, &stem, seen);
+    let called = match args.threshold {
+        Some(share) => format!("{} from {:.0} % of its hottest", method.name, 100.0 * share),
+        None => method.name.to_owned(),
+    };
+    let groups = groups(&called, &stem, seen);
     let (paths, section) = match &args.html {
         Some(page) => {
-            let section = section(place, &stem, method.name, seen, &groups)?;
+            let section = section(place, &stem, &called, seen, &groups)?;
             ([page.clone(), page.clone(), page.clone()], Some(section))
         }
         None => {

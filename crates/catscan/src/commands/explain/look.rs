@@ -135,7 +135,10 @@ fn one_network<'a>(
     let classes: Vec<usize> = said.iter().map(|said| class.unwrap_or(*said)).collect();
     let choice = classes.iter().map(|class| *class as i64).collect();
     let asked = look.for_classes(method.gradient_of(), &[choice], &at)?.remove(0);
-    let cams = asked.maps(method, taps)?;
+    let mut cams = asked.maps(method, taps)?;
+    if let Some(share) = args.threshold {
+        cams.cut_below(share);
+    }
     let one = |n: usize| {
         let Ready { shown, mask, .. } = ready[n];
         let layout = args.channels.layout(networks.all.len(), classes[n])?;
