@@ -81,7 +81,7 @@ pub fn strip(arms: &[StripArm], taps: &[String], rule: ScaleRule) -> Result<RgbI
     let largest: Vec<f32> = (0..taps.len())
         .map(|t| rows.clone().map(|row| row.maps[t].largest()).fold(0.0, f32::max))
         .collect();
-    let width = SIDE + (taps.len() as u32 + 1) * (PANEL + GAP) + GAP;
+    let width = column(taps.len() + 1) + GAP;
     let height: u32 = arms.iter().map(|arm| 2 * LINE + arm.rows.len() as u32 * (PANEL + GAP)).sum();
     let apart = (arms.len() as u32).saturating_sub(1) * APART;
     let mut on = raster::canvas(width, GAP + height + apart + FOOT);
@@ -144,10 +144,14 @@ fn draw_row(on: &mut RgbImage, y: u32, row: &StripRow, largest: &[f32], rule: Sc
     }
 }
 
+/// Short enough for a strip of one tap.
+fn words(rule: ScaleRule) -> String {
+    format!("heat: {}", rule.in_words())
+}
+
 /// The scale in words, and under them the bar, as wide as all panels but the input's.
 fn colour_bar(on: &mut RgbImage, y: u32, rule: ScaleRule) {
-    let words = format!("heat from none to strongest ({})", rule.in_words());
-    raster::label(on, GAP, y, &words, FAINT, Size::Small);
+    raster::label(on, GAP, y, &words(rule), FAINT, Size::Small);
     let (left, right) = (column(1), on.width() - GAP);
     for x in left..right {
         // Over a middle grey, as heat lies over a picture.
@@ -174,6 +178,13 @@ mod tests {
     /// The panel's upper left corner, away from any words.
     fn corner(image: &RgbImage, i: usize, y: u32) -> Rgb<u8> {
         *image.get_pixel(column(i) + 3, y + 3)
+    }
+
+    #[test]
+    fn the_words_under_a_strip_of_one_tap_are_not_cut() {
+        for rule in [ScaleRule::EachMap, ScaleRule::EachTap] {
+            assert!(words(rule).len() <= Size::Small.fitting(column(2) - GAP), "{}", words(rule));
+        }
     }
 
     #[test]
