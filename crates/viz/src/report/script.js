@@ -79,20 +79,23 @@
     picture.src = "data:image/svg+xml;charset=utf-8," + encodeURIComponent(alone(svg));
   };
 
+  // White paper to draw on, in the light theme's ink.
+  const sheet = (width, height, font) => {
+    const on = Object.assign(make("canvas", {}), { width, height }).getContext("2d");
+    on.fillStyle = "#ffffff";
+    on.fillRect(0, 0, width, height);
+    on.font = font;
+    on.fillStyle = "#1b1e23";
+    return on;
+  };
+
   // A gallery is many small files; it is saved as one picture, its words with it.
   const saveGallery = (box, name) => {
     const thumbs = [...box.querySelectorAll(".thumb")];
     const [wide, side, line, across] = [190, 128, 16, Math.min(4, thumbs.length)];
     const words = thumbs.map((thumb) => [...thumb.querySelectorAll("span")].map((s) => s.textContent));
     const high = side + line * Math.max(...words.map((lines) => lines.length)) + 24;
-    const canvas = make("canvas", {});
-    canvas.width = wide * across;
-    canvas.height = high * Math.ceil(thumbs.length / across);
-    const on = canvas.getContext("2d");
-    on.fillStyle = "#ffffff";
-    on.fillRect(0, 0, canvas.width, canvas.height);
-    on.font = "13px sans-serif";
-    on.fillStyle = "#1b1e23";
+    const on = sheet(wide * across, high * Math.ceil(thumbs.length / across), "13px sans-serif");
     thumbs.forEach((thumb, i) => {
       const [x, y] = [wide * (i % across) + 8, high * Math.floor(i / across) + 8];
       const picture = thumb.querySelector("img");
@@ -100,7 +103,7 @@
       on.drawImage(picture, x, y, scale * picture.naturalWidth, scale * picture.naturalHeight);
       words[i].forEach((text, n) => on.fillText(text, x, y + side + line * (n + 1), wide - 16));
     });
-    save(canvas.toDataURL("image/png"), name);
+    save(on.canvas.toDataURL("image/png"), name);
   };
 
   // Pictures as one PNG: one as it is, several with their names above them.
@@ -109,20 +112,14 @@
     const [head, apart] = pictures.length > 1 ? [22, 10] : [0, 0];
     const wide = Math.max(...pictures.map((picture) => picture.naturalWidth)) + apart;
     const high = Math.max(...pictures.map((picture) => picture.naturalHeight)) + head + apart;
-    const canvas = make("canvas", {});
-    canvas.width = wide * across - apart;
-    canvas.height = high * Math.ceil(pictures.length / across) - apart;
-    const on = canvas.getContext("2d");
-    on.fillStyle = "#ffffff";
-    on.fillRect(0, 0, canvas.width, canvas.height);
-    on.font = "bold 15px sans-serif";
-    on.fillStyle = "#1b1e23";
+    const down = Math.ceil(pictures.length / across);
+    const on = sheet(wide * across - apart, high * down - apart, "bold 15px sans-serif");
     pictures.forEach((picture, i) => {
       const [x, y] = [wide * (i % across), high * Math.floor(i / across)];
       if (head) on.fillText(names[i], x + 4, y + 16, wide - apart - 8);
       on.drawImage(picture, x, y + head);
     });
-    save(canvas.toDataURL("image/png"), name);
+    save(on.canvas.toDataURL("image/png"), name);
   };
 
   const count = {};
