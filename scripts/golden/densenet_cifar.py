@@ -4,12 +4,14 @@
 
 Writes crates/models/tests/golden/densenet-cifar-*.json: DenseNet, -B, -C and -BC at L = 16, k = 6,
 as Huang et al. 2017 describe them in section 3: the reference is the network below, of torch.nn's
-layers, with torchvision's names. It is compared in 64-bit like the others: see parity.py.
+layers, with torchvision's names, first held against pytorchcv's (peers.py). It is compared in 64-bit
+like the others: see parity.py.
 """
 
 import torch
 from torch import nn
 
+import peers
 from parity import golden, write
 
 
@@ -85,6 +87,9 @@ if __name__ == "__main__":
         ("c", False, True),
         ("bc", True, True),
     ]:
-        net = DenseNet(16, 6, bottleneck, compression)
-        record = golden("densenet_cifar.py", net, pictures=4, size_px=16, outputs=3)
+        shape = (16, 6, bottleneck, compression)
+        net, others = DenseNet(*shape), peers.densenet_cifar(*shape)
+        record = golden(
+            "densenet_cifar.py", net, pictures=4, size_px=16, outputs=3, peers=others
+        )
         write(f"densenet-cifar-{name}", record)

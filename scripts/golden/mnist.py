@@ -4,13 +4,16 @@
 
 Writes crates/models/tests/golden/mnist-*.json. The reference is the notebooks' networks in torch.nn's
 layers, with Keras' habits: "same" padding, biases, norms with eps 1e-3 and momentum 0.99 (0.01 in
-PyTorch's sense). Names are torchvision's. It is compared in 64-bit like the others: see parity.py.
+PyTorch's sense), first held against the same put together from Keras' own layers (keras_peers.py).
+Names are torchvision's. It is compared in 64-bit like the others: see parity.py.
 """
 
 import torch
 from torch import nn
 
+import keras_peers
 from parity import golden, write
+from peers import of_keras
 
 # Ten times this, and the first step leaps.
 LR = 0.0001
@@ -92,11 +95,12 @@ class DenseNet(nn.Module):
 
 
 if __name__ == "__main__":
-    for name, net in [
-        ("mnist-resnet", ResNet(as_printed=False)),
-        ("mnist-resnet-as-printed", ResNet(as_printed=True)),
-        ("mnist-densenet", DenseNet()),
+    for name, net, theirs in [
+        ("mnist-resnet", ResNet(as_printed=False), keras_peers.mnist_resnet(as_printed=False)),
+        ("mnist-resnet-as-printed", ResNet(as_printed=True), keras_peers.mnist_resnet(True)),
+        ("mnist-densenet", DenseNet(), keras_peers.mnist_densenet()),
     ]:
         print(name, sum(p.numel() for p in net.parameters()), "parameters")
-        record = golden("mnist.py", net, pictures=4, size_px=28, outputs=10, channels=1, lr=LR)
-        write(name, record)
+        peers = of_keras("the notebook's layers", theirs)
+        asked = dict(pictures=4, size_px=28, outputs=10, channels=1, lr=LR)
+        write(name, golden("mnist.py", net, peers=peers, **asked))

@@ -9,6 +9,7 @@ exact answer to a rounding far below any 32-bit computation, whatever machine ma
 import json
 import math
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy
@@ -62,6 +63,59 @@ def samples(tensor: torch.Tensor, count: int) -> list[float]:
     return [short(flat[last * i // max(count - 1, 1)].item()) for i in range(count)]
 
 
+def input_of(shape: list[int]) -> torch.Tensor:
+    """Pictures of numbers in [0, 1), in 32-bit values."""
+    x = closed_form("input", math.prod(shape)).reshape(shape) * 0.5 + 0.5
+    return torch.from_numpy(x.astype(numpy.float32)).double()
+
+
+def loss_of(logits: torch.Tensor) -> torch.Tensor:
+    """For the labels 0, 1, 2 ... repeated: binary for one logit."""
+    labels = torch.arange(len(logits)) % max(logits.shape[1], 2)
+    if logits.shape[1] == 1:
+        return nn.functional.binary_cross_entropy_with_logits(logits[:, 0], labels.to(logits.dtype))
+    return nn.functional.cross_entropy(logits, labels)
+
+
+def answers(net: nn.Module, x: torch.Tensor, lr: float, ours=lambda name: name) -> dict:
+    """What a golden asks of a network, each a tensor. `ours` is our name of one of its tensors."""
+    net.eval()
+    with torch.no_grad():
+        found = {"eval logits": net(x)}
+    net.train()
+    learned = [(ours(name), p) for name, p in net.named_parameters() if p.requires_grad]
+    logits = net(x)
+    loss = loss_of(logits)
+    loss.backward()
+    found |= {"train logits": logits.detach(), "loss": loss.detach()}
+    found |= {f"gradient of {name}": p.grad.clone() for name, p in learned}
+    running = [(ours(name), b) for name, b in net.named_buffers() if b.ndim > 0]
+    found |= {f"running {name}": b.clone() for name, b in running}
+    # The loss after each of ten steps of plain gradient descent on the same pictures.
+    descent = torch.optim.SGD([p for _, p in learned], lr)
+    for step in range(1, 11):
+        descent.step()
+        descent.zero_grad()
+        loss = loss_of(net(x))
+        loss.backward()
+        found[f"loss after step {step}"] = loss.detach()
+    return found
+
+
+def hold(label: str, ours: dict, theirs: dict) -> None:
+    """That two networks give the same answers to 1e-9 of each tensor's largest entry: the rounding of
+    64-bit sums in another order, far below the seven digits that a golden keeps."""
+    assert ours.keys() == theirs.keys(), f"{label}: {ours.keys() ^ theirs.keys()}"
+    worst = 0.0
+    for question, want in theirs.items():
+        got = ours[question].view_as(want)
+        # Where exact arithmetic gives 0, the gradient of a bias before a norm, all is rounding.
+        error = ((got - want).abs().max() / want.abs().max().clamp(min=1e-4)).item()
+        assert error < 1e-9, f"{label}: {question} is off by {error}"
+        worst = max(worst, error)
+    print(f"held against {label}: {len(theirs)} answers within {worst:.0e}")
+
+
 def golden(
     script: str,
     net: nn.Module,
@@ -70,69 +124,58 @@ def golden(
     outputs: int,
     channels: int = 3,
     lr: float = 0.01,
+    peers: Sequence = (),
 ) -> dict:
-    """The answers of a network whose weights become the closed form. `script` is who asks; `lr` is
-    one at which ten steps move the loss."""
+    """The answers of a network whose weights become the closed form, which must be those of each of
+    its `peers` (peers.py) too. `script` is who asks; `lr` is one at which ten steps move the loss."""
     net = net.double()
-    net.load_state_dict(
-        {
-            name: tensor if tensor.ndim == 0 else value(name, list(tensor.shape))
-            for name, tensor in net.state_dict().items()
-        }
-    )
+    weights = {
+        name: tensor if tensor.ndim == 0 else value(name, list(tensor.shape))
+        for name, tensor in net.state_dict().items()
+    }
+    net.load_state_dict(weights)
     shape = [pictures, channels, size_px, size_px]
-    x = (closed_form("input", math.prod(shape)).reshape(shape) * 0.5 + 0.5).astype(numpy.float32)
-    x = torch.from_numpy(x).double()
-    labels = torch.arange(pictures) % max(outputs, 2)
+    x = input_of(shape)
+    learned = list(net.named_parameters())
+    running = [name for name, b in net.named_buffers() if b.ndim > 0]
+    found = answers(net, x, lr)
+    for peer in peers:
+        theirs = peer.answer(weights, x, lambda net, x, ours: answers(net, x, lr, ours))
+        hold(peer.label, found, theirs)
 
-    def loss_of(logits: torch.Tensor) -> torch.Tensor:
-        if outputs == 1:
-            target = labels.double()
-            return nn.functional.binary_cross_entropy_with_logits(logits[:, 0], target)
-        return nn.functional.cross_entropy(logits, labels)
+    def numbers(question: str) -> list[float]:
+        return [short(v) for v in found[question].flatten().tolist()]
 
-    net.eval()
-    with torch.no_grad():
-        eval_logits = net(x)
-    net.train()
-    logits = net(x)
-    loss = loss_of(logits)
-    loss.backward()
-
+    made_by = {
+        "script": f"scripts/golden/{script}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "numpy": numpy.__version__,
+    }
+    if peers:
+        made_by["held_against"] = [peer.label for peer in peers]
     record = {
-        "made_by": {
-            "script": f"scripts/golden/{script}",
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "torchvision": torchvision.__version__,
-            "numpy": numpy.__version__,
-        },
+        "made_by": made_by,
         "input": shape,
         "outputs": outputs,
-        "eval_logits": [short(v) for v in eval_logits.flatten().tolist()],
-        "train_logits": [short(v) for v in logits.flatten().tolist()],
-        "loss": short(loss.item()),
+        "eval_logits": numbers("eval logits"),
+        "train_logits": numbers("train logits"),
+        "loss": numbers("loss")[0],
         # [name, shape, norm of the gradient, three of its entries]
         "gradients": [
-            [name, list(p.shape), short(p.grad.norm().item()), samples(p.grad, 3)]
-            for name, p in net.named_parameters()
+            [name, list(p.shape), short(g.norm().item()), samples(g, 3)]
+            for name, p in learned
+            for g in [found[f"gradient of {name}"]]
         ],
         # [name, norm after the training forward, its first entry]
         "running": [
             [name, short(b.norm().item()), samples(b, 1)]
-            for name, b in net.named_buffers()
-            if b.ndim > 0
+            for name in running
+            for b in [found[f"running {name}"]]
         ],
     }
-    # The loss after each of ten steps of plain gradient descent on the same pictures.
-    descent = torch.optim.SGD(net.parameters(), lr)
-    losses = []
-    for _ in range(10):
-        descent.step()
-        descent.zero_grad()
-        loss = loss_of(net(x))
-        loss.backward()
-        losses.append(short(loss.item()))
+    losses = [numbers(f"loss after step {step}")[0] for step in range(1, 11)]
     return record | {"descent": {"lr": lr, "losses": losses}}
 
 

@@ -6,13 +6,16 @@ shortcuts padded with zeros, stems for small pictures, plain nets.
 
 Writes crates/models/tests/golden/resnet-*.json; what is asked, and with which weights, is in
 parity.py. The reference is written from the papers (He et al. 2016, arXiv:1512.03385 and
-arXiv:1603.05027), and is first held against torchvision's resnet18 and resnet50.
+arXiv:1603.05027), and is first held against other people's: torchvision's resnet18 and resnet50, and
+for each golden the networks of peers.py.
 """
 
 import torch
 from torch import nn
 from torchvision.models import resnet18, resnet50
 
+import keras_peers
+import peers
 from parity import golden, value, write
 
 SCRIPT = "resnet.py"
@@ -152,18 +155,28 @@ if __name__ == "__main__":
     write("resnet-50", golden(net=resnet50(num_classes=1), lr=1e-4, **full))
 
     mini = dict(stages=[2, 1, 1, 1], width=8, outputs=3)
-    keras = dict(stride_first=True, biases=True, eps=1e-3, momentum=0.01)
-    for name, net in [
-        ("mini", Reference(bottleneck=True, **mini)),
-        ("mini-basic", Reference(**mini)),
-        ("mini-keras", Reference(bottleneck=True, **keras, **mini)),
-        ("mini-padded", Reference(bottleneck=True, shortcut="identity", **mini)),
-        ("mini-pre", Reference(bottleneck=True, pre=True, **mini)),
-        ("mini-pre-basic", Reference(pre=True, **mini)),
+    for name, how in [
+        ("mini", dict(bottleneck=True)),
+        ("mini-basic", {}),
+        ("mini-padded", dict(bottleneck=True, shortcut="identity")),
+        ("mini-pre", dict(bottleneck=True, pre=True)),
+        ("mini-pre-basic", dict(pre=True)),
     ]:
-        write(f"resnet-{name}", golden(net=net, outputs=3, **large))
+        others = peers.residual(**mini, **how)
+        net = Reference(**mini, **how)
+        write(f"resnet-{name}", golden(net=net, outputs=3, peers=others, **large))
+    keras = dict(bottleneck=True, stride_first=True, biases=True, eps=1e-3, momentum=0.01)
+    theirs = keras_peers.depth_study(**mini, px=64)
+    others = peers.of_keras("stack_residual_blocks_v1", theirs)
+    net = Reference(**keras, **mini)
+    write("resnet-mini-keras", golden(net=net, outputs=3, peers=others, **large))
 
     twenty = dict(stages=[3, 3, 3], width=16, outputs=10, small=True)
-    write("resnet-20", golden(net=Reference(shortcut="identity", **twenty), **small))
-    write("resnet-20-pre", golden(net=Reference(shortcut="identity", pre=True, **twenty), **small))
-    write("resnet-20-plain", golden(net=Reference(shortcut="none", **twenty), **small))
+    for name, how in [
+        ("20", dict(shortcut="identity")),
+        ("20-pre", dict(shortcut="identity", pre=True)),
+        ("20-plain", dict(shortcut="none")),
+    ]:
+        others = peers.residual(**twenty, **how)
+        net = Reference(**twenty, **how)
+        write(f"resnet-{name}", golden(net=net, peers=others, **small))

@@ -1,5 +1,5 @@
 //! DenseNets beyond torchvision's: the paper's CIFAR networks against a reference of torch.nn's
-//! layers, their parameters against its table 2, and dropout.
+//! layers (itself held against pytorchcv's), their parameters against its table 2, and dropout.
 
 use catscan_models::densenet::{DENSENET_CIFAR_MINI, DenseNetConfig, Stem, Variant};
 use catscan_models::{Draws, Mode, Model, ModelConfig, Pool, Shape, Taps};

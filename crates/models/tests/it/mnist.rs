@@ -1,5 +1,5 @@
-//! The MNIST notebooks' networks against a reference of torch.nn's layers, their shapes, and the
-//! one size that their pictures have.
+//! The MNIST notebooks' networks against a reference of torch.nn's layers (itself held against
+//! Keras'), their shapes, and the one size that their pictures have.
 
 use catscan_models::mnist::{MnistConfig, MnistNet};
 use catscan_models::{Convention, Mode, Model, ModelConfig, Pool, Pooling, Precision, Shape, Taps};

@@ -1,7 +1,8 @@
 //! Residual and plain networks: parity with torchvision and with a reference of both papers, the
 //! papers' parameter counts, and shapes that cannot be.
 //!
-//! The goldens come from `scripts/golden/resnet.py`.
+//! The goldens come from `scripts/golden/resnet.py`, whose reference is held against the networks
+//! of pytorchcv, timm and keras.applications.
 
 use std::borrow::Cow;
 

@@ -28,7 +28,8 @@ fn counts_and_shapes_are_torchvisions() {
     }
 }
 
-/// What torchvision lacks, against the references that goldens are made with; no row is left out.
+/// What torchvision lacks, against the references that goldens are made with and the networks of
+/// others that cost as much; no row is left out.
 #[test]
 fn counts_of_every_row_are_those_of_its_reference() {
     let golden: Value = serde_json::from_str(include_str!("../golden/costs.json")).unwrap();
@@ -43,6 +44,10 @@ fn counts_of_every_row_are_those_of_its_reference() {
         assert_eq!(cost.multiply_adds, want["multiply_adds"].as_u64().unwrap(), "{}", row.name);
     }
     assert_eq!(rows.len(), MODELS.len());
+    for row in golden["references"].as_array().unwrap() {
+        let others = row["held_against"].as_array();
+        assert!(others.is_some_and(|others| !others.is_empty()), "{}: only ours", row["name"]);
+    }
 }
 
 #[test]
