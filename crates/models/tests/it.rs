@@ -1,6 +1,7 @@
 //! The integration tests of catscan-models, in one binary.
 
 mod it {
+    mod bf16;
     mod cards;
     mod closed_form;
     mod densenet;

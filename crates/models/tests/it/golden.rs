@@ -67,13 +67,13 @@ pub fn check_config(label: &str, config: &ModelConfig, golden: &str) {
 /// How a network computes: blocks as one operation, as a training on the CPU does, or layer by
 /// layer, as on CUDA and wherever a tap looks in.
 #[derive(Debug, Clone, Copy)]
-enum Way {
+pub enum Way {
     Fused,
     Layered,
 }
 
 impl Way {
-    fn taps(self) -> Taps {
+    pub fn taps(self) -> Taps {
         match self {
             Way::Fused => Taps::off(),
             Way::Layered => Taps::all(),

@@ -11,7 +11,7 @@ use super::support::{build, channels_last, config, is_channels_last, pictures};
 const ROWS: [&str; 3] = ["mnist-resnet", "mnist-resnet-as-printed", "mnist-densenet"];
 
 /// As the notebooks have it: grey pictures, ten digits, Keras' layers.
-fn notebook(name: &str) -> ModelConfig {
+pub fn notebook(name: &str) -> ModelConfig {
     let convention = Convention::KerasLayers;
     ModelConfig { in_channels: 1, convention, ..config(name, Pool::Max, 10) }
 }
