@@ -39,9 +39,12 @@ inline void store(BFloat16& to, float x) {
   to.bits = uint16_t(x != x ? 0x7fc0u : rounded);
 }
 
-/// Rows of a tile: about 64 Ki values, which stay in a core's second-level cache.
+/// Rows of a tile: a sixteenth of the map, so that all threads have some of a small one, and at most
+/// 64 Ki values, which stay in a core's second-level cache.
 inline int64_t tile_rows(const Problem& p) {
-  return std::max<int64_t>(1, (int64_t(1) << 16) / p.channels);
+  constexpr int64_t LEAST = 1 << 14, MOST = 1 << 16;
+  const int64_t values = std::clamp(p.rows * p.channels / 16, LEAST, MOST);
+  return std::max<int64_t>(1, values / p.channels);
 }
 
 inline int64_t tile_count(const Problem& p) {
