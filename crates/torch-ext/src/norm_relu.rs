@@ -14,6 +14,10 @@ use std::ptr::{null, null_mut};
 
 use tch::{Device, Kind, Tensor};
 
+mod running;
+
+pub use running::move_running;
+
 /// `struct Rows` of the kernels.
 #[repr(C)]
 #[derive(Clone, Copy)]

@@ -10,7 +10,7 @@
 //! running statistics it was given and leaves them as they are, as a frozen Keras layer does. In
 //! PyTorch they would go on moving, and what the frozen layers compute with them.
 
-use catscan_torch_ext::norm_relu::moments;
+use catscan_torch_ext::norm_relu::{self, moments};
 use catscan_torch_ext::recompute::Pass;
 use tch::{Device, Tensor, no_grad};
 
@@ -162,13 +162,9 @@ impl BatchNorm2d {
 
 fn move_running(running: &[Tensor; 2], mean: &Tensor, var: &Tensor, momentum: f64, values: i64) {
     let unbiased = values as f64 / (values - 1) as f64;
-    no_grad(|| {
-        for (running, (batch, factor)) in running.iter().zip([(mean, 1.0), (var, unbiased)]) {
-            let mut running = running.shallow_clone();
-            let _ = running.g_mul_scalar_(1.0 - momentum);
-            let _ = running.g_add_(&(batch * (momentum * factor)));
-        }
-    });
+    let [of_mean, of_var] = running;
+    norm_relu::move_running(of_mean, mean, 1.0 - momentum, momentum);
+    norm_relu::move_running(of_var, var, 1.0 - momentum, momentum * unbiased);
 }
 
 /// How many values of a map share a channel.

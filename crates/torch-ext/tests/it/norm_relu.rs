@@ -1,7 +1,7 @@
 //! The fused norm, addition and ReLU against libtorch's own, one after the other.
 
 use catscan_torch_ext::norm_relu::{
-    Norm, To, Was, copy, copy_with_moments, empty_like, fits, moments, packed,
+    Norm, To, Was, copy, copy_with_moments, empty_like, fits, moments, move_running, packed,
 };
 use tch::{Device, Kind, Tensor};
 
@@ -260,5 +260,18 @@ fn what_does_not_fit_is_told_and_can_be_packed() {
         assert!(!fits(&x));
         assert!(fits(&packed(&x)));
         assert_eq!(packed(&x), x);
+    }
+}
+
+#[test]
+fn running_statistics_move_as_libtorch_moves_them() {
+    for kind in [Kind::Float, Kind::Double] {
+        let (running, batch) = (noise(&[37], 0.2, kind), noise(&[37], 3.0, kind));
+        let (keep, take) = (0.9, 0.1 * 20.0 / 19.0);
+        let wanted = &running * keep + &batch * take;
+        let before = running.internal_version();
+        move_running(&running, &batch, keep, take);
+        assert_eq!(running, wanted, "{kind:?}");
+        assert!(running.internal_version() > before, "what is kept of it must know");
     }
 }
