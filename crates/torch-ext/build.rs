@@ -35,13 +35,17 @@ fn main() {
     for variable in ["LIBTORCH", "LIBTORCH_INCLUDE"] {
         println!("cargo:rerun-if-env-changed={variable}");
     }
-    shims();
+    shims(dots());
     kernels();
 }
 
 /// Nodes of libtorch's graph: these include its headers.
-fn shims() {
-    cc::Build::new()
+fn shims(dots: bool) {
+    let mut build = cc::Build::new();
+    if dots {
+        build.define("CATSCAN_DOTS", None);
+    }
+    build
         .cpp(true)
         .std("c++17")
         .opt_level(1)
@@ -55,21 +59,46 @@ fn shims() {
 }
 
 /// Plain C++, whatever the profile at full speed.
-fn kernels() {
-    let x86 = env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64");
+fn plain() -> cc::Build {
     let mut build = cc::Build::new();
     build.cpp(true).std("c++17").opt_level(3).warnings(false);
     for flag in ["-fno-math-errno", "-fno-trapping-math", "-fopenmp-simd"] {
         build.flag_if_supported(flag);
     }
-    let compiler = build.get_compiler();
-    // libtorch's threads are those of GNU's OpenMP; another one would double them.
-    let threads = compiler.is_like_gnu()
-        && env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux");
-    if threads {
+    if threads(&build) {
         build.flag("-fopenmp");
     }
-    let x86 = x86 && !compiler.is_like_msvc();
+    build
+}
+
+/// libtorch's threads are those of GNU's OpenMP; another one would double them.
+fn threads(build: &cc::Build) -> bool {
+    build.get_compiler().is_like_gnu()
+        && env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux")
+}
+
+fn x86(build: &cc::Build) -> bool {
+    env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86_64")
+        && !build.get_compiler().is_like_msvc()
+}
+
+/// Dot products of bf16 pairs, if this is a compiler that has them.
+fn dots() -> bool {
+    const BF16: &str = "-mavx512bf16";
+    let mut build = plain();
+    if !x86(&build) || !build.is_flag_supported(BF16).unwrap_or(false) {
+        return false;
+    }
+    for flag in X86[1].1.iter().chain(&[BF16]) {
+        build.flag(flag);
+    }
+    build.file("src/convolution/dots.cpp").compile("catscan_dots");
+    true
+}
+
+fn kernels() {
+    let mut build = plain();
+    let x86 = x86(&build);
     for (name, flags) in X86.into_iter().filter(|_| x86) {
         let mut build = build.clone();
         for flag in flags {
@@ -90,7 +119,7 @@ fn kernels() {
     pieces.file("src/pieces/kernels.cpp").compile("catscan_pieces");
     build.define("CATSCAN_KERNELS", "baseline").file("src/norm_relu/kernels.cpp");
     build.compile("catscan_kernels");
-    if threads {
+    if threads(&build) {
         println!("cargo:rustc-link-lib=dylib=gomp");
     }
 }

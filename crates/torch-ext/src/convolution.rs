@@ -1,9 +1,12 @@
 //! Convolutions that cost less than libtorch's own on the CPU, where there is a cheaper way to the
-//! same numbers. Both ways are oneDNN's; tch has neither.
+//! same numbers.
 //!
-//! - [`conv2d`]: a convolution of few pixels is a matrix product of the weight with the maps as
-//!   they lie in channels_last, `[N·H·W, C] · [C, C']`, or where it is larger than 1×1 with their
-//!   patches, `[N·H'·W', size²·C] · [size²·C, C']`. As a convolution it would first bring the
+//! - [`conv2d`] of bf16 maps, where the processor has dot products of bf16 pairs and no tiles: sums
+//!   of those, over the maps as they lie (`convolution/dots.cpp`). oneDNN's convolutions are as
+//!   fast as long as they run, but look themselves up at each call, gather and reorder.
+//! - [`conv2d`] otherwise: a convolution of few pixels is a matrix product of the weight with the
+//!   maps as they lie in channels_last, `[N·H·W, C] · [C, C']`, or where it is larger than 1×1 with
+//!   their patches, `[N·H'·W', size²·C] · [size²·C, C']`. As a convolution it would first bring the
 //!   weight into oneDNN's own order, and its gradient back, which then is most of the work.
 //! - [`Packed`]: a convolution of evaluation whose weight is brought into that order once, and
 //!   which adds its bias and takes its ReLU while the result is still in registers.
@@ -39,6 +42,14 @@ unsafe extern "C" {
         size: usize,
     ) -> bool;
 
+    fn catscan_conv2d_rounds(
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        has_bias: bool,
+        stride: i64,
+        padding: i64,
+    ) -> bool;
+
     fn catscan_conv2d_packs(x: *const C_tensor) -> bool;
 
     fn catscan_conv2d_pack(
@@ -71,8 +82,16 @@ pub struct Steps {
     pub padding: i64,
 }
 
+/// Whether [`conv2d`] of these bf16 maps rounds a 32-bit weight on its way: it then makes no copy
+/// of it, and its gradient is of 32 bits too.
+pub fn rounds(x: &Tensor, weight: &Tensor, has_bias: bool, steps: Steps) -> bool {
+    let Steps { stride, padding } = steps;
+    // SAFETY: the shim only reads the tensors.
+    unsafe { catscan_conv2d_rounds(x.as_ptr(), weight.as_ptr(), has_bias, stride, padding) }
+}
+
 /// `[N, C, H, W] -> [N, C', H', W']`, in the graph. A gradient of a gradient is refused where it is
-/// a matrix product.
+/// not libtorch's own convolution. The weight is of the kind of `x`, or rounded to it.
 ///
 /// # Panics
 /// When libtorch refuses the shapes.

@@ -51,7 +51,7 @@ where
 /// A convolution without bias, dilation or groups that closes a segment.
 #[derive(Debug, Clone, Copy)]
 pub struct Convolution<'a> {
-    /// `[C', C, size, size]`, in the kind of the maps.
+    /// `[C', C, size, size]`, in the kind of the maps, or rounded to it.
     pub weight: &'a Tensor,
     /// In both directions.
     pub stride: i64,

@@ -3,6 +3,7 @@
 mod it {
     mod convolution;
     mod cuda;
+    mod dots;
     mod gradient;
     mod norm_relu;
     mod recompute;

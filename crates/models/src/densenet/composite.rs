@@ -61,11 +61,10 @@ impl NormReluConv {
         inputs.extend([&self.norm.weight, &self.norm.bias]);
         let norm_relu = self.norm.again_relu();
         self.conv.folded.clear();
-        let weight = self.conv.weight.to_kind(maps[0].kind());
         let (stride, padding) = (self.conv.stride, self.conv.padding);
         let y = checkpoint_conv2d(
             &inputs,
-            Convolution { weight: &weight, stride, padding },
+            Convolution { weight: &self.conv.weight, stride, padding },
             move |inputs, pass| {
                 let [maps @ .., weight, bias] = inputs else { unreachable!("at least two") };
                 norm_relu(&concatenated(maps), weight, bias, pass)

@@ -13,7 +13,7 @@
 //! *Memory-Efficient Implementation of DenseNets*, arXiv:1707.06990). Both give the same bits.
 //! Evaluation keeps nothing, and a layer's first convolution takes the second's norm along.
 
-use catscan_torch_ext::convolution::{Steps, conv2d, conv2d_backward};
+use catscan_torch_ext::convolution::{Steps, conv2d, conv2d_backward, rounds};
 use catscan_torch_ext::gradient::{is_recorded, with_gradient};
 use catscan_torch_ext::norm_relu::{To, copy, copy_with_moments, empty, empty_like, fits, packed};
 use tch::{Tensor, no_grad};
@@ -84,7 +84,7 @@ struct Kept {
     ran: Ran,
     /// `relu(norm(x))`, unless it is to be computed again.
     activated: Option<Tensor>,
-    /// In the kind of the maps.
+    /// As the convolution took it.
     weight: Tensor,
     has_bias: bool,
     steps: Steps,
@@ -146,7 +146,12 @@ fn step(
 ) -> Tensor {
     let ran = Ran::new(norm, x, statistics);
     let activated = ran.norm().relu(&ran.x, None);
-    let weight = conv.weight.detach().to_kind(x.kind());
+    let weight = conv.weight.detach();
+    // Else both passes would round it.
+    let weight = match rounds(&activated, &weight, conv.bias.is_some(), conv.steps()) {
+        true => weight,
+        false => weight.to_kind(x.kind()),
+    };
     let bias = conv.bias.as_ref().map(|bias| bias.detach().to_kind(x.kind()));
     let y = conv2d(&activated, &weight, bias.as_ref(), conv.steps());
     let activated = (memory == Memory::Keep).then_some(activated);

@@ -60,10 +60,8 @@ impl Conv2d {
         if is_recorded() {
             self.folded.clear();
         }
-        // `to_kind` of the same kind is the same tensor, so fp32 pays nothing here.
-        let weight = self.weight.to_kind(x.kind());
         let bias = self.bias.as_ref().map(|bias| bias.to_kind(x.kind()));
-        let y = conv2d(x, &weight, bias.as_ref(), self.steps());
+        let y = conv2d(x, &self.weight, bias.as_ref(), self.steps());
         taps.show(&self.name, &y);
         y
     }

@@ -1,8 +1,10 @@
 // Convolutions as ../convolution.rs describes them. The operators of the namespace `mkldnn` are
 // libtorch's own, made for its compiler and reached by name; where a build lacks them, as on
-// processors without oneDNN, everything falls back to at::conv2d.
+// processors without oneDNN, everything falls back to at::conv2d. In bf16 without tiles dots.cpp
+// takes what it can.
 // No exception leaves this file.
 
+#include "by_dots.h"
 #include "columns.h"
 #include "convolve.h"
 
@@ -86,9 +88,6 @@ bool is_plain(const Kernel& kernel) {
   return kernel.size == 1 && kernel.stride == 1 && kernel.padding == 0;
 }
 
-/// Whether maps and weights lie as the product wants them: channels next to each other.
-bool in_channels_last(const Tensor& x) { return x.permute({0, 2, 3, 1}).is_contiguous(); }
-
 /// Whether the convolution is taken as a matrix product, [N·H'·W', size·size·C] by [.., C'].
 bool is_product(const Tensor& x, const Tensor& weight, const Kernel& kernel) {
   if (!fits(x) || weight.scalar_type() != x.scalar_type() || !linear_operator() ||
@@ -107,11 +106,6 @@ Tensor rows(const Tensor& x) { return x.permute({0, 2, 3, 1}).reshape({-1, x.siz
 /// What the weight is multiplied by.
 Tensor patches(const Tensor& x, const Kernel& kernel) {
   return is_plain(kernel) ? rows(x) : columns(x, kernel);
-}
-
-/// Rows as the pixels of a map [n, .., h, w] in channels_last.
-Tensor map(const Tensor& rows, int64_t n, int64_t h, int64_t w) {
-  return rows.view({n, h, w, rows.size(1)}).permute({0, 3, 1, 2});
 }
 
 Tensor matrix(const Tensor& weight) {
@@ -140,6 +134,7 @@ struct Product : torch::autograd::Function<Product> {
     context->saved_data["padding"] = kernel.padding;
     // Else the result were a view in the graph, and nothing could be added to it in place.
     at::AutoDispatchBelowADInplaceOrView without_graph;
+    if (is_dots(x, weight, bias.has_value(), kernel)) return by_dots(x, weight);
     const Places places(x, kernel);
     return map(linear(patches(x, kernel), matrix(weight), bias), places.n, places.places_h,
                places.places_w);
@@ -165,32 +160,39 @@ struct Product : torch::autograd::Function<Product> {
 Tensor convolve(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
                 int64_t stride, int64_t padding) {
   const Kernel kernel{weight.size(2), stride, padding};
-  if (is_product(x, weight, kernel)) return Product::apply(x, weight, bias, kernel);
-  return at::conv2d(x, weight, bias, {stride, stride}, {padding, padding});
+  if (is_dots(x, weight, bias.has_value(), kernel)) return Product::apply(x, weight, bias, kernel);
+  const Tensor w = weight.to(x.scalar_type());
+  if (is_product(x, w, kernel)) return Product::apply(x, w, bias, kernel);
+  return at::conv2d(x, w, bias, {stride, stride}, {padding, padding});
 }
 
 std::tuple<Tensor, Tensor, Tensor> convolve_backward(const Tensor& gradient, const Tensor& x,
                                                      const Tensor& weight, int64_t stride,
                                                      int64_t padding, std::array<bool, 3> wanted) {
   const Kernel kernel{weight.size(2), stride, padding};
-  if (!is_product(x, weight, kernel)) {
+  if (is_dots(x, weight, wanted[2], kernel)) {
+    at::AutoDispatchBelowADInplaceOrView without_graph;
+    return by_dots_backward(gradient, x, weight, wanted[0], wanted[1]);
+  }
+  const Tensor w = weight.to(x.scalar_type());
+  if (!is_product(x, w, kernel)) {
     at::OptionalIntArrayRef bias_size;
-    const int64_t outputs = weight.size(0);
+    const int64_t outputs = w.size(0);
     if (wanted[2]) bias_size = at::IntArrayRef(outputs);
-    return at::convolution_backward(gradient, x, weight, bias_size, {stride, stride},
+    return at::convolution_backward(gradient, x, w, bias_size, {stride, stride},
                                     {padding, padding}, {1, 1}, false, {0, 0}, 1, wanted);
   }
   at::AutoDispatchBelowADInplaceOrView without_graph;
   Tensor grad_x, grad_weight, grad_bias;
   const Tensor g = rows(gradient);
   if (wanted[0]) {
-    const Tensor grad_patches = multiply(g, matrix(weight));
+    const Tensor grad_patches = multiply(g, matrix(w));
     grad_x = is_plain(kernel) ? map(grad_patches, x.size(0), x.size(2), x.size(3))
                               : sum_of_columns(grad_patches, x, kernel);
   }
   if (wanted[1]) {
     const Tensor grad_matrix = multiply(g.t(), patches(x, kernel));
-    grad_weight = map(grad_matrix.view({-1, x.size(1)}), weight.size(0), kernel.size, kernel.size);
+    grad_weight = map(grad_matrix.view({-1, x.size(1)}), w.size(0), kernel.size, kernel.size);
   }
   if (wanted[2]) grad_bias = g.sum(0);
   return {grad_x, grad_weight, grad_bias};
@@ -237,6 +239,16 @@ extern "C" bool catscan_conv2d_backward(const Tensor* gradient, const Tensor* x,
     return true;
   } catch (const std::exception& error) {
     fail(error, message, size);
+    return false;
+  }
+}
+
+/// Whether a weight of 32 bits is taken by maps of bf16.
+extern "C" bool catscan_conv2d_rounds(const Tensor* x, const Tensor* weight, bool has_bias,
+                                      int64_t stride, int64_t padding) {
+  try {
+    return is_dots(*x, *weight, has_bias, {weight->size(2), stride, padding});
+  } catch (const std::exception&) {
     return false;
   }
 }

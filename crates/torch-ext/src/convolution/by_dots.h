@@ -1,0 +1,126 @@
+// Tensors for dots.h, and which it takes.
+#pragma once
+
+#include "columns.h"
+#include "dots.h"
+
+#ifdef CATSCAN_DOTS
+#include <cpuid.h>
+#endif
+
+namespace catscan {
+
+/// Whether channels lie next to each other, without gaps.
+inline bool in_channels_last(const at::Tensor& x) {
+  return x.permute({0, 2, 3, 1}).is_contiguous();
+}
+
+/// Rows as the pixels of a map [n, .., h, w] in channels_last.
+inline at::Tensor map(const at::Tensor& rows, int64_t n, int64_t h, int64_t w) {
+  return rows.view({n, h, w, rows.size(1)}).permute({0, 3, 1, 2});
+}
+
+#ifdef CATSCAN_DOTS
+
+/// Whether this processor has dot products of bf16 pairs, and not whole tiles of them: by tiles
+/// oneDNN is the faster.
+inline bool has_dots() {
+  static const bool has = [] {
+    constexpr unsigned FEATURES = 7, AVX512_BF16 = 1u << 5, AMX_BF16 = 1u << 22;
+    unsigned a = 0, b = 0, c = 0, tiles = 0, dots = 0;
+    __get_cpuid_count(FEATURES, 0, &a, &b, &c, &tiles);
+    __get_cpuid_count(FEATURES, 1, &dots, &b, &c, &a);
+    // Which also asks whether the system keeps such registers.
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    return wide && (dots & AVX512_BF16) && !(tiles & AMX_BF16);
+  }();
+  return has;
+}
+
+/// Whether the convolution is taken as dot products. Its weight may be of 32 bits.
+inline bool is_dots(const at::Tensor& x, const at::Tensor& weight, bool has_bias,
+                    const Kernel& kernel) {
+  return has_dots() && !has_bias && x.dim() == 4 && x.device().is_cpu() && x.numel() > 0 &&
+         x.scalar_type() == at::kBFloat16 &&
+         (weight.scalar_type() == at::kBFloat16 || weight.scalar_type() == at::kFloat) &&
+         kernel.stride == 1 && kernel.size % 2 == 1 && kernel.padding == kernel.size / 2 &&
+         weight.size(2) == weight.size(3) && weight.size(0) % dots::CHANNELS == 0 &&
+         weight.size(1) == x.size(1) && x.size(1) % dots::CHANNELS == 0 && in_channels_last(x) &&
+         in_channels_last(weight);
+}
+
+inline dots::Shape dots_shape(const at::Tensor& x, const at::Tensor& weight) {
+  return {x.size(0), x.size(2), x.size(3), weight.size(2), x.size(1), weight.size(0)};
+}
+
+inline const uint16_t* bits(const at::Tensor& x) {
+  return reinterpret_cast<const uint16_t*>(x.const_data_ptr<at::BFloat16>());
+}
+
+inline uint16_t* bits_of(const at::Tensor& x) {
+  return reinterpret_cast<uint16_t*>(x.mutable_data_ptr<at::BFloat16>());
+}
+
+/// A map of the size of `x` with so many channels.
+inline at::Tensor map_like(const at::Tensor& x, int64_t channels) {
+  const int64_t n = x.size(0), h = x.size(2), w = x.size(3);
+  return map(at::empty({n * h * w, channels}, x.options()), n, h, w);
+}
+
+/// Calls `work` with the weight's numbers.
+template <typename Work>
+void with_weight(const at::Tensor& weight, const Work& work) {
+  weight.scalar_type() == at::kFloat ? work(weight.const_data_ptr<float>()) : work(bits(weight));
+}
+
+inline at::Tensor by_dots(const at::Tensor& x, const at::Tensor& weight) {
+  const at::Tensor packed = at::empty({weight.numel()}, x.options());
+  at::Tensor y = map_like(x, weight.size(0));
+  with_weight(weight, [&](const auto* numbers) {
+    dots::forward(dots_shape(x, weight), bits(x), numbers, bits_of(packed), bits_of(y));
+  });
+  return y;
+}
+
+/// The gradients of x and of weight, those that are wanted; that of weight in 32 bits.
+inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_dots_backward(
+    const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight, bool of_x,
+    bool of_weight) {
+  const dots::Shape shape = dots_shape(x, weight);
+  const at::Tensor g = gradient.contiguous(at::MemoryFormat::ChannelsLast);
+  at::Tensor grad_x, grad_weight;
+  if (of_x) {
+    const at::Tensor packed = at::empty({weight.numel()}, x.options());
+    grad_x = map_like(x, shape.inputs);
+    with_weight(weight, [&](const auto* numbers) {
+      dots::gradient_of_x(shape, bits(g), numbers, bits_of(packed), bits_of(grad_x));
+    });
+  }
+  if (of_weight) {
+    const int64_t pairs = shape.part(0).pairs();
+    const int64_t numbers = 2 * pairs * (shape.inputs + shape.outputs);
+    const at::Tensor packed = at::empty({numbers}, x.options());
+    const at::Tensor rows =
+        at::empty({shape.outputs * shape.taps(), shape.inputs}, x.options().dtype(at::kFloat));
+    dots::gradient_of_weight(shape, bits(g), bits(x), bits_of(packed),
+                             rows.mutable_data_ptr<float>());
+    grad_weight = map(rows, shape.outputs, shape.size, shape.size);
+  }
+  return {grad_x, grad_weight, at::Tensor()};
+}
+
+#else
+
+inline bool is_dots(const at::Tensor&, const at::Tensor&, bool, const Kernel&) { return false; }
+
+inline at::Tensor by_dots(const at::Tensor&, const at::Tensor&) { return {}; }
+
+inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_dots_backward(
+    const at::Tensor&, const at::Tensor&, const at::Tensor&, bool, bool) {
+  return {};
+}
+
+#endif
+
+}  // namespace catscan

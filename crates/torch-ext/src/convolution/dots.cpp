@@ -1,0 +1,324 @@
+// Sums of products of bf16 pairs, in 32 bits: `vdpbf16ps` multiplies 16 pairs by a pair and adds.
+// Two kernels compute three things:
+//
+// - `multiply`, rows of a map by a weight, where pairs are of channels. A row of y is the sum over
+//   the taps of the row of x under the tap, zeros beyond the edge, by the tap's part of the weight.
+//   No patches are gathered (Dukhan 2019, The Indirect Convolution Algorithm, arXiv:1907.02129).
+//   The gradient of x is the same, of that of y by the weight's transpose, its taps turned round.
+// - `gradient_of_weight`: for each tap the outer products of y's gradient with what of x lies under
+//   it, where pairs are of pictures: so a pair stays one whatever the tap, and edges are left out.
+//
+// Tiles are of ROWS by CHANNELS: 16 registers of sums, enough to keep both of a core's units for
+// dot products busy. Sums run in an order that depends on the shape alone: the number of threads
+// changes no bit of a result.
+
+#include "dots.h"
+
+#include <immintrin.h>
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace catscan {
+namespace dots {
+namespace {
+
+/// Of a tile.
+constexpr int64_t ROWS = 8;
+/// Numbers of 32 bits in a register, and registers in a row of a tile.
+constexpr int64_t LANES = 16, PARTS = CHANNELS / LANES;
+/// Of a weight's outputs, that one thread takes at a time.
+constexpr int64_t BLOCK = 4 * ROWS;
+static_assert(CHANNELS % BLOCK == 0, "outputs are whole blocks");
+/// Pairs of rows whose CHANNELS stay in the first-level cache: 16 KiB.
+constexpr int64_t NEAR = 128;
+
+inline __m512i load(const void* from) { return _mm512_loadu_si512(from); }
+
+/// A register of bf16 pairs: one pair everywhere, or 16 from memory. Their order in memory is that
+/// of two numbers of 16 bits.
+inline __m512bh everywhere(const uint16_t* from) {
+  int32_t both;
+  std::memcpy(&both, from, sizeof both);
+  return (__m512bh)_mm512_set1_epi32(both);
+}
+inline __m512bh pairs(const uint16_t* from) { return (__m512bh)load(from); }
+
+/// ROWS by CHANNELS sums.
+struct Tile {
+  __m512 sums[ROWS][PARTS] = {};
+
+  /// Adds the product of each row's pair with CHANNELS pairs.
+  template <typename RowOf>
+  inline __attribute__((always_inline)) void add(const uint16_t* columns, const RowOf& row) {
+    const __m512bh left = pairs(columns), right = pairs(columns + 2 * LANES);
+#pragma GCC unroll 8
+    for (int64_t i = 0; i < ROWS; ++i) {
+      const __m512bh both = everywhere(row(i));
+      sums[i][0] = _mm512_dpbf16_ps(sums[i][0], both, left);
+      sums[i][1] = _mm512_dpbf16_ps(sums[i][1], both, right);
+    }
+  }
+};
+
+/// Where the kernel's tap lies off its middle.
+struct Tap {
+  int64_t down, right;
+
+  Tap(const Shape& shape, int64_t number)
+      : down(number / shape.size - shape.size / 2), right(number % shape.size - shape.size / 2) {}
+};
+
+/// The rows of a map under a tap.
+class Under {
+ public:
+  Under(const Shape& shape, const uint16_t* map, int64_t channels)
+      : shape(shape), map(map), channels(channels), zeros(channels) {}
+
+  /// For ROWS rows from `first` on; zeros beyond the map's edges and its end.
+  void find(int64_t first, const Tap& tap, const uint16_t** found) const {
+    const int64_t w = shape.w, h = shape.h, rows = shape.rows();
+    const uint16_t* from = map + (first + tap.down * w + tap.right) * channels;
+    int64_t x = first % w, y = first / w % h;
+    for (int64_t i = 0; i < ROWS; ++i, from += channels) {
+      const int64_t to_x = x + tap.right, to_y = y + tap.down;
+      const bool inside = to_x >= 0 && to_x < w && to_y >= 0 && to_y < h && first + i < rows;
+      found[i] = inside ? from : zeros.data();
+      if (++x == w) {
+        x = 0;
+        y = y + 1 == h ? 0 : y + 1;
+      }
+    }
+  }
+
+ private:
+  Shape shape;
+  const uint16_t* map;
+  int64_t channels;
+  std::vector<uint16_t> zeros;
+};
+
+/// `weight` is packed: for every CHANNELS outputs, for every tap, for every pair of inputs.
+void multiply(const Shape& shape, const uint16_t* x, int64_t inputs, const uint16_t* weight,
+              int64_t outputs, uint16_t* y) {
+  const int64_t rows = shape.rows(), taps = shape.taps(), panels = outputs / CHANNELS;
+  const int64_t tiles = (rows + ROWS - 1) / ROWS;
+  const Under under(shape, x, inputs);
+#pragma omp for schedule(static)
+  for (int64_t item = 0; item < panels * tiles; ++item) {
+    const int64_t panel = item / tiles, first = item % tiles * ROWS;
+    const uint16_t* columns = weight + panel * taps * inputs * CHANNELS;
+    Tile tile;
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      const uint16_t* from[ROWS];
+      under.find(first, Tap(shape, tap), from);
+      for (int64_t c = 0; c < inputs; c += 2, columns += 2 * CHANNELS) {
+        tile.add(columns, [&](int64_t i) { return from[i] + c; });
+      }
+    }
+    uint16_t* to = y + first * outputs + panel * CHANNELS;
+    for (int64_t i = 0; i < ROWS && first + i < rows; ++i, to += outputs) {
+      const auto& [left, right] = tile.sums[i];
+      _mm512_storeu_si512(to, (__m512i)_mm512_cvtne2ps_pbh(right, left));
+    }
+  }
+}
+
+/// CHANNELS numbers of a weight.
+inline __m512i rounded(const uint16_t* from) { return load(from); }
+inline __m512i rounded(const float* from) {
+  return (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + LANES), _mm512_loadu_ps(from));
+}
+
+/// A weight for `multiply`.
+template <typename Weight>
+void pack(const Shape& shape, const Weight* weight, uint16_t* packed) {
+  const int64_t taps = shape.taps(), inputs = shape.inputs;
+#pragma omp for schedule(static)
+  for (int64_t item = 0; item < shape.outputs / CHANNELS * taps; ++item) {
+    const int64_t panel = item / taps, tap = item % taps;
+    uint16_t* to = packed + item * inputs * CHANNELS;
+    for (int64_t o = 0; o < CHANNELS; ++o) {
+      const Weight* from = weight + ((panel * CHANNELS + o) * taps + tap) * inputs;
+      for (int64_t begin = 0; begin < inputs; begin += CHANNELS) {
+        uint16_t row[CHANNELS];
+        _mm512_storeu_si512(row, rounded(from + begin));
+        for (int64_t c = 0; c < CHANNELS; c += 2) {
+          std::memcpy(to + (begin + c) * CHANNELS + 2 * o, row + c, 2 * sizeof *row);
+        }
+      }
+    }
+  }
+}
+
+/// Its transpose, whose inputs are the weight's outputs, with the taps turned round.
+template <typename Weight>
+void pack_transposed(const Shape& shape, const Weight* weight, uint16_t* packed) {
+  const int64_t taps = shape.taps(), inputs = shape.inputs, outputs = shape.outputs;
+  uint16_t order[2 * CHANNELS];  // the one's first number, the other's first, and so on
+  for (int64_t i = 0; i < CHANNELS; ++i) {
+    order[2 * i] = uint16_t(i);
+    order[2 * i + 1] = uint16_t(CHANNELS + i);
+  }
+  const __m512i left = load(order), right = load(order + CHANNELS);
+#pragma omp for schedule(static)
+  for (int64_t item = 0; item < inputs / CHANNELS * taps; ++item) {
+    const int64_t panel = item / taps, tap = taps - 1 - item % taps;
+    uint16_t* to = packed + item * outputs * CHANNELS;
+    for (int64_t o = 0; o < outputs; o += 2, to += 2 * CHANNELS) {
+      const Weight* from = weight + (o * taps + tap) * inputs + panel * CHANNELS;
+      const __m512i one = rounded(from), other = rounded(from + taps * inputs);
+      _mm512_storeu_si512(to, _mm512_permutex2var_epi16(one, left, other));
+      _mm512_storeu_si512(to + CHANNELS, _mm512_permutex2var_epi16(one, right, other));
+    }
+  }
+}
+
+/// `work(pair, row of the one picture, row of the other)` for every pair of rows.
+template <typename Work>
+void for_pairs(const Shape& shape, const uint16_t* map, int64_t channels, const Work& work) {
+  const int64_t pixels = shape.h * shape.w;
+  const std::vector<uint16_t> zeros(channels);
+#pragma omp for schedule(static)
+  for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
+    const int64_t row = pair + pair / pixels * pixels;
+    const uint16_t* one = map + row * channels;
+    work(pair, one, row + pixels < shape.rows() ? one + pixels * channels : zeros.data());
+  }
+}
+
+/// For every CHANNELS inputs, for every pair of rows: those of the first half of each lane's
+/// channels, then the others.
+void pair_columns(const Shape& shape, const uint16_t* x, uint16_t* packed) {
+  for_pairs(shape, x, shape.inputs, [&](int64_t pair, const uint16_t* one, const uint16_t* other) {
+    for (int64_t c = 0; c < shape.inputs; c += CHANNELS) {
+      const __m512i up = load(one + c), down = load(other + c);
+      uint16_t* to = packed + 2 * (c * shape.pairs() + pair * CHANNELS);
+      _mm512_storeu_si512(to, _mm512_unpacklo_epi16(up, down));
+      _mm512_storeu_si512(to + 2 * LANES, _mm512_unpackhi_epi16(up, down));
+    }
+  });
+}
+
+/// For every ROWS outputs, for every pair of rows.
+void pair_rows(const Shape& shape, const uint16_t* gradient, uint16_t* packed) {
+  const auto work = [&](int64_t pair, const uint16_t* one, const uint16_t* other) {
+    for (int64_t o = 0; o < shape.outputs; o += ROWS) {
+      const __m128i up = _mm_loadu_si128(reinterpret_cast<const __m128i*>(one + o));
+      const __m128i down = _mm_loadu_si128(reinterpret_cast<const __m128i*>(other + o));
+      uint16_t* to = packed + 2 * (o * shape.pairs() + pair * ROWS);
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_unpacklo_epi16(up, down));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(to + ROWS), _mm_unpackhi_epi16(up, down));
+    }
+  };
+  for_pairs(shape, gradient, shape.outputs, work);
+}
+
+/// The pairs of pixels of y under whose tap one of x lies.
+std::vector<int64_t> met(const Shape& shape, const Tap& tap) {
+  const auto from = [](int64_t off) { return std::max<int64_t>(0, -off); };
+  const auto to = [](int64_t side, int64_t off) { return side - std::max<int64_t>(0, off); };
+  std::vector<int64_t> pairs;
+  pairs.reserve(shape.pairs());
+  for (int64_t map = 0; map < shape.pairs(); map += shape.h * shape.w) {
+    for (int64_t y = from(tap.down); y < to(shape.h, tap.down); ++y) {
+      for (int64_t x = from(tap.right); x < to(shape.w, tap.right); ++x) {
+        pairs.push_back(map + y * shape.w + x);
+      }
+    }
+  }
+  return pairs;
+}
+
+/// For each tap the sum of the outer products of paired rows with the paired columns under them, on
+/// top of `result` if it `adds`.
+void outer(const Shape& shape, const uint16_t* rows, const uint16_t* columns,
+           const std::vector<std::vector<int64_t>>& pairs_of, bool adds, float* result) {
+  const int64_t inputs = shape.inputs, panels = inputs / CHANNELS, groups = shape.outputs / BLOCK;
+  // Undoes the order of `pair_columns`.
+  const __m512i left = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
+  const __m512i right = _mm512_add_epi32(left, _mm512_set1_epi32(8));
+#pragma omp for schedule(static)
+  for (int64_t item = 0; item < shape.taps() * panels * groups; ++item) {
+    const int64_t output = item % groups * BLOCK, panel = item / groups % panels;
+    const int64_t number = item / groups / panels;
+    const Tap tap(shape, number);
+    const std::vector<int64_t>& pairs = pairs_of[number];
+    const int64_t off = panel * shape.pairs() + tap.down * shape.w + tap.right;
+    const uint16_t* under = columns + 2 * off * CHANNELS;
+    Tile tiles[BLOCK / ROWS];
+    const auto last = std::lower_bound(pairs.begin(), pairs.end(), shape.pairs());
+    for (auto begin = pairs.begin(); begin < last;) {
+      const auto end = begin + std::min<int64_t>(NEAR, last - begin);
+      for (int64_t o = 0; o < BLOCK; o += ROWS) {
+        const uint16_t* over = rows + 2 * (output + o) * shape.pairs();
+        Tile tile = tiles[o / ROWS];
+        for (auto pair = begin; pair < end; ++pair) {
+          const uint16_t* row = over + 2 * *pair * ROWS;
+          tile.add(under + 2 * *pair * CHANNELS, [&](int64_t i) { return row + 2 * i; });
+        }
+        tiles[o / ROWS] = tile;
+      }
+      begin = end;
+    }
+    for (int64_t o = 0; o < BLOCK; ++o) {
+      const auto& [front, back] = tiles[o / ROWS].sums[o % ROWS];
+      float* to = result + ((output + o) * shape.taps() + number) * inputs + panel * CHANNELS;
+      __m512 one = _mm512_permutex2var_ps(front, left, back);
+      __m512 other = _mm512_permutex2var_ps(front, right, back);
+      if (adds) {
+        one = _mm512_add_ps(_mm512_loadu_ps(to), one);
+        other = _mm512_add_ps(_mm512_loadu_ps(to + LANES), other);
+      }
+      _mm512_storeu_ps(to, one);
+      _mm512_storeu_ps(to + LANES, other);
+    }
+  }
+}
+
+}  // namespace
+
+template <typename Weight>
+void forward(const Shape& shape, const uint16_t* x, const Weight* weight, uint16_t* packed,
+             uint16_t* y) {
+#pragma omp parallel
+  {
+    pack(shape, weight, packed);
+    multiply(shape, x, shape.inputs, packed, shape.outputs, y);
+  }
+}
+
+template <typename Weight>
+void gradient_of_x(const Shape& shape, const uint16_t* gradient, const Weight* weight,
+                   uint16_t* packed, uint16_t* result) {
+#pragma omp parallel
+  {
+    pack_transposed(shape, weight, packed);
+    multiply(shape, gradient, shape.outputs, packed, shape.inputs, result);
+  }
+}
+
+void gradient_of_weight(const Shape& shape, const uint16_t* gradient, const uint16_t* x,
+                        uint16_t* packed, float* result) {
+  const Shape most = shape.part(0);
+  uint16_t* columns = packed + 2 * most.pairs() * shape.outputs;
+  std::vector<std::vector<int64_t>> pairs_of;
+  for (int64_t tap = 0; tap < shape.taps(); ++tap) pairs_of.push_back(met(most, Tap(shape, tap)));
+#pragma omp parallel
+  for (int64_t first = 0; first < shape.n; first += most.n) {
+    const Shape part = shape.part(first);
+    const int64_t row = first * shape.h * shape.w;
+    pair_rows(part, gradient + row * shape.outputs, packed);
+    pair_columns(part, x + row * shape.inputs, columns);
+    outer(part, packed, columns, pairs_of, first > 0, result);
+  }
+}
+
+template void forward(const Shape&, const uint16_t*, const uint16_t*, uint16_t*, uint16_t*);
+template void forward(const Shape&, const uint16_t*, const float*, uint16_t*, uint16_t*);
+template void gradient_of_x(const Shape&, const uint16_t*, const uint16_t*, uint16_t*, uint16_t*);
+template void gradient_of_x(const Shape&, const uint16_t*, const float*, uint16_t*, uint16_t*);
+
+}  // namespace dots
+}  // namespace catscan
