@@ -117,7 +117,7 @@ pub enum TrainError {
         shortened(pictures)
     )]
     NotFinite {
-        /// `step N`, counted from 1, or `evaluation`.
+        /// `step N`, counted from 1.
         place: String,
         /// `the loss` or `the largest gradient`.
         what: &'static str,
@@ -138,6 +138,38 @@ pub enum TrainError {
         /// What was to be written.
         path: PathBuf,
         /// Bytes; 0 where nothing was to be written.
+    /// NaN or infinity while pictures are scored.
+    #[error(
+        "{place}: the loss is {value}, and {first}; the batch was {}; \
+         look at these pictures, or take the weights of an earlier checkpoint",
+        shortened(pictures)
+    )]
+    BadScore {
+        /// `validation after step N`, `test after step N` or `evaluation`.
+        place: String,
+        /// NaN or ±infinity.
+        value: f64,
+        /// As in [`TrainError::NotFinite`].
+        first: String,
+        /// The same.
+        pictures: Vec<String>,
+    },
+    /// NaN or infinity in weights that were to be saved.
+    #[error(
+        "step {step}: {bad} of {numbers} numbers of the weights are not finite, the first in \
+         {first}; they were not saved: lower the learning rate, and go on from the checkpoint \
+         before, or start afresh"
+    )]
+    BadWeights {
+        /// Steps taken.
+        step: u64,
+        /// How many are NaN or infinite.
+        bad: u64,
+        /// Of so many.
+        numbers: u64,
+        /// The first such tensor's name.
+        first: String,
+    },
         needed: u64,
         /// Bytes left to this process; 0 where the system does not tell.
         free: u64,
@@ -173,7 +205,9 @@ impl TrainError {
             TrainError::OtherWeights { .. }
             | TrainError::Checkpoint { .. }
             | TrainError::Record { .. } => 4,
-            TrainError::NotFinite { .. } => 5,
+            TrainError::NotFinite { .. }
+            | TrainError::BadScore { .. }
+            | TrainError::BadWeights { .. } => 5,
             TrainError::Device(_) => 1,
             TrainError::Storage { .. } => 7,
             TrainError::Stopped(signal) => signal.exit_code(),
@@ -191,6 +225,27 @@ impl TrainError {
 /// The first eight names, and how many more there are.
 fn shortened(names: &[String]) -> String {
     let mut text = names.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
+    /// The same, told where pictures were scored.
+    pub(crate) fn scoring(self, place: String) -> TrainError {
+        match self {
+            TrainError::BadScore { value, first, pictures, .. } => {
+                TrainError::BadScore { place, value, first, pictures }
+            }
+            other => other,
+        }
+    }
+
+    /// As a warning of a run that goes on: without the advice to start it again.
+    pub(crate) fn forgiven(&self) -> String {
+        match self {
+            TrainError::Storage { path, needed, free, source } => format!(
+                "{}: {source}; {needed} bytes needed, {free} bytes free; goes on without it",
+                path.display()
+            ),
+            other => format!("{other}; goes on without it"),
+        }
+    }
+
     if names.len() > 8 {
         text.push_str(&format!(" and {} more", names.len() - 8));
     }

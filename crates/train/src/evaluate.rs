@@ -31,7 +31,7 @@ pub struct Evaluation {
 
 /// Scores the pictures `indices` of `dataset`, `batch` at a time. `on_batch` hears how many are
 /// done and may end it with a signal ([`TrainError::Stopped`]). A loss that is not finite is an
-/// error that names the pictures of its batch.
+/// error that names the pictures of its batch ([`TrainError::BadScore`]).
 pub fn evaluate(
     model: &Model,
     dataset: &Dataset,
@@ -95,9 +95,8 @@ fn rows(probabilities: &Tensor) -> Vec<Vec<f32>> {
 }
 
 fn not_finite(model: &Model, dataset: &Dataset, batch: &Batch, value: f64) -> TrainError {
-    TrainError::NotFinite {
+    TrainError::BadScore {
         place: "evaluation".into(),
-        what: "the loss",
         value,
         first: first_bad::of_forward(model, &batch.images, Mode::Eval)
             .unwrap_or_else(first_bad::none_before_the_loss),

@@ -274,8 +274,10 @@ impl Run {
             watch.should_stop()
         };
         let batch = scoring_batch(self.batch);
-        self.learner
-            .judged(|model| evaluate(model, job.dataset, indices, batch, job.device, &mut on_batch))
+        let scored = self.learner.judged(|model| {
+            evaluate(model, job.dataset, indices, batch, job.device, &mut on_batch)
+        });
+        scored.map_err(|error| error.scoring(format!("{part} after step {}", self.state.step)))
     }
 }
 

@@ -67,7 +67,7 @@ fn grey_pictures_want_a_network_of_one_channel() {
 #[test]
 fn numbers_that_go_bad_stop_before_the_weights() {
     let folder = tempfile::tempdir().unwrap();
-    let optimizer = recipe().optimizer.with_lr(1e38);
+    let optimizer = recipe().optimizer.with_lr(1e24);
     let wild = Recipe { optimizer, schedule: catscan_train::Schedule::Constant, ..recipe() };
     let wild_job = Job { saving: every(1), ..job(&wild, folder.path()) };
     let error = refused(&wild_job, 5, &["step 2: ", " was the first to ", "weights were left as"]);
@@ -75,6 +75,23 @@ fn numbers_that_go_bad_stop_before_the_weights() {
     assert_eq!(pictures.len(), 8);
     assert!(dataset().samples.iter().any(|sample| sample.name == pictures[0]));
     assert!(newest(folder.path()).ends_with("step-1"), "the last checkpoint is untouched");
+}
+
+#[test]
+fn a_validation_that_goes_bad_names_its_step_and_says_nothing_untrue() {
+    let folder = tempfile::tempdir().unwrap();
+    let optimizer = recipe().optimizer.with_lr(1e24);
+    let schedule = catscan_train::Schedule::Constant;
+    let wild = Recipe { optimizer, schedule, steps_per_epoch: Some(1), ..recipe() };
+    let says =
+        ["validation after step 1: the loss is ", "the batch was ", "look at these pictures"];
+    let error = refused(&job(&wild, folder.path()), 5, &says);
+    let TrainError::BadScore { pictures, .. } = &error else { panic!("{error}") };
+    assert!(dataset().split.val.iter().any(|i| dataset().samples[*i as usize].name == pictures[0]));
+    for untrue in ["weights were left", "learning rate"] {
+        assert!(!error.to_string().contains(untrue), "{error}");
+    }
+    assert!(!folder.path().join("checkpoints").exists(), "nothing was saved");
 }
 
 #[test]
