@@ -4,8 +4,9 @@
 //!
 //! Saving and loading: [`mod@file`] reads safetensors and nothing else, `fill` copies them into a
 //! model once they agree with it (`torchvision` knows some older names), `save` writes them so that
-//! a file is either complete or absent.
+//! a file is either complete or absent, [`stream`] in pieces.
 
+use std::io::{self, Write};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use crate::weights::file::WeightsFile;
 pub mod file;
 pub(crate) mod fill;
 mod save;
+pub mod stream;
 mod torchvision;
 
 /// Whether the optimiser changes a tensor.
@@ -113,6 +115,11 @@ impl Weights {
     /// Writes a safetensors file that is either complete or absent.
     pub fn save(&self, path: &Path) -> Result<(), ModelError> {
         save::save(self, path)
+    }
+
+    /// Writes the content of that file, piece by piece.
+    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
+        save::write(self, out)
     }
 
     /// Fills every tensor from a safetensors file. The file must hold exactly these names, with

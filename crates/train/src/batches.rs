@@ -112,12 +112,15 @@ impl Plan {
         steps_per_pass(self.pictures.len(), self.batch)
     }
 
+    /// Steps of an epoch: as the recipe says, or a pass.
+    pub(crate) fn steps_per_epoch(&self, recipe: &Recipe) -> u64 {
+        recipe.steps_per_epoch.map_or(self.steps_per_pass(), u64::from)
+    }
+
     /// How many pictures the smallest batch of a pass holds.
     pub fn smallest_batch(&self) -> usize {
-        match self.pictures.len() % self.batch {
-            0 | 1 => self.batch.min(self.pictures.len()),
-            rest => rest,
-        }
+        let last = self.steps_per_pass() as usize - 1;
+        stretch(last, self.pictures.len(), self.batch).len().min(self.batch)
     }
 
     /// The batches of these steps, in order.
@@ -136,11 +139,8 @@ impl Plan {
 
     fn batch_of(&self, step: u64, pass: u64, positions: &[u32]) -> Planned {
         let place = (step % self.steps_per_pass()) as usize;
-        let last = place as u64 + 1 == self.steps_per_pass();
-        let start = place * self.batch;
-        let end = if last { positions.len() } else { start + self.batch };
-        let indices: Vec<u32> =
-            positions[start..end].iter().map(|at| self.pictures[*at as usize]).collect();
+        let positions = &positions[stretch(place, positions.len(), self.batch)];
+        let indices: Vec<u32> = positions.iter().map(|at| self.pictures[*at as usize]).collect();
         let draw = |augment: &Augment| {
             let one = |i: &u32| augment.drawn(self.seed, pass, u64::from(*i), self.size_px);
             indices.iter().map(one).collect()
@@ -153,19 +153,27 @@ impl Plan {
 
 /// Batches that show each of `pictures` once; at least 1.
 pub(crate) fn steps_per_pass(pictures: usize, batch: usize) -> u64 {
-    let (whole, rest) = (pictures / batch, pictures % batch);
-    // A rest of one joins the batch before it, if there is one.
-    (whole + usize::from(rest > 1 || whole == 0)) as u64
+    stretches(pictures, batch) as u64
 }
 
 /// A batch of `pictures` in pieces of `most`, the last of which may be shorter. As of batches, no
 /// piece is a single picture unless the batch is: it joins the one before it.
 pub(crate) fn pieces(pictures: usize, most: Option<u32>) -> Vec<Range<usize>> {
     let most = most.map_or(pictures, |most| most as usize).clamp(1, pictures.max(1));
+    (0..stretches(pictures, most)).map(|at| stretch(at, pictures, most)).collect()
+}
+
+/// How many stretches of `most` `pictures` make, at least 1: a rest of one joins the stretch before
+/// it, if there is one.
+fn stretches(pictures: usize, most: usize) -> usize {
     let (whole, rest) = (pictures / most, pictures % most);
-    let count = (whole + usize::from(rest > 1 || whole == 0)).max(1);
-    let end = |piece: usize| if piece + 1 == count { pictures } else { (piece + 1) * most };
-    (0..count).map(|piece| piece * most..end(piece)).collect()
+    whole + usize::from(rest > 1 || whole == 0)
+}
+
+/// Where stretch `at` of them lies.
+fn stretch(at: usize, pictures: usize, most: usize) -> Range<usize> {
+    let is_last = at + 1 == stretches(pictures, most);
+    at * most..if is_last { pictures } else { (at + 1) * most }
 }
 
 /// A batch on the device.

@@ -12,27 +12,32 @@
 //!
 //! The newest few are kept, and beside them `checkpoints/best/`: the same four files, of the epoch
 //! with the lowest validation loss. It is written before the `step-N` of its epoch, so that a run
-//! which goes on from `step-N` has it.
+//! which goes on from `step-N` has it; where the file system has hard links, the two are one set of
+//! files with two names, which nothing ever writes into.
+//!
+//! Tensors go to the disk in pieces and are hashed on the way (`files.rs`): a save needs the memory
+//! of one tensor at most.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
-use catscan_models::{ModelError, Weights};
-use safetensors::tensor::{Dtype, TensorView, serialize};
+use catscan_models::Weights;
+use catscan_models::weights::stream;
 use serde::{Deserialize, Serialize};
-use tch::{Device, Kind, Tensor};
 
 use crate::ema::Average;
 use crate::error::TrainError;
 use crate::metrics::Tally;
 use crate::optimizer::Moments;
 use crate::record::EpochRecord;
-use crate::storage::{TEMPORARY, sync_folder, write_synced};
 
+mod files;
 mod find;
+mod write;
 
+use files::FileEntry;
 pub use find::{newest, newest_intact, read_moments, read_state, set_aside_after, verify};
+pub use write::{save, save_best};
 
 pub(crate) const WEIGHTS_FILE: &str = "weights.safetensors";
 /// Beside averaged weights alone.
@@ -101,13 +106,6 @@ struct Manifest {
     files: BTreeMap<String, FileEntry>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileEntry {
-    bytes: u64,
-    blake3: String,
-}
-
 /// A complete checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Saved {
@@ -129,139 +127,32 @@ pub fn best(run: &Path) -> Option<PathBuf> {
     Some(folder(run).join(BEST)).filter(|path| path.is_dir())
 }
 
+/// Whether a folder is a checkpoint, damaged or not.
+pub(crate) fn is_one(path: &Path) -> bool {
+    path.join(MANIFEST_FILE).is_file()
+}
+
+/// The weights of the checkpoint in `path`, whose hashes are checked.
+///
+/// # Errors
+/// A damaged checkpoint.
+pub fn weights_path(path: &Path) -> Result<PathBuf, TrainError> {
+    verify(path).map(|()| path.join(WEIGHTS_FILE))
+}
+
 /// Bytes one checkpoint needs, without the few of its JSON files.
 pub fn size(weights: &Weights, moments: &Moments, average: Option<&Average>) -> u64 {
     4 * (weights.count_all() as u64 + moments.numbers() + average.map_or(0, Average::numbers))
 }
 
+/// Main memory that a save needs: the largest tensor, where it has to be brought into order, and a
+/// piece of it.
+pub(crate) fn saving_bytes(weights: &Weights) -> u64 {
+    let largest = weights.iter().map(|weight| weight.tensor.numel()).max().unwrap_or(0);
+    (size_of::<f32>() * largest + stream::PIECE_BYTES) as u64
+}
+
 /// Bytes that all checkpoints of a run need: those kept, the best, and one being written.
 pub fn room(one: u64, keep: usize) -> u64 {
     one * (keep as u64 + 2)
-}
-
-/// Saves one checkpoint as `step-N` and prunes to the newest `keep`, at least one. On failure
-/// nothing is left of the new one and the old ones are untouched.
-///
-/// Checkpoints of higher steps are older: after an inexact resume an epoch may have fewer steps.
-/// They are set aside, and `warn` hears of each.
-pub fn save(
-    run: &Path,
-    contents: Contents,
-    keep: usize,
-    warn: &mut dyn FnMut(String),
-) -> Result<Saved, TrainError> {
-    let saved = contents.save_as(run, &format!("step-{}", contents.state.step))?;
-    set_aside_after(run, saved.step, warn)?;
-    prune(&folder(run), keep).map_err(|error| TrainError::storage(&saved.path, 0, error))?;
-    Ok(saved)
-}
-
-/// Saves one as the best, in the place of the last best.
-pub fn save_best(run: &Path, contents: Contents) -> Result<Saved, TrainError> {
-    contents.save_as(run, BEST)
-}
-
-impl Contents<'_> {
-    fn save_as(self, run: &Path, name: &str) -> Result<Saved, TrainError> {
-        let all = folder(run);
-        let (path, temporary) = (all.join(name), all.join(format!("{TEMPORARY}{name}")));
-        let failed = |error| TrainError::storage(&path, self.size(), error);
-        let written = fs::create_dir_all(&temporary)
-            .map_err(failed)
-            .and_then(|()| self.write_files(&temporary, &path))
-            .and_then(|bytes| replace(&temporary, &path).map_err(failed).map(|()| bytes));
-        match written {
-            Ok(bytes) => Ok(Saved { path, step: self.state.step, bytes }),
-            Err(error) => {
-                let _ = fs::remove_dir_all(&temporary);
-                Err(error)
-            }
-        }
-    }
-
-    fn size(self) -> u64 {
-        size(self.weights, self.moments, self.average)
-    }
-
-    fn write_files(self, temporary: &Path, path: &Path) -> Result<u64, TrainError> {
-        let failed = |error| TrainError::storage(path, self.size(), error);
-        let save = |name: &str| {
-            self.weights.save(&temporary.join(name)).map_err(|error| match error {
-                ModelError::Save { source, .. } => failed(source),
-                other => other.into(),
-            })
-        };
-        let mut names = vec![WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE];
-        if let Some(average) = self.average {
-            average.standing_in(self.weights, || save(WEIGHTS_FILE))?;
-            save(TRAINED_FILE)?;
-            names.push(TRAINED_FILE);
-        } else {
-            save(WEIGHTS_FILE)?;
-        }
-        let state_text = serde_json::to_vec_pretty(self.state).expect("a state is plain data");
-        write_synced(&temporary.join(OPTIMIZER_FILE), &encode(self.moments)).map_err(failed)?;
-        write_synced(&temporary.join(STATE_FILE), &state_text).map_err(failed)?;
-        let mut manifest = Manifest { step: self.state.step, files: BTreeMap::new() };
-        for name in names {
-            let entry = FileEntry::of(&temporary.join(name)).map_err(failed)?;
-            manifest.files.insert(name.to_string(), entry);
-        }
-        let bytes = manifest.files.values().map(|entry| entry.bytes).sum();
-        let text = serde_json::to_vec_pretty(&manifest).expect("a manifest is plain data");
-        write_synced(&temporary.join(MANIFEST_FILE), &text).map_err(failed)?;
-        sync_folder(temporary).map_err(failed)?;
-        Ok(bytes)
-    }
-}
-
-/// Puts `temporary` in the place of `path`, where one may be: the last best, or a checkpoint of the
-/// same step, from a run that was stopped before its first new step.
-fn replace(temporary: &Path, path: &Path) -> std::io::Result<()> {
-    let parent = path.parent().expect("a checkpoint lies in a folder");
-    if path.exists() {
-        let name = path.file_name().expect("a folder's path").to_string_lossy();
-        let old = parent.join(format!("{OLD}{name}"));
-        fs::rename(path, &old)?;
-        fs::rename(temporary, path)?;
-        sync_folder(parent)?;
-        return fs::remove_dir_all(old);
-    }
-    fs::rename(temporary, path)?;
-    sync_folder(parent)
-}
-
-fn prune(all: &Path, keep: usize) -> std::io::Result<()> {
-    for (_, path) in find::steps(all)?.into_iter().rev().skip(keep.max(1)) {
-        // Renamed first: a folder half removed must not look like a checkpoint.
-        let doomed = all.join(format!("{TEMPORARY}pruned"));
-        fs::rename(&path, &doomed)?;
-        fs::remove_dir_all(doomed)?;
-    }
-    Ok(())
-}
-
-impl FileEntry {
-    fn of(path: &Path) -> std::io::Result<FileEntry> {
-        let bytes = fs::read(path)?;
-        Ok(FileEntry {
-            bytes: bytes.len() as u64,
-            blake3: blake3::hash(&bytes).to_hex().to_string(),
-        })
-    }
-}
-
-fn encode(moments: &Moments) -> Vec<u8> {
-    let raw = |(name, flat): (&'static str, &Tensor)| {
-        let flat = flat.to_device(Device::Cpu).to_kind(Kind::Float);
-        let values = Vec::<f32>::try_from(&flat).expect("a flat f32 tensor");
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        (name, Dtype::F32, vec![values.len()], bytes)
-    };
-    let mut tensors: Vec<_> = moments.iter().map(raw).collect();
-    tensors.push((STEPS, Dtype::U64, Vec::new(), moments.steps().to_le_bytes().to_vec()));
-    let views = tensors.iter().map(|(name, kind, shape, bytes)| {
-        (*name, TensorView::new(*kind, shape.clone(), bytes).expect("as long as its shape says"))
-    });
-    serialize(views, None).expect("tensors of distinct names serialise")
 }

@@ -1,18 +1,23 @@
 //! What a training will cost, before it is begun: memory by adding up what a step holds, time from
-//! a few steps that are taken and thrown away. Nothing is written and no run is touched.
+//! a few steps that are taken and thrown away, and from one checkpoint. Nothing is kept and no run
+//! is touched.
 //!
 //! **Memory** counts, in 32-bit numbers: all weights; the moments; the averages; gradients (each
-//! parameter's, and all of them flat); and what comes and goes, which is the larger of the
-//! optimiser's two flat tensors and of a piece's activations ([`catscan_models::Summary`], in the
-//! network's own precision, quartered where dense blocks compute them again), **twice**: kept for
-//! backward, and as the gradients that backward makes of them. Memory that was freed is seldom of
-//! the size that scoring asks for, so the largest stage of a batch of scoring comes on top, and on
-//! a processor what libtorch takes for itself at its first steps. It is meant as an upper bound;
+//! parameter's, and all of them flat, of pieces of a batch their sum as well); and what comes and
+//! goes, which is the larger of the optimiser's two flat tensors and of a piece's activations
+//! ([`catscan_models::Summary`], in the network's own precision, quartered where dense blocks
+//! compute them again), **twice**: kept for backward, and as the gradients that backward makes of
+//! them. Memory that was freed is seldom of the size that scoring asks for, so the largest stage of
+//! a batch of scoring comes on top, what a save needs, and on a processor what libtorch takes for
+//! itself at its first steps. It is meant as an upper bound;
 //! `docs/training.md` says how far off it was.
 //!
 //! **Time** is the median of the steps, after two that warm up, times the steps of the run, and the
-//! speed of scoring some pictures of the training part times all validations and the test.
+//! speed of scoring some pictures of the training part times all validations and the test, and the
+//! time of one checkpoint, written to the disk that the run would be on, times all of them. The
+//! best is a second name of one of them ([`crate::checkpoint`]) and costs next to nothing.
 
+use std::path::Path;
 use std::thread;
 use std::time::Instant;
 
@@ -21,14 +26,17 @@ use catscan_models::{Memory, Summary};
 use serde::Serialize;
 use tch::Device;
 
-use crate::batches::{Loader, Plan};
+use crate::batches::{Loader, Plan, pieces};
+use crate::checkpoint::{self, Contents};
 use crate::error::TrainError;
 use crate::evaluate::evaluate;
 use crate::learner::Learner;
-use crate::open::{check_data, check_smallest, validation_pictures};
+use crate::open::{beginning, check_data, check_smallest, validation_pictures};
 use crate::recipe::Recipe;
 use crate::record::PartCounts;
 use crate::run::scoring_batch;
+use crate::storage::TEMPORARY;
+use crate::train::Saving;
 
 /// Steps that are taken before the clock starts.
 const WARM_UP: u64 = 2;
@@ -53,7 +61,11 @@ pub struct Estimate {
     pub measured_steps: u64,
     /// Pictures a second without gradients.
     pub scored_per_s: f64,
-    /// All steps and all scoring, seconds.
+    /// Checkpoints written in all.
+    pub saves: u64,
+    /// Seconds of one of them; `None` where nothing could be written beside the run's folder.
+    pub save_s: Option<f64>,
+    /// All steps, all scoring and, where it is known, all saving, seconds.
     pub total_s: f64,
     /// Bytes, at most.
     pub memory: MemoryEstimate,
@@ -68,19 +80,34 @@ pub struct MemoryEstimate {
     pub moments: u64,
     /// Of the weights.
     pub average: u64,
-    /// Each parameter's, and all of them flat.
+    /// Each parameter's, and all of them flat; of pieces of a batch their sum as well.
     pub gradients: u64,
     /// What backward keeps of a piece of a batch, and makes of it.
     pub activations: u64,
     /// The largest stage of a batch of scoring.
     pub scoring: u64,
+    /// What a checkpoint takes while it is written.
+    pub saving: u64,
     /// What libtorch takes for itself on a processor, once.
     pub borrowed: u64,
     /// The sum; in the place of activations the optimiser's step where that is larger.
     pub total: u64,
 }
 
-/// Takes `measured_steps`, at least one, and adds up; `max_steps` bounds the run as in a job.
+/// Which run it is about, and how closely it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Trial<'a> {
+    /// Bounds the run as in a job.
+    pub max_steps: Option<u64>,
+    /// Steps that are timed, at least one.
+    pub measured_steps: u64,
+    /// When the run saves.
+    pub saving: Saving,
+    /// Where the run would lie. One checkpoint is written beside it, timed and removed.
+    pub folder: &'a Path,
+}
+
+/// Takes the steps and adds up.
 ///
 /// # Errors
 /// An impossible recipe, or one that does not fit the data.
@@ -88,30 +115,35 @@ pub fn estimate(
     recipe: &Recipe,
     dataset: &Dataset,
     device: Device,
-    max_steps: Option<u64>,
-    measured_steps: u64,
+    trial: Trial,
 ) -> Result<Estimate, TrainError> {
     check_data(recipe, dataset)?;
-    let plan = Plan::new(recipe, &dataset.split.train)?;
+    let plan = Plan::of_training(recipe, dataset)?;
     let (mut learner, _) = Learner::build(recipe, &PartCounts::of(dataset).train, device)?;
     check_smallest(recipe, &plan, &learner)?;
-    let step_s = time_steps(recipe, dataset, device, &plan, &mut learner, measured_steps.max(1))?;
+    let measured_steps = trial.measured_steps.max(1);
+    let step_s = time_steps(recipe, dataset, device, &plan, &mut learner, measured_steps)?;
     let scored_per_s = scored_per_s(recipe, dataset, device, &learner)?;
+    let save_s = time_save(&learner, trial.folder);
 
-    let steps_per_epoch = recipe.steps_per_epoch.map_or(plan.steps_per_pass(), u64::from);
+    let steps_per_epoch = plan.steps_per_epoch(recipe);
     let all = steps_per_epoch * u64::from(recipe.epochs);
-    let steps = max_steps.map_or(all, |most| most.min(all));
+    let steps = trial.max_steps.map_or(all, |most| most.min(all));
     let validations = steps.div_ceil(steps_per_epoch);
     let scored_pictures = validations * validation_pictures(recipe, dataset).len() as u64
         + dataset.split.test.len() as u64;
+    let saves = validations + trial.saving.every_steps.map_or(0, |every| steps / every.max(1));
+    let scoring_s = scored_pictures as f64 / scored_per_s;
     Ok(Estimate {
         steps,
         steps_per_epoch,
         scored_pictures,
         step_s,
-        measured_steps: measured_steps.max(1),
+        measured_steps,
         scored_per_s,
-        total_s: steps as f64 * step_s + scored_pictures as f64 / scored_per_s,
+        saves,
+        save_s,
+        total_s: steps as f64 * step_s + scoring_s + saves as f64 * save_s.unwrap_or(0.0),
         memory: memory(recipe, &learner, device)?,
     })
 }
@@ -124,8 +156,7 @@ fn time_steps(
     learner: &mut Learner,
     steps: u64,
 ) -> Result<f64, TrainError> {
-    let total =
-        recipe.steps_per_epoch.map_or(plan.steps_per_pass(), u64::from) * u64::from(recipe.epochs);
+    let total = plan.steps_per_epoch(recipe) * u64::from(recipe.epochs);
     thread::scope(|scope| {
         let mut batches = Loader::start(scope, dataset, device, 1, plan.steps(0..WARM_UP + steps));
         let mut seconds = Vec::new();
@@ -158,6 +189,21 @@ fn scored_per_s(
     Ok(score()?.images_per_s)
 }
 
+/// Writes one checkpoint where the run would write its own: in its folder, or the first folder
+/// above that is there. Nothing of it stays.
+fn time_save(learner: &Learner, folder: &Path) -> Option<f64> {
+    let folder = std::path::absolute(folder).ok()?;
+    let there = folder.ancestors().find(|folder| folder.is_dir())?;
+    let prefix = format!("{TEMPORARY}dry-run-");
+    let own = tempfile::Builder::new().prefix(&prefix).tempdir_in(there).ok()?;
+    let Learner { model, moments, average, .. } = learner;
+    let (state, weights) = (&beginning(), model.weights());
+    let contents = Contents { state, weights, moments, average: average.as_ref() };
+    let clock = Instant::now();
+    checkpoint::save(own.path(), contents, None, 1, &mut |_| {}).ok()?;
+    Some(clock.elapsed().as_secs_f64())
+}
+
 fn memory(
     recipe: &Recipe,
     learner: &Learner,
@@ -166,7 +212,7 @@ fn memory(
     let summary = Summary::of(&recipe.model, i64::from(recipe.data.size_px))?;
     let of_stages = summary.stages.iter().map(|stage| stage.cost.activation_bytes);
     let largest_stage = of_stages.max().unwrap_or(0);
-    let pictures = u64::from(recipe.micro_batch.unwrap_or(recipe.batch));
+    let at_once = u64::from(recipe.micro_batch.unwrap_or(recipe.batch));
     let again = match recipe.model.memory {
         Memory::Keep => 1,
         Memory::Recompute => 4,
@@ -175,13 +221,15 @@ fn memory(
     let weights = 4 * learner.model.weights().count_all() as u64;
     let moments = 4 * learner.moments.numbers();
     let average = 4 * learner.average.as_ref().map_or(0, |average| average.numbers());
-    let gradients = 8 * numbers;
-    let activations = 2 * pictures * summary.cost.activation_bytes / again;
+    let in_pieces = pieces(recipe.batch as usize, recipe.micro_batch).len() > 1;
+    let gradients = if in_pieces { 12 } else { 8 } * numbers;
+    let activations = 2 * at_once * summary.cost.activation_bytes / again;
     let scoring = u64::from(scoring_batch(recipe.batch)) * largest_stage;
+    let saving = checkpoint::saving_bytes(learner.model.weights());
     let borrowed = if device == Device::Cpu { BORROWED_BYTES } else { 0 };
     // The optimiser's change of every number, and the weights that a coupled decay looks at.
     let stays = weights + moments + average + gradients + borrowed;
-    let total = stays + activations.max(8 * numbers) + scoring;
+    let total = stays + activations.max(8 * numbers) + scoring + saving;
     Ok(MemoryEstimate {
         weights,
         moments,
@@ -189,6 +237,7 @@ fn memory(
         gradients,
         activations,
         scoring,
+        saving,
         borrowed,
         total,
     })
@@ -211,6 +260,7 @@ mod tests {
         let plain = of(&recipe());
         let pieces = of(&Recipe { micro_batch: Some(2), ..recipe() });
         assert_eq!(plain.activations, 4 * pieces.activations, "of 8 pictures, and of 2");
+        assert_eq!(3 * plain.gradients, 2 * pieces.gradients, "their sum, beside a piece's");
         let averaged =
             of(&Recipe { ema: Some(Ema { decay: 0.9, warmup_power: None }), ..recipe() });
         assert_eq!((plain.average, averaged.average), (0, plain.weights));
@@ -225,14 +275,26 @@ mod tests {
     }
 
     #[test]
-    fn time_is_steps_and_scoring() {
+    fn time_is_steps_scoring_and_saving() {
         let cache = tempfile::tempdir().unwrap();
         let dataset = Dataset::open(&recipe().data, cache.path(), &()).unwrap();
-        let got = estimate(&recipe(), &dataset, Device::Cpu, Some(10), 2).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let run = folder.path().join("not/there/yet");
+        let saving = Saving { every_steps: Some(4), ..Saving::USUAL };
+        let trial = Trial { max_steps: Some(10), measured_steps: 2, saving, folder: &run };
+        let got = estimate(&recipe(), &dataset, Device::Cpu, trial).unwrap();
         // 68 pictures in 9 steps; two validations of 16 and a test of 16.
         assert_eq!((got.steps, got.steps_per_epoch, got.scored_pictures), (10, 9, 48));
-        assert!(got.step_s > 0.0 && got.scored_per_s > 0.0);
-        let want = 10.0 * got.step_s + 48.0 / got.scored_per_s;
+        assert_eq!(got.saves, 4, "after steps 4 and 8, and after both epochs");
+        let save_s = got.save_s.unwrap();
+        assert!(got.step_s > 0.0 && got.scored_per_s > 0.0 && save_s > 0.0);
+        let want = 10.0 * got.step_s + 48.0 / got.scored_per_s + 4.0 * save_s;
         assert!((got.total_s - want).abs() < 1e-9);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0, "something stays");
+        // Where nothing can be written the rest is still told.
+        if cfg!(target_os = "linux") {
+            let trial = Trial { folder: Path::new("/proc/self/run"), ..trial };
+            assert_eq!(estimate(&recipe(), &dataset, Device::Cpu, trial).unwrap().save_s, None);
+        }
     }
 }

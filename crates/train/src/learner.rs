@@ -184,12 +184,11 @@ impl Learner {
 }
 
 impl Computed {
+    /// The sum, in the place of the first: a third flat gradient would cost as much as the weights.
     fn and(self, other: Computed) -> Computed {
-        Computed {
-            loss: self.loss + other.loss,
-            gradient: self.gradient + other.gradient,
-            right: self.right + other.right,
-        }
+        let mut gradient = self.gradient;
+        gradient += other.gradient;
+        Computed { loss: self.loss + other.loss, gradient, right: self.right + other.right }
     }
 }
 

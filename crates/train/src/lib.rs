@@ -66,7 +66,7 @@ pub use early_stop::EarlyStop;
 pub use ema::Ema;
 pub use environment::Environment;
 pub use error::TrainError;
-pub use estimate::{Estimate, estimate};
+pub use estimate::{Estimate, Trial, estimate};
 pub use evaluate::{Evaluation, evaluate};
 pub use event::{Event, Signal, Watch};
 pub use find_lr::{RangeTest, RatePoint, RateSearch, find_lr};

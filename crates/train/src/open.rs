@@ -34,7 +34,7 @@ impl Run {
         check(job)?;
         let recipe = job.recipe;
         let plan = Plan::of_training(recipe, job.dataset)?;
-        let steps_per_epoch = recipe.steps_per_epoch.map_or(plan.steps_per_pass(), u64::from);
+        let steps_per_epoch = plan.steps_per_epoch(recipe);
         let steps_total = steps_per_epoch * u64::from(recipe.epochs);
         let steps_target = job.max_steps.map_or(steps_total, |most| most.min(steps_total));
         if job.resume.is_none() && already_done(job, steps_target)? {
@@ -183,7 +183,7 @@ fn fits(folder: &Path, needed: u64, free: u64) -> Result<(), TrainError> {
     Err(TrainError::Storage { path: folder.to_path_buf(), needed, free, source })
 }
 
-fn beginning() -> State {
+pub(crate) fn beginning() -> State {
     State {
         step: 0,
         epochs: Vec::new(),

@@ -189,11 +189,13 @@ impl Run {
         let Learner { model, moments, average, .. } = &self.learner;
         let (state, weights) = (&self.state, model.weights());
         let contents = Contents { state, weights, moments, average: average.as_ref() };
-        if self.just_closed_the_best() {
-            checkpoint::save_best(&self.folder, contents)?;
-        }
+        let best = match self.just_closed_the_best() {
+            true => Some(checkpoint::save_best(&self.folder, contents)?),
+            false => None,
+        };
         let mut warn = |text| watch.on_event(&Event::Warning { text });
-        let saved = checkpoint::save(&self.folder, contents, self.saving.keep, &mut warn)?;
+        let keep = self.saving.keep;
+        let saved = checkpoint::save(&self.folder, contents, best.as_ref(), keep, &mut warn)?;
         let path = saved.path.display().to_string();
         watch.on_event(&Event::Saved { step: saved.step, path, bytes: saved.bytes });
         Ok(())

@@ -1,4 +1,4 @@
-//! `catscan train --dry-run`: the whole recipe, and what it would cost here. Nothing is written.
+//! `catscan train --dry-run`: the whole recipe, and what it would cost here. Nothing is kept.
 
 use std::time::Duration;
 
@@ -6,10 +6,11 @@ use anyhow::Result;
 use catscan_data::Dataset;
 use catscan_train::environment::peak_memory_bytes;
 use catscan_train::estimate::MemoryEstimate;
-use catscan_train::{Estimate, Recipe, estimate};
+use catscan_train::{Estimate, Recipe, Trial, estimate};
 use serde::Serialize;
 use tch::Device;
 
+use super::train::Args;
 use crate::output::{print, print_json, say};
 use crate::progress::duration;
 use crate::table::Table;
@@ -31,16 +32,16 @@ struct DryRun<'a> {
 }
 
 /// Takes the steps and prints.
-pub fn run(
-    recipe: &Recipe,
-    dataset: &Dataset,
-    device: Device,
-    max_steps: Option<u64>,
-    json: bool,
-) -> Result<u8> {
-    say(format_args!("dry run: {STEPS} timed steps, then nothing is kept"));
+pub fn run(recipe: &Recipe, dataset: &Dataset, device: Device, args: &Args) -> Result<u8> {
+    say(format_args!("dry run: {STEPS} timed steps and one checkpoint, then nothing is kept"));
     let bytes_before = peak_memory_bytes();
-    let estimate = estimate(recipe, dataset, device, max_steps, STEPS)?;
+    let trial = Trial {
+        max_steps: args.max_steps,
+        measured_steps: STEPS,
+        saving: args.saving.saving(),
+        folder: &args.out,
+    };
+    let estimate = estimate(recipe, dataset, device, trial)?;
     let dry_run = DryRun {
         recipe,
         recipe_hash: recipe.hash(),
@@ -48,7 +49,7 @@ pub fn run(
         measured_peak_bytes: peak_memory_bytes(),
         bytes_before,
     };
-    match json {
+    match args.json {
         true => print_json(&dry_run)?,
         false => print(in_full(&dry_run))?,
     }
@@ -56,8 +57,9 @@ pub fn run(
 }
 
 fn in_full(dry_run: &DryRun) -> String {
-    let Estimate { steps, step_s, scored_pictures, scored_per_s, total_s, memory, .. } =
+    let Estimate { steps, step_s, scored_pictures, scored_per_s, saves, save_s, .. } =
         &dry_run.estimate;
+    let Estimate { total_s, memory, .. } = &dry_run.estimate;
     let time = |seconds: f64| duration(Duration::from_secs_f64(seconds.clamp(0.0, 1e10)));
     let mut times = Table::new(&["time", "#how many", "#each", "#together"]);
     times.row([
@@ -72,6 +74,13 @@ fn in_full(dry_run: &DryRun) -> String {
         scored_pictures.to_string(),
         format!("{:.1} ms", 1e3 / scored_per_s),
         time(scoring),
+    ]);
+    let known = |text: &dyn Fn(f64) -> String| save_s.map_or("not measured".into(), text);
+    times.row([
+        "checkpoints".to_owned(),
+        saves.to_string(),
+        known(&|save_s| format!("{:.1} ms", 1e3 * save_s)),
+        known(&|save_s| time(*saves as f64 * save_s)),
     ]);
     times.row(["all".to_owned(), String::new(), String::new(), time(*total_s)]);
     format!("{}\n{times}\n{}", dry_run.recipe.to_json_pretty(), memory_table(memory, dry_run))
@@ -88,6 +97,7 @@ fn memory_table(memory: &MemoryEstimate, dry_run: &DryRun) -> String {
     line("gradients", memory.gradients);
     line("activations", memory.activations);
     line("scoring", memory.scoring);
+    line("saving", memory.saving);
     line("libtorch's own", memory.borrowed);
     line("at most", memory.total);
     if let (Some(peak), Some(before)) = (dry_run.measured_peak_bytes, dry_run.bytes_before) {

@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long)]
     pub tf32: bool,
     /// Print the whole recipe, what memory and time it would take, and stop; some steps are taken
-    /// and thrown away for it
+    /// for it, and a checkpoint is written beside --out, and thrown away
     #[arg(long, conflicts_with_all = ["events", "queued", "resume"])]
     pub dry_run: bool,
     /// With --dry-run: print one JSON value
@@ -90,7 +90,7 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     recipe.validate()?;
     if args.dry_run {
-        return dry_run::run(&recipe, &dataset, device, args.max_steps, args.json);
+        return dry_run::run(&recipe, &dataset, device, args);
     }
     let stop = Stop::on_signals().context("handling signals")?;
     if args.queued {

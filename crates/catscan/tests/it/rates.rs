@@ -3,10 +3,10 @@
 
 use std::fs;
 
-use catscan_train::{Clip, Ema, Recipe, Warmup};
+use catscan_train::Recipe;
 use serde_json::Value;
 
-use super::support::succeed;
+use super::support::{refined, succeed};
 
 const SMOKE: [&str; 4] = ["--experiment", "smoke", "--arm", "max"];
 
@@ -23,6 +23,11 @@ fn a_dry_run_prints_the_recipe_and_its_cost_and_writes_nothing() {
     assert_eq!((&estimate["steps"], &estimate["steps_per_epoch"]), (&3.into(), &5.into()));
     assert_eq!(estimate["scored_pictures"], 40);
     assert!(estimate["step_s"].as_f64().unwrap() > 0.0);
+    assert_eq!(estimate["saves"], 1);
+    let total_s = 3.0 * number(&estimate["step_s"])
+        + number(&estimate["save_s"])
+        + 40.0 / number(&estimate["scored_per_s"]);
+    assert!((number(&estimate["total_s"]) - total_s).abs() < 1e-9, "{estimate}");
     let memory = &estimate["memory"];
     assert!(memory["total"].as_u64() > memory["weights"].as_u64(), "{memory}");
     // Where the system tells: what was promised held what the steps and the scoring took.
@@ -34,8 +39,39 @@ fn a_dry_run_prints_the_recipe_and_its_cost_and_writes_nothing() {
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "something was written");
 
     let said = succeed(&[&["train", "--dry-run"][..], &SMOKE].concat(), folder.path());
-    for words in ["\"densenet-mini\"", "at most", "pictures scored"] {
+    for words in ["\"densenet-mini\"", "at most", "pictures scored", "checkpoints", "saving"] {
         assert!(said.stdout.contains(words), "no {words:?} in\n{}", said.stdout);
+    }
+}
+
+fn number(value: &Value) -> f64 {
+    value.as_f64().unwrap_or_else(|| panic!("{value} is no number"))
+}
+
+/// A network that is mostly weights and moments: it is when these are saved that a run needs most.
+#[test]
+fn a_run_holds_what_its_dry_run_promised_its_checkpoints_included() {
+    let folder = tempfile::tempdir().unwrap();
+    let recipe = catscan::recipes::with_model(catscan::recipes::smoke(), "resnet50");
+    let whole = Recipe { batch: 4, ..recipe };
+    let pieces = Recipe { micro_batch: Some(2), ..whole.clone() };
+    for (out, recipe) in [("whole", whole), ("pieces", pieces)] {
+        fs::write(folder.path().join("large.json"), recipe.to_json_pretty()).unwrap();
+        let line = ["train", "--recipe", "large.json", "--out", out, "--max-steps", "2"];
+        let said = succeed(&[&line[..], &["--dry-run", "--json"]].concat(), folder.path());
+        let found: Value = serde_json::from_str(&said.stdout).unwrap();
+        succeed(&line, folder.path());
+        let test = fs::read_to_string(folder.path().join(out).join("test.json")).unwrap();
+        let test: Value = serde_json::from_str(&test).unwrap();
+        let before = found["bytes_before"].as_u64();
+        let Some((before, peak)) = before.zip(test["peak_memory_bytes"].as_u64()) else {
+            println!("skipped: the system does not tell of memory");
+            return;
+        };
+        let memory = &found["estimate"]["memory"];
+        let promised = before + memory["total"].as_u64().unwrap();
+        println!("{out}: a peak of {} MB, {} promised", peak / 1_000_000, promised / 1_000_000);
+        assert!(peak <= promised, "{out}: peak {peak} bytes, {promised} promised: {memory}");
     }
 }
 
@@ -59,15 +95,7 @@ fn a_rate_is_searched_for_without_a_run() {
 #[test]
 fn averaged_weights_are_what_evaluate_scores_by_class() {
     let folder = tempfile::tempdir().unwrap();
-    let recipe = Recipe {
-        warmup: Some(Warmup { steps: 2, start_fraction: 0.1 }),
-        clip: Some(Clip::Norm(1.0)),
-        ema: Some(Ema { decay: 0.9, warmup_power: None }),
-        label_smoothing: 0.1,
-        micro_batch: Some(10),
-        ..catscan::recipes::smoke()
-    };
-    fs::write(folder.path().join("refined.json"), recipe.to_json_pretty()).unwrap();
+    fs::write(folder.path().join("refined.json"), refined().to_json_pretty()).unwrap();
     let said = succeed(&["train", "--recipe", "refined.json", "--out", "run"], folder.path());
     assert!(said.stderr.contains("calibration error"), "{}", said.stderr);
     let said = succeed(&["evaluate", "--weights", "run", "--batch", "64", "--json"], folder.path());

@@ -8,6 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use catscan_train::{ClassWeights, Clip, Ema, Recipe, Warmup};
 use serde_json::Value;
 
 /// The program with these arguments, not yet started.
@@ -132,6 +133,19 @@ impl Drop for Running {
     }
 }
 
+/// The smoke recipe with all that a recipe may add to a step.
+pub fn refined() -> Recipe {
+    Recipe {
+        warmup: Some(Warmup { steps: 2, start_fraction: 0.1 }),
+        clip: Some(Clip::Norm(1.0)),
+        ema: Some(Ema { decay: 0.9, warmup_power: None }),
+        label_smoothing: 0.1,
+        class_weights: Some(ClassWeights::Balanced),
+        micro_batch: Some(10),
+        ..catscan::recipes::smoke()
+    }
+}
+
 /// The checkpoints of a run, oldest first.
 pub fn steps(checkpoints: &Path) -> Vec<(u64, PathBuf)> {
     let step = |name: String| Some((name.strip_prefix("step-")?.parse().ok()?, name));
@@ -154,9 +168,12 @@ pub fn names(folder: &Path) -> Vec<String> {
 /// epochs, and the scores of every test picture.
 #[track_caller]
 pub fn same_run(first: &Path, second: &Path, step: u64) {
-    for name in ["weights.safetensors", "optimizer.safetensors"] {
-        let bytes =
-            |run: &Path| fs::read(run.join(format!("checkpoints/step-{step}")).join(name)).unwrap();
+    let checkpoint = format!("checkpoints/step-{step}");
+    let tensors = names(&first.join(&checkpoint));
+    let tensors: Vec<_> = tensors.iter().filter(|name| name.ends_with(".safetensors")).collect();
+    assert!(tensors.len() >= 2, "{tensors:?}");
+    for name in tensors {
+        let bytes = |run: &Path| fs::read(run.join(&checkpoint).join(name)).unwrap();
         assert!(bytes(first) == bytes(second), "{name} differs");
     }
     assert_eq!(epochs(first), epochs(second));
