@@ -21,7 +21,7 @@ use crate::error::TrainError;
 use crate::event::Signal;
 use crate::learner::Learner;
 use crate::open::{check_data, check_smallest};
-use crate::recipe::{Recipe, RecipeError};
+use crate::recipe::{MOST_LR, Recipe, RecipeError};
 use crate::record::PartCounts;
 
 /// How much of the smoothed loss stays at a step.
@@ -81,8 +81,9 @@ impl RangeTest {
         if !(self.from > 0.0 && self.from.is_finite()) {
             return wrong("from", self.from.to_string(), "a finite number above 0");
         }
-        if !(self.to > self.from && self.to.is_finite()) {
-            let allowed = format!("a finite number above {}, the first rate", self.from);
+        if !(self.to > self.from && self.to <= MOST_LR) {
+            let allowed =
+                format!("a finite number above {}, the first rate, at most 1e24", self.from);
             return wrong("to", self.to.to_string(), &allowed);
         }
         if self.steps < 10 {
@@ -105,7 +106,7 @@ pub fn find_lr(
 ) -> Result<RateSearch, TrainError> {
     range.validate()?;
     check_data(recipe, dataset)?;
-    let plan = Plan::new(recipe, &dataset.split.train)?;
+    let plan = Plan::of_training(recipe, dataset)?;
     let (mut learner, _) = Learner::build(recipe, &PartCounts::of(dataset).train, device)?;
     check_smallest(recipe, &plan, &learner)?;
     let mut points: Vec<RatePoint> = Vec::new();
@@ -169,6 +170,7 @@ impl RateSearch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::recipe;
 
     const RANGE: RangeTest = RangeTest { from: 1e-6, to: 1.0, steps: 61 };
 
@@ -200,6 +202,30 @@ mod tests {
     }
 
     #[test]
+    fn its_first_batch_is_the_runs_in_windows_too() {
+        let cache = tempfile::tempdir().unwrap();
+        let losses = [None, Some(20)].map(|window| {
+            let mut recipe = recipe();
+            recipe.data.shuffle_window = window;
+            let dataset = Dataset::open(&recipe.data, cache.path(), &()).unwrap();
+            let range = RangeTest { steps: 10, ..RANGE };
+            let mut at_once = |_: &RatePoint| None;
+            let found = find_lr(&recipe, &dataset, Device::Cpu, range, &mut at_once).unwrap();
+            let counts = PartCounts::of(&dataset).train;
+            let (learner, _) = Learner::build(&recipe, &counts, Device::Cpu).unwrap();
+            let plan = Plan::of_training(&recipe, &dataset).unwrap().steps(0..1);
+            let want = thread::scope(|scope| {
+                let mut batches = Loader::start(scope, &dataset, Device::Cpu, 1, plan);
+                let batch = batches.next_batch().unwrap().unwrap();
+                learner.compute(&batch).loss.double_value(&[])
+            });
+            assert!((found.points[0].loss - want).abs() < 1e-6, "{window:?}, want {want}");
+            want
+        });
+        assert!((losses[0] - losses[1]).abs() > 1e-4, "the window changes nothing: {losses:?}");
+    }
+
+    #[test]
     fn smoothing_has_no_bias_towards_its_first_value() {
         assert_eq!(smoothed(&[], 3.0), 3.0);
         let before = RatePoint { lr: 1.0, loss: 1.0, smoothed: 1.0 };
@@ -214,6 +240,7 @@ mod tests {
                 RangeTest { to: 1e-7, ..RANGE },
                 "to is 0.0000001, want a finite number above 0.000001",
             ),
+            (RangeTest { to: 1e30, ..RANGE }, "the first rate, at most 1e24"),
             (RangeTest { steps: 9, ..RANGE }, "steps is 9, want 10 or more"),
         ] {
             let error = range.validate().unwrap_err().to_string();

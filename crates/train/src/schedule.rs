@@ -50,13 +50,13 @@ pub enum Schedule {
 /// A straight rise at the beginning, for any schedule: the rate is multiplied by
 /// `start_fraction` at the first step and by 1 from step `steps` on (Goyal et al. 2017,
 /// arXiv:1706.02677, section 2.2). The numbers are those of `torch.optim.lr_scheduler.LinearLR`,
-/// chained to the schedule's own.
+/// chained to the schedule's own. Not beside a schedule that has `warmup_steps` itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Warmup {
     /// 1 or more; PyTorch's `total_iters`.
     pub steps: u64,
-    /// 0 to 1; PyTorch's `start_factor`.
+    /// Above 0, at most 1; PyTorch's `start_factor`.
     pub start_fraction: f64,
 }
 
@@ -81,6 +81,16 @@ pub enum Anneal {
 }
 
 impl Schedule {
+    /// How many steps it warms up for by itself.
+    pub fn warmup_steps(&self) -> u64 {
+        match *self {
+            Schedule::Cosine { warmup_steps, .. } | Schedule::Step { warmup_steps, .. } => {
+                warmup_steps
+            }
+            Schedule::Constant | Schedule::OneCycle { .. } => 0,
+        }
+    }
+
     /// The learning rate of step `step` (counted from 0) of a run of `steps_total`.
     pub fn lr(&self, peak: f64, step: u64, steps_total: u64) -> f64 {
         match *self {

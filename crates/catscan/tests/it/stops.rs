@@ -72,7 +72,7 @@ fn check_stops(running: Running, signal: &str, code: i32) {
 #[test]
 fn a_signal_at_the_start_in_a_step_or_in_evaluation_loses_nothing() {
     for (event, signal, code) in
-        [("started", "-TERM", 143), ("step", "-INT", 130), ("evaluating", "-TERM", 143)]
+        [("started", "-TERM", 143), ("step", "-INT", 130), ("evaluating", "-HUP", 129)]
     {
         let folder = tempfile::tempdir().unwrap();
         let mut running =
@@ -116,6 +116,46 @@ fn a_signal_in_a_save_waits_for_its_end() {
     }
 }
 
+/// A closed terminal is told twice: by the shell, and by the system once the shell is gone.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_second_hangup_waits_for_the_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut running =
+        start_events(&[&saving("stopped")[..], &["--events"]].concat(), folder.path());
+    running.wait_for("\"event\":\"saved\"");
+    running.signal("-STOP");
+    running.signal("-HUP");
+    running.signal("-CONT");
+    thread::sleep(Duration::from_millis(2));
+    // It may have ended in between.
+    let pid = running.child.id().to_string();
+    let _ = std::process::Command::new("kill").args(["-HUP", &pid]).output();
+    let (code, text) = running.finish();
+    assert_eq!(code, 129, "{text}");
+    assert!(text.lines().last().unwrap().contains("\"event\":\"interrupted\""), "{text}");
+    check_goes_on_exactly(folder.path());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_run_under_nohup_outlives_its_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let args = [&saving("r")[..], &["--max-steps", "8", "--events"]].concat();
+    let program = super::support::catscan(&args, folder.path());
+    let mut command = std::process::Command::new("sh");
+    // As nohup does, and then the signal.
+    let script = "trap '' HUP; \"$0\" \"$@\" > said & until grep -q saved said; do sleep 0.02; done; \
+                  kill -HUP $!; wait $!";
+    command.args(["-c", script]).arg(program.get_program()).args(program.get_args());
+    command.current_dir(folder.path());
+    command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let output = command.output().unwrap();
+    let said = std::fs::read_to_string(folder.path().join("said")).unwrap();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.lines().last().unwrap().contains("\"event\":\"finished\""), "{said}");
+}
+
 #[test]
 #[cfg(unix)]
 fn a_second_signal_ends_it_at_once() {
@@ -135,7 +175,7 @@ fn a_second_signal_ends_it_at_once() {
 fn numbers_that_went_bad_end_the_cell_and_the_experiment_with_5() {
     let folder = tempfile::tempdir().unwrap();
     let recipe = catscan::recipes::smoke();
-    let optimizer = recipe.optimizer.clone().with_lr(1e30);
+    let optimizer = recipe.optimizer.clone().with_lr(1e24);
     let schedule = catscan_train::Schedule::Constant;
     let recipe = catscan_train::Recipe { optimizer, schedule, epochs: 5, ..recipe };
     std::fs::write(folder.path().join("wild.json"), recipe.to_json_pretty()).unwrap();

@@ -13,6 +13,11 @@ use crate::loss::ClassWeights;
 use crate::optimizer::{Adam, Decay, Optimizer, Semantics, Sgd};
 use crate::schedule::{Schedule, Warmup};
 
+/// The largest learning rate, and the largest factor of one or decay: their product, which a weight
+/// is multiplied by, fits 32 bits.
+pub(crate) const MOST_LR: f64 = 1e24;
+const MOST_FACTOR: f64 = 1e6;
+
 impl Recipe {
     /// Refuses the first impossible value by its key and allowed range.
     pub fn validate(&self) -> Result<(), RecipeError> {
@@ -64,8 +69,10 @@ impl Recipe {
         }
         for (i, group) in self.groups.iter().enumerate() {
             pattern(&format!("groups[{i}].pattern"), &group.pattern)?;
-            positive(&format!("groups[{i}].lr_factor"), group.lr_factor)?;
-            not_negative(&format!("groups[{i}].weight_decay"), group.weight_decay.unwrap_or(0.0))?;
+            let (key, factor) = (format!("groups[{i}].lr_factor"), group.lr_factor);
+            let fits = factor > 0.0 && factor <= MOST_FACTOR;
+            number(&key, factor, fits, "a finite number above 0, at most 1e6")?;
+            decay(&format!("groups[{i}].weight_decay"), group.weight_decay.unwrap_or(0.0))?;
         }
         Ok(())
     }
@@ -102,8 +109,14 @@ impl Recipe {
     fn validate_schedule(&self) -> Result<(), RecipeError> {
         if let Some(Warmup { steps, start_fraction }) = self.warmup {
             whole("warmup.steps", steps, 1..=1_000_000_000)?;
-            let fits = (0.0..=1.0).contains(&start_fraction);
-            number("warmup.start_fraction", start_fraction, fits, "a number from 0 to 1")?;
+            let fits = start_fraction > 0.0 && start_fraction <= 1.0;
+            let share = "a number above 0, at most 1";
+            number("warmup.start_fraction", start_fraction, fits, share)?;
+            let own = self.schedule.warmup_steps();
+            if own > 0 {
+                let allowed = "0 beside warmup: one rise at the beginning, not two that multiply";
+                return Err(value("schedule.warmup_steps", own, allowed));
+            }
         }
         match self.schedule {
             Schedule::Constant => Ok(()),
@@ -137,9 +150,9 @@ impl Recipe {
 
 fn validate_sgd(sgd: &Sgd) -> Result<(), RecipeError> {
     let Sgd { lr, momentum, dampening, weight_decay, nesterov, semantics } = *sgd;
-    positive("optimizer.sgd.lr", lr)?;
+    rate("optimizer.sgd.lr", lr)?;
     below_one("optimizer.sgd.momentum", momentum)?;
-    not_negative("optimizer.sgd.weight_decay", weight_decay)?;
+    decay("optimizer.sgd.weight_decay", weight_decay)?;
     if nesterov && momentum == 0.0 {
         return Err(value("optimizer.sgd.nesterov", nesterov, "false while momentum is 0"));
     }
@@ -153,11 +166,11 @@ fn validate_sgd(sgd: &Sgd) -> Result<(), RecipeError> {
 
 fn validate_adam(adam: &Adam) -> Result<(), RecipeError> {
     let Adam { lr, beta1, beta2, eps, weight_decay, decay, semantics } = *adam;
-    positive("optimizer.adam.lr", lr)?;
+    rate("optimizer.adam.lr", lr)?;
     below_one("optimizer.adam.beta1", beta1)?;
     below_one("optimizer.adam.beta2", beta2)?;
     positive("optimizer.adam.eps", eps)?;
-    not_negative("optimizer.adam.weight_decay", weight_decay)?;
+    self::decay("optimizer.adam.weight_decay", weight_decay)?;
     if (decay, semantics) == (Decay::Coupled, Semantics::Keras) {
         let allowed = "decoupled: Keras has no other";
         return Err(value("optimizer.adam.decay", "coupled", allowed));
@@ -186,6 +199,14 @@ fn whole(key: &str, is: u64, allowed: RangeInclusive<u64>) -> Result<(), RecipeE
 
 fn positive(key: &str, is: f64) -> Result<(), RecipeError> {
     number(key, is, is > 0.0, "a finite number above 0")
+}
+
+fn rate(key: &str, is: f64) -> Result<(), RecipeError> {
+    number(key, is, is > 0.0 && is <= MOST_LR, "a finite number above 0, at most 1e24")
+}
+
+fn decay(key: &str, is: f64) -> Result<(), RecipeError> {
+    number(key, is, (0.0..=MOST_FACTOR).contains(&is), "0 or more, at most 1e6")
 }
 
 fn not_negative(key: &str, is: f64) -> Result<(), RecipeError> {
@@ -241,6 +262,7 @@ mod tests {
         check(lr(-1.0), "optimizer.sgd.lr is -1, want a finite number above 0");
         check(lr(f64::NAN), "optimizer.sgd.lr is NaN, want");
         check(lr(f64::INFINITY), "optimizer.sgd.lr is inf, want");
+        check(lr(1e39), "want a finite number above 0, at most 1e24");
         let cosine = Schedule::Cosine { warmup_steps: 1, end_fraction: f64::NAN };
         let says = "schedule.end_fraction is NaN, want";
         check(|recipe| recipe.schedule = cosine, says);
@@ -260,12 +282,17 @@ mod tests {
         let sgd = testing::sgd(0.1);
         let adam = testing::adam(1e-3);
         let coupled = Adam { decay: Decay::Coupled, ..adam.clone() };
-        let cases: [(Optimizer, &str); 7] = [
+        let cases: [(Optimizer, &str); 9] = [
             (Sgd { momentum: 1.0, ..sgd.clone() }.into(), "optimizer.sgd.momentum is 1, want"),
             (
                 Sgd { weight_decay: -1e-4, ..sgd.clone() }.into(),
                 "optimizer.sgd.weight_decay is -0.0001, want 0 or more",
             ),
+            (
+                Sgd { weight_decay: 1e7, ..sgd.clone() }.into(),
+                "optimizer.sgd.weight_decay is 10000000, want 0 or more, at most 1e6",
+            ),
+            (Adam { lr: 1e39, ..adam.clone() }.into(), "above 0, at most 1e24"),
             (Sgd { momentum: 0.0, nesterov: true, ..sgd }.into(), "nesterov is true, want false"),
             (Adam { beta1: 1.0, ..adam.clone() }.into(), "optimizer.adam.beta1 is 1, want"),
             (Adam { beta2: -0.1, ..adam.clone() }.into(), "optimizer.adam.beta2 is -0.1, want"),
@@ -287,6 +314,8 @@ mod tests {
             move |recipe: &mut Recipe| recipe.groups = vec![group]
         };
         check(group("a*", 0.0, None), "groups[0].lr_factor is 0, want a finite number above 0");
+        check(group("a*", 1e7, None), "groups[0].lr_factor is 10000000, want");
+        check(group("a*", 1.0, Some(1e7)), "groups[0].weight_decay is 10000000, want");
         check(group("a*", 1.0, Some(-0.1)), "groups[0].weight_decay is -0.1, want 0 or more");
         check(group("a[", 1.0, None), "groups[0].pattern is a[, want a pattern");
         check(|recipe| recipe.freeze = vec![String::new()], "freeze[0] is , want a pattern");
@@ -313,6 +342,10 @@ mod tests {
         let warmup = |steps, start_fraction| Some(Warmup { steps, start_fraction });
         check(|recipe| recipe.warmup = warmup(0, 0.5), "warmup.steps is 0, want");
         check(|recipe| recipe.warmup = warmup(5, 1.5), "warmup.start_fraction is 1.5, want");
+        let says = "warmup.start_fraction is 0, want a number above 0, at most 1";
+        check(|recipe| recipe.warmup = warmup(5, 0.0), says);
+        let says = "schedule.warmup_steps is 3, want 0 beside warmup";
+        check(|recipe| recipe.warmup = warmup(5, 0.5), says);
         let nesterov = Sgd { nesterov: true, dampening: 0.1, ..testing::sgd(0.1) };
         check(|recipe| recipe.optimizer = nesterov.into(), "dampening is 0.1, want 0 unless");
     }

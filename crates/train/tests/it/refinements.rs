@@ -6,7 +6,8 @@ use catscan_train::checkpoint::read_state;
 use catscan_train::ema::Average;
 use catscan_train::loss::{Loss, Targets};
 use catscan_train::{
-    ClassWeights, Clip, Decayed, EarlyStop, Ema, Event, Outcome, Recipe, RunRecord, Warmup,
+    ClassWeights, Clip, Decayed, EarlyStop, Ema, Event, Outcome, Recipe, RunRecord, Schedule,
+    Warmup,
 };
 use serde_json::Value;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -101,6 +102,7 @@ fn balanced_class_weights_are_scikit_learns() {
 pub fn refined() -> Recipe {
     Recipe {
         decayed: Decayed::Matrices,
+        schedule: Schedule::Cosine { warmup_steps: 0, end_fraction: 0.0 },
         warmup: Some(Warmup { steps: 4, start_fraction: 0.1 }),
         clip: Some(Clip::Norm(0.5)),
         ema: Some(Ema { decay: 0.9, warmup_power: Some(2.0 / 3.0) }),
@@ -114,7 +116,8 @@ pub fn refined() -> Recipe {
 #[test]
 fn a_recipe_of_before_trains_to_the_bits_of_one_that_spells_the_new_values_out() {
     let (plain, spelt) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let before = Recipe { epochs: 1, ..recipe() };
+    let schedule = Schedule::Cosine { warmup_steps: 0, end_fraction: 0.0 };
+    let before = Recipe { epochs: 1, schedule, ..recipe() };
     run(&job(&before, plain.path()), &mut ()).unwrap();
     let idle = Recipe {
         warmup: Some(Warmup { steps: 1, start_fraction: 1.0 }),
