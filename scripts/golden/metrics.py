@@ -2,7 +2,9 @@
 
 Accuracy, balanced accuracy, precision, recall and F1 of each class and their means, ROC-AUC of each
 class against the rest and of all, top-k accuracy, log-loss, confusion. The calibration error is
-numpy's, over 15 bins of equal width (scikit-learn has none): Guo et al. 2017, equation 3.
+numpy's, over 15 bins of equal width (scikit-learn has none): Guo et al. 2017, equation 3. Two cases
+leave out the pictures of a class: of one that is never said either, and of one that is. What
+scikit-learn does not define for them (a precision, a recall, an area) is null.
 
 Logits are 2 sin(1 + i²) + 1.5 where the label is, in steps of 1/4 so that there are equal ones;
 probabilities their softmax rounded to 1/256, made to sum to one by the last class.
@@ -42,12 +44,24 @@ def calibration_error(p, labels):
     return error
 
 
-def case(n, classes):
+def defined(value, is_defined):
+    return float(value) if is_defined else None
+
+
+def case(n, classes, without=None, never_said=False):
     p, y = rows(n, classes)
+    if without is not None:
+        keep = y != without
+        if never_said:
+            keep &= p.argmax(1) != without
+        p, y = p[keep], y[keep]
     said = p.argmax(1)
-    each = m.precision_recall_fscore_support(y, said, average=None, zero_division=0)
-    mean = m.precision_recall_fscore_support(y, said, average="macro", zero_division=0)
     names = list(range(classes))
+    # Of each of the classes there could be, but means over those that scikit-learn finds.
+    each = m.precision_recall_fscore_support(y, said, labels=names, average=None, zero_division=0)
+    mean = m.precision_recall_fscore_support(y, said, average="macro", zero_division=0)
+    counts = np.bincount(y, minlength=classes)
+    answers = np.bincount(said, minlength=classes)
     return {
         "classes": classes,
         "labels": y.tolist(),
@@ -56,12 +70,14 @@ def case(n, classes):
         "balanced_accuracy": m.balanced_accuracy_score(y, said),
         "top_5": m.top_k_accuracy_score(y, p, k=5, labels=names) if classes > 5 else None,
         "top_2": m.top_k_accuracy_score(y, p, k=2, labels=names) if classes > 2 else None,
-        "precision": each[0].tolist(),
-        "recall": each[1].tolist(),
+        "precision": [defined(x, answers[c]) for c, x in enumerate(each[0])],
+        "recall": [defined(x, counts[c]) for c, x in enumerate(each[1])],
         "f1": each[2].tolist(),
         "macro": list(mean[:3]),
-        "auc_each": [m.roc_auc_score(y == c, p[:, c]) for c in names],
-        "auc": m.roc_auc_score(y, p[:, 1])
+        "auc_each": [m.roc_auc_score(y == c, p[:, c]) if counts[c] else None for c in names],
+        "auc": None
+        if not counts.all()
+        else m.roc_auc_score(y, p[:, 1])
         if classes == 2
         else m.roc_auc_score(y, p, multi_class="ovr", average="macro"),
         "log_loss": m.log_loss(y, p, labels=names),
@@ -73,7 +89,13 @@ def case(n, classes):
 golden = {
     "made_by": f"scripts/golden/metrics.py with scikit-learn {sklearn.__version__} "
     f"and numpy {np.__version__}",
-    "cases": [case(60, 2), case(60, 3), case(240, 7)],
+    "cases": [
+        case(60, 2),
+        case(60, 3),
+        case(240, 7),
+        case(60, 3, without=2, never_said=True),
+        case(60, 4, without=1),
+    ],
 }
 path = pathlib.Path(__file__).parents[2] / "crates/train/tests/golden/metrics.json"
 path.write_text(json.dumps(golden) + "\n")

@@ -5,7 +5,11 @@
 //! For a class, with `tp`, `fp`, `fn` pictures rightly, wrongly, and not said to be of it:
 //! precision `tp / (tp + fp)`, recall `tp / (tp + fn)`, F1 `2·tp / (2·tp + fp + fn)`. **Where
 //! nothing was said to be of a class its precision is not defined**: it is absent here, where
-//! scikit-learn gives 0 and a warning; a mean over classes takes it as 0, as scikit-learn does.
+//! scikit-learn gives 0 and a warning; a mean over classes takes it as 0, as scikit-learn does. **A
+//! class that has no pictures, and which nothing was said to be of, is in no mean**: scikit-learn
+//! does not know of it. Of equal probabilities the first class is the answer, in the top five too,
+//! where scikit-learn's `top_k_accuracy_score` takes the last. The calibration error is not
+//! scikit-learn's, which has none: [`calibration_error`] says whose.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,11 +28,11 @@ pub struct Scores {
     pub top_k_accuracy: Option<f64>,
     /// Mean recall over the classes that have pictures, so that a rare one counts as much.
     pub balanced_accuracy: f64,
-    /// Mean over classes.
+    /// Mean over the classes that have pictures, or that something was said to be of.
     pub macro_precision: f64,
-    /// Mean over classes.
+    /// Over the same classes.
     pub macro_recall: f64,
-    /// Mean over classes.
+    /// Over the same classes.
     pub macro_f1: f64,
     /// Of two classes: of the second. Of more: the mean of each against the rest. `None` where a
     /// class has no pictures.
@@ -55,7 +59,7 @@ pub struct ClassScores {
     pub precision: Option<f64>,
     /// `None` where it has no pictures.
     pub recall: Option<f64>,
-    /// 0 where nothing is rightly said to be of it.
+    /// 0 where nothing is rightly said to be of it, though it be because there was nothing to say.
     pub f1: f64,
     /// Area under the curve of its probability; `None` without pictures of it, or of others.
     pub roc_auc: Option<f64>,
@@ -71,9 +75,10 @@ impl Scores {
             ClassScores::of(name, class, &counts, roc_auc(&said, &is))
         };
         let classes: Vec<ClassScores> = classes.iter().enumerate().map(of_class).collect();
+        let met: Vec<&ClassScores> = classes.iter().filter(|class| class.is_met()).collect();
         let mean = |value: fn(&ClassScores) -> Option<f64>| {
-            classes.iter().map(|class| value(class).unwrap_or(0.0)).sum::<f64>()
-                / classes.len() as f64
+            let sum: f64 = met.iter().map(|class| value(class).unwrap_or(0.0)).sum();
+            sum / (met.len() as f64).max(1.0)
         };
         let recalls: Vec<f64> = classes.iter().filter_map(|class| class.recall).collect();
         let aucs: Option<Vec<f64>> = classes.iter().map(|class| class.roc_auc).collect();
@@ -97,6 +102,11 @@ impl Scores {
 }
 
 impl ClassScores {
+    /// Whether there is a picture of it, or one that was said to be.
+    fn is_met(&self) -> bool {
+        self.pictures + self.predicted > 0
+    }
+
     fn of(name: &str, class: usize, counts: &[Vec<u64>], roc_auc: Option<f64>) -> ClassScores {
         let right = counts[class][class];
         let pictures: u64 = counts[class].iter().sum();
@@ -165,6 +175,20 @@ mod tests {
         assert_eq!((dog.precision, dog.recall, dog.f1, dog.predicted), (None, Some(0.0), 0.0, 0));
         assert_eq!((scores.macro_precision, scores.roc_auc), (0.25, Some(1.0)));
         assert_eq!(scores.top_k_accuracy, None, "of two classes five are too many");
+    }
+
+    #[test]
+    fn a_class_that_is_nowhere_lowers_no_mean() {
+        let names = ["a", "b", "c"].map(str::to_owned);
+        let scores = Scores::of(&rows(&[[0.9, 0.1, 0.0], [0.1, 0.8, 0.1]]), &[0, 1], &names);
+        assert_eq!((scores.accuracy, scores.balanced_accuracy), (1.0, 1.0));
+        let means = (scores.macro_precision, scores.macro_recall, scores.macro_f1);
+        assert_eq!(means, (1.0, 1.0, 1.0));
+        assert_eq!(scores.roc_auc, None);
+        // Said once, it counts.
+        let scores = Scores::of(&rows(&[[0.9, 0.1, 0.0], [0.1, 0.2, 0.7]]), &[0, 1], &names);
+        assert_eq!((scores.macro_precision, scores.macro_recall), (1.0 / 3.0, 1.0 / 3.0));
+        assert_eq!(Scores::of(&[], &[], &names).macro_f1, 0.0);
     }
 
     #[test]
