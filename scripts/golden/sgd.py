@@ -1,5 +1,7 @@
 """Writes crates/train/tests/golden/sgd.json: ten steps of torch.optim.SGD, and OneCycleLR's rates.
 
+OneCycleLR also of runs of one, two and three steps.
+
 Gradients are sin(1 + i + 3 t) for entry i at step t, so the golden holds answers only. The
 learning rate moves from step to step, because that is where PyTorch and Keras part.
 
@@ -96,6 +98,11 @@ golden = {
         one_cycle_case("linear", 0.3, 40),
         one_cycle_case("cosine", 0.3, 40),
         one_cycle_case("cosine", 0.25, 17),
+        # Too short to rise, or to fall for a whole step.
+        one_cycle_case("linear", 0.25, 3),
+        one_cycle_case("cosine", 0.25, 3),
+        one_cycle_case("cosine", 0.9, 2),
+        one_cycle_case("cosine", 0.3, 1),
     ],
 }
 path = pathlib.Path(__file__).parents[2] / "crates/train/tests/golden/sgd.json"

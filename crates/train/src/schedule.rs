@@ -112,13 +112,15 @@ impl Schedule {
             Schedule::OneCycle { rise_fraction, start_divisor, end_divisor, anneal } => {
                 let start = peak / start_divisor;
                 let last = steps_total.saturating_sub(1) as f64;
-                // The step at which the peak is reached; PyTorch counts it from the total too.
-                let top = (rise_fraction * steps_total as f64 - 1.0).max(0.0);
+                // The step at which the peak is reached; PyTorch counts it from the total too. Of a
+                // run too short to rise it lies before the first step, which is then on the way
+                // down. Where it is the first step, PyTorch divides by zero and ours is the peak.
+                let top = rise_fraction * steps_total as f64 - 1.0;
                 let step = (step as f64).min(last);
                 if step <= top && top > 0.0 {
                     anneal.between(start, peak, step / top)
                 } else {
-                    let done = (step - top) / (last - top).max(1.0);
+                    let done = (step - top) / (last - top);
                     anneal.between(peak, start / end_divisor, done)
                 }
             }
@@ -171,6 +173,13 @@ mod tests {
             assert!((schedule.lr(1.0, 29, 100) - 1.0).abs() < 1e-12);
             assert!((schedule.lr(1.0, 99, 100) - 4e-6).abs() < 1e-12);
             assert!(schedule.lr(1.0, 28, 100) < 1.0 && schedule.lr(1.0, 30, 100) < 1.0);
+            let of_four = Schedule::OneCycle {
+                rise_fraction: 0.25,
+                start_divisor: 25.0,
+                end_divisor: 1e4,
+                anneal,
+            };
+            assert_eq!(of_four.lr(1.0, 0, 4), 1.0, "where PyTorch divides by zero");
         }
     }
 
