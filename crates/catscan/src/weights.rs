@@ -1,11 +1,12 @@
-//! `--weights`: a run's folder, or a safetensors file with a recipe beside it or named by options.
+//! `--weights`: a run's folder, one of its checkpoints, or a safetensors file with a recipe beside
+//! it or named by options.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use catscan_data::{Colour, DataConfig};
 use catscan_models::{Convention, Model, ModelConfig, ModelRow, POOLS, Pooling, Precision};
-use catscan_train::{Recipe, RunRecord, SplitSummary};
+use catscan_train::{Recipe, RunRecord, SplitSummary, checkpoint};
 use tch::Device;
 
 use crate::commands::chosen::read_recipe;
@@ -14,8 +15,8 @@ use crate::refusal::Refusal;
 
 #[derive(Debug, clap::Args)]
 pub struct WeightsArgs {
-    /// A run's folder, or a safetensors file
-    #[arg(long, value_name = "RUN|FILE")]
+    /// A run's folder, one of its checkpoints (such as RUN/checkpoints/best), or a safetensors file
+    #[arg(long, value_name = "RUN|CHECKPOINT|FILE")]
     pub weights: PathBuf,
     #[command(flatten)]
     pub file: FileArgs,
@@ -51,7 +52,7 @@ pub struct Trained {
 }
 
 impl Trained {
-    /// Opens a run's folder, or a file that is what `args` says.
+    /// Opens a run's folder, a checkpoint or its file in one, or a file that is what `args` says.
     ///
     /// # Errors
     /// Where there is nothing, or the weights do not fit the model.
@@ -61,7 +62,16 @@ impl Trained {
             return Err(Refusal::usage(format!("{}: {message}", path.display())).into());
         }
         if path.is_dir() {
-            return Trained::open_run(path, device);
+            return match RunRecord::of_checkpoint(path) {
+                Some(run) => Trained::of_run(&run, &checkpoint::weights_path(path)?, device),
+                None => Trained::open_run(path, device),
+            };
+        }
+        let said = args.recipe.is_some() || args.model.is_some();
+        let folder = path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
+        if let Some(run) = folder.as_deref().filter(|_| !said).and_then(RunRecord::of_checkpoint) {
+            folder.as_deref().map(checkpoint::verify).transpose()?;
+            return Trained::of_run(&run, path, device);
         }
         let recipe = file_recipe(path, args)?;
         let classes = (0..recipe.model.outputs.max(2)).map(|class| class.to_string()).collect();
@@ -73,10 +83,14 @@ impl Trained {
     /// # Errors
     /// Where the folder holds no run, or no complete checkpoint.
     pub fn open_run(folder: &Path, device: Device) -> Result<Trained> {
-        let run = RunRecord::read(folder)?;
-        let weights = run.weights_path()?;
-        let SplitSummary { data_digest, classes, .. } = run.split;
-        Trained::load(run.recipe, Some(data_digest), classes, &weights, device)
+        let weights = RunRecord::read(folder)?.weights_path()?;
+        Trained::of_run(folder, &weights, device)
+    }
+
+    fn of_run(folder: &Path, weights: &Path, device: Device) -> Result<Trained> {
+        let RunRecord { recipe, split, .. } = RunRecord::read(folder)?;
+        let SplitSummary { data_digest, classes, .. } = split;
+        Trained::load(recipe, Some(data_digest), classes, weights, device)
     }
 
     fn load(

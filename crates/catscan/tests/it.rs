@@ -3,6 +3,7 @@
 
 mod it {
     mod audit;
+    mod checkpoints;
     mod chromium;
     mod data_faults;
     mod disks;

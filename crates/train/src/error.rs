@@ -36,13 +36,23 @@ pub enum TrainError {
         /// How many it must hold.
         least: usize,
     },
-    /// A run's folder that cannot be made or written, or that is no run's.
+    /// A run's folder that cannot be made or written.
     #[error("{}: {reason}; name a folder that can be written", path.display())]
     Folder {
         /// As it was given.
         path: PathBuf,
         /// In words, the system's message included.
         reason: String,
+    },
+    /// A folder that is to be read as a run's and is none.
+    #[error(
+        "{}: no recipe.json here, so this is no run's folder; \
+         name a run's folder, or a checkpoint in one",
+        path.display()
+    )]
+    NoRun {
+        /// As it was given.
+        path: PathBuf,
     },
     /// Another process has the folder's lock.
     #[error(
@@ -199,6 +209,7 @@ impl TrainError {
             TrainError::Model(error) => error.exit_code(),
             TrainError::Loader(_) | TrainError::TooFewPictures { .. } => 3,
             TrainError::Folder { .. }
+            | TrainError::NoRun { .. }
             | TrainError::Held { .. }
             | TrainError::OtherRun { .. }
             | TrainError::Inexact { .. } => 2,

@@ -208,8 +208,7 @@ impl RunRecord {
     pub fn read(folder: &Path) -> Result<RunRecord, TrainError> {
         let recipe_path = folder.join(RECIPE_FILE);
         if !recipe_path.is_file() {
-            let reason = format!("no {RECIPE_FILE} here, so this is no run's folder");
-            return Err(TrainError::Folder { path: folder.to_path_buf(), reason });
+            return Err(TrainError::NoRun { path: folder.to_path_buf() });
         }
         let recipe = Recipe::from_json(&read_text(&recipe_path)?)
             .map_err(|error| record_error(&recipe_path, error))?;
@@ -241,6 +240,16 @@ impl RunRecord {
 
     /// The weights this run ended with, or has reached. The checkpoint's hashes are checked.
     pub fn weights_path(&self) -> Result<PathBuf, TrainError> {
+    /// The run that the checkpoint in `folder` is of, two folders up; `None` where it is no
+    /// checkpoint, or lies in no run.
+    pub fn of_checkpoint(folder: &Path) -> Option<PathBuf> {
+        // `runs/one/checkpoints/best` may be named from within, as `.` or `best`.
+        let folder = folder.canonicalize().ok()?;
+        let run = folder.parent()?.parent()?;
+        let both = checkpoint::is_one(&folder) && run.join(RECIPE_FILE).is_file();
+        both.then(|| run.to_path_buf())
+    }
+
         Ok(checkpoint::newest_intact(&self.folder)?.join(checkpoint::WEIGHTS_FILE))
     }
 }
