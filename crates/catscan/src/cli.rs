@@ -7,7 +7,7 @@ use crate::commands::{
     report, serve, summary, train,
 };
 use crate::output::say;
-use crate::refusal;
+use crate::{refusal, signals};
 
 /// Controlled Architecture Trials, with scans of what each network looks at.
 ///
@@ -22,7 +22,7 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 2 bad command line or configuration, 3 bad data, 4 bad weights, \
-5 numbers went bad (NaN), 7 storage failed, 130/143 stopped after a checkpoint.
+5 numbers went bad (NaN), 7 storage failed, 129/130/143 stopped after a checkpoint.
 To check a machine in seconds: catscan experiment smoke";
 
 #[derive(Debug, Subcommand)]
@@ -66,6 +66,9 @@ enum Command {
 ///
 /// Help, and a command line that cannot be understood (code 2), end the process here.
 pub fn main() -> u8 {
+    if let Err(error) = signals::survive_file_limits() {
+        say(format_args!("a limit of file sizes would end this program: {error}"));
+    }
     let result = match Cli::parse().command {
         Command::Experiment(args) => experiment::run(&args),
         Command::Train(args) => train::run(&args),

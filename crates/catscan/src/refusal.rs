@@ -7,7 +7,7 @@
 //! | 4 | bad checkpoint or weights |
 //! | 5 | numbers went bad (NaN, infinity) |
 //! | 7 | storage failed |
-//! | 130, 143 | stopped by SIGINT, SIGTERM after a checkpoint |
+//! | 129, 130, 143 | stopped by SIGHUP, SIGINT, SIGTERM after a checkpoint |
 //!
 //! The libraries' errors know their own code; the program's own refusals are [`Refusal`]s.
 

@@ -1,10 +1,14 @@
-//! SIGINT and SIGTERM: the first asks for a checkpoint, the second ends the process at once.
+//! SIGINT, SIGTERM and SIGHUP: the first asks for a checkpoint, a second SIGINT or SIGTERM ends the
+//! process at once. A second SIGHUP does not: a shell whose terminal is closed sends one, and the
+//! system another when the shell is gone. A SIGHUP that is ignored (`nohup`) stays ignored.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use catscan_train::Signal;
+#[cfg(unix)]
+use signal_hook::consts::{SIGHUP, SIGXFSZ};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
@@ -33,6 +37,11 @@ impl Stop {
             flag::register(number, asked_before.clone())?;
             flag::register_usize(number, stop.0.clone(), usize::from(signal.exit_code()))?;
         }
+        #[cfg(unix)]
+        if is_heard(SIGHUP) {
+            flag::register(SIGHUP, asked_before)?;
+            flag::register_usize(SIGHUP, stop.0.clone(), usize::from(Signal::Hangup.exit_code()))?;
+        }
         Ok(stop)
     }
 
@@ -44,10 +53,34 @@ impl Stop {
     /// The signal that came last.
     pub fn asked(&self) -> Option<Signal> {
         let code = self.0.load(Ordering::SeqCst);
-        [Signal::Interrupt, Signal::Terminate]
-            .into_iter()
-            .find(|signal| usize::from(signal.exit_code()) == code)
+        Signal::ALL.into_iter().find(|signal| usize::from(signal.exit_code()) == code)
     }
+}
+
+/// Lets a write beyond the limit of file sizes (`ulimit -f`) fail with a message, as one on a full
+/// disk does; without this the system ends the process.
+///
+/// # Errors
+/// Where the system refuses a handler.
+pub fn survive_file_limits() -> io::Result<()> {
+    #[cfg(unix)]
+    flag::register(SIGXFSZ, Arc::new(AtomicBool::new(false)))?;
+    Ok(())
+}
+
+/// Whether a signal was not ignored when this process was started. Where the system does not tell,
+/// no: then it is left as it is.
+#[cfg(unix)]
+fn is_heard(number: i32) -> bool {
+    std::fs::read_to_string("/proc/self/status").is_ok_and(|status| is_heard_by(&status, number))
+}
+
+/// The same of what `/proc/self/status` says: bit `number − 1` of a hexadecimal mask.
+#[cfg(unix)]
+fn is_heard_by(status: &str, number: i32) -> bool {
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (number - 1) & 1 == 0)
 }
 
 #[cfg(test)]
@@ -61,5 +94,14 @@ mod tests {
         assert_eq!(clone.asked(), None);
         stop.ask(Signal::Terminate);
         assert_eq!(clone.asked(), Some(Signal::Terminate));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn what_is_ignored_is_read_from_the_systems_mask() {
+        let status = "SigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
+        assert!(!is_heard_by(status, 1) && !is_heard_by(status, 13));
+        assert!(is_heard_by(status, 2) && is_heard_by(status, 15));
+        assert!(!is_heard_by("Name:\tcatscan\n", 1), "it does not tell");
     }
 }

@@ -201,7 +201,7 @@ pub enum TrainError {
 
 impl TrainError {
     /// The process's exit status for this error: 1 the device failed, 2 configuration, 3 data, 4
-    /// weights, checkpoint or record, 5 numbers went bad, 7 storage, 130 or 143 stopped.
+    /// weights, checkpoint or record, 5 numbers went bad, 7 storage, 129, 130 or 143 stopped.
     pub fn exit_code(&self) -> u8 {
         match self {
             TrainError::Recipe(error) => error.exit_code(),

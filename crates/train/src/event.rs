@@ -11,6 +11,8 @@ use crate::record::EpochRecord;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signal {
+    /// SIGHUP: the terminal is gone.
+    Hangup,
     /// SIGINT, Ctrl-C.
     Interrupt,
     /// SIGTERM.
@@ -18,9 +20,13 @@ pub enum Signal {
 }
 
 impl Signal {
+    /// All of them.
+    pub const ALL: [Signal; 3] = [Signal::Hangup, Signal::Interrupt, Signal::Terminate];
+
     /// 128 + the signal's number, as shells report it.
     pub fn exit_code(self) -> u8 {
         match self {
+            Signal::Hangup => 129,
             Signal::Interrupt => 130,
             Signal::Terminate => 143,
         }
@@ -30,6 +36,7 @@ impl Signal {
 impl fmt::Display for Signal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Signal::Hangup => "SIGHUP",
             Signal::Interrupt => "SIGINT",
             Signal::Terminate => "SIGTERM",
         })
@@ -196,6 +203,6 @@ mod tests {
 
     #[test]
     fn signals_exit_as_shells_expect() {
-        assert_eq!((Signal::Interrupt.exit_code(), Signal::Terminate.exit_code()), (130, 143));
+        assert_eq!(Signal::ALL.map(Signal::exit_code), [129, 130, 143]);
     }
 }

@@ -64,7 +64,8 @@ pub struct Args {
     pub queued: bool,
 }
 
-/// Trains into `--out`, going on where a cut run left off; 130 or 143 where a signal stopped it.
+/// Trains into `--out`, going on where a cut run left off; 129, 130 or 143 where a signal stopped
+/// it.
 pub fn run(args: &Args) -> Result<u8> {
     if args.deterministic {
         determinism::require();

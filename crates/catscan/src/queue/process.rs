@@ -70,11 +70,13 @@ impl Process {
         let status = self.child.wait().context("waiting for a cell")?;
         self.stderr_reader.join().expect("reading lines does not panic");
         let stderr = self.tail.lock().expect("reading lines does not panic").join("\n");
+        let stopped = |code| Signal::ALL.into_iter().find(|one| i32::from(one.exit_code()) == code);
         Ok(match status.code() {
             Some(0) => CellEnd::Done,
-            Some(130) => CellEnd::Stopped(Signal::Interrupt),
-            Some(143) => CellEnd::Stopped(Signal::Terminate),
-            Some(code) => CellEnd::Failed { code: u8::try_from(code).unwrap_or(1), stderr },
+            Some(code) => match stopped(code) {
+                Some(signal) => CellEnd::Stopped(signal),
+                None => CellEnd::Failed { code: u8::try_from(code).unwrap_or(1), stderr },
+            },
             None => CellEnd::Failed { code: 1, stderr: format!("{stderr}\n{status}") },
         })
     }

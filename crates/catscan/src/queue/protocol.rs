@@ -29,7 +29,7 @@ pub fn read_recipe(input: &mut impl BufRead) -> Result<Recipe, RecipeError> {
 /// Follows the queue until it asks to stop, or until it is gone (which asks for the same).
 pub fn follow(input: impl io::Read, stop: &Stop) {
     for line in io::BufReader::new(input).lines().map_while(Result::ok) {
-        for signal in [Signal::Interrupt, Signal::Terminate] {
+        for signal in Signal::ALL {
             if line == stop_line(signal).trim_end() {
                 return stop.ask(signal);
             }
@@ -52,9 +52,11 @@ mod tests {
 
     #[test]
     fn a_stop_line_and_a_closed_pipe_both_stop() {
-        let stop = Stop::new();
-        follow(stop_line(Signal::Interrupt).as_bytes(), &stop);
-        assert_eq!(stop.asked(), Some(Signal::Interrupt));
+        for signal in Signal::ALL {
+            let stop = Stop::new();
+            follow(stop_line(signal).as_bytes(), &stop);
+            assert_eq!(stop.asked(), Some(signal));
+        }
         let stop = Stop::new();
         follow(&b"something else\n"[..], &stop);
         assert_eq!(stop.asked(), Some(Signal::Terminate));

@@ -34,7 +34,7 @@ fn environment(folder: &Path) -> String {
 fn with_small_files(args: &[&str], folder: &Path) -> Said {
     let program = catscan(args, folder);
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; ulimit -f 64; exec \"$0\" \"$@\""]);
+    command.args(["-c", "ulimit -f 64; exec \"$0\" \"$@\""]);
     command.arg(program.get_program()).args(program.get_args()).current_dir(folder);
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.output().unwrap().into()
@@ -110,7 +110,7 @@ fn numbers_that_go_bad_are_traced_to_a_layer_and_the_pictures() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     write_recipe(here, "wild.json", |recipe| {
-        recipe.optimizer = recipe.optimizer.clone().with_lr(1e30);
+        recipe.optimizer = recipe.optimizer.clone().with_lr(1e24);
         recipe.schedule = Schedule::Constant;
     });
     let said = run(&with_recipe("wild.json", &["--save-every-steps", "1"]), here);
