@@ -4,11 +4,16 @@
 //! to the letter, [`quick`] fits two CPU cores and a few minutes, [`full`] is today's good practice
 //! for a GPU; [`smoke`] only shows that a machine works. An experiment's arms change them.
 //!
-//! `outputs` is set again when the data's classes are known ([`for_classes`]).
+//! `outputs` is set again when the data's classes are known ([`for_classes`]); a recipe of a file
+//! must say it rightly ([`check_outputs`]).
+
+use std::path::Path;
 
 use catscan_data::Normalize;
 use catscan_models::{ModelConfig, ModelRow};
 use catscan_train::Recipe;
+
+use crate::refusal::Refusal;
 
 pub mod cifar;
 pub mod depth;
@@ -84,10 +89,29 @@ pub fn with_model(recipe: Recipe, name: &str) -> Recipe {
     Recipe { model, ..recipe }
 }
 
+/// Refuses a recipe of a `file`, if it is of one, for data that it was not written for: what stands
+/// in a file is not changed behind its writer's back.
+///
+/// # Errors
+/// Where its outputs are not those of so many classes; exit code 2.
+pub fn check_outputs(file: Option<&Path>, recipe: &Recipe, classes: usize) -> Result<(), Refusal> {
+    let (is, want) = (recipe.model.outputs, outputs(classes));
+    let Some(file) = file.filter(|_| is != want) else { return Ok(()) };
+    Err(Refusal::usage(format!(
+        "{}: model.outputs is {is}, want {want} for {classes} classes (one logit tells two apart); \
+         change it there, or give pictures of as many classes as it is for",
+        file.display()
+    )))
+}
+
+/// Logits of so many classes.
+fn outputs(classes: usize) -> i64 {
+    if classes == 2 { 1 } else { classes as i64 }
+}
+
 /// The recipe for data of this many classes: one logit tells two classes apart, else one each.
 pub fn for_classes(recipe: Recipe, classes: usize) -> Recipe {
-    let outputs = if classes == 2 { 1 } else { classes as i64 };
-    Recipe { model: ModelConfig { outputs, ..recipe.model }, ..recipe }
+    Recipe { model: ModelConfig { outputs: outputs(classes), ..recipe.model }, ..recipe }
 }
 
 #[cfg(test)]
@@ -112,5 +136,13 @@ mod tests {
     fn two_classes_need_one_logit() {
         assert_eq!(for_classes(quick(), 2).model.outputs, 1);
         assert_eq!(for_classes(quick(), 7).model.outputs, 7);
+        let file = Some(Path::new("a.json"));
+        check_outputs(file, &quick(), 2).unwrap();
+        check_outputs(None, &quick(), 7).unwrap();
+        let message = check_outputs(file, &quick(), 7).unwrap_err().message;
+        assert!(
+            message.starts_with("a.json: model.outputs is 1, want 7 for 7 classes"),
+            "{message}"
+        );
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use catscan_train::Recipe;
 
 use crate::experiment::{self, Overrides, Profile};
+use crate::recipes;
 use crate::refusal::Refusal;
 
 /// Options that name one recipe, and what may be changed in it.
@@ -58,6 +59,15 @@ impl RecipeArgs {
         let recipe = Recipe { seed: self.seed.unwrap_or(recipe.seed), ..recipe };
         recipe.validate()?;
         Ok(recipe)
+    }
+
+    /// The recipe that was read, for data of so many classes.
+    ///
+    /// # Errors
+    /// Where a file's recipe is for another number; exit code 2.
+    pub fn for_classes(&self, recipe: Recipe, classes: usize) -> Result<Recipe> {
+        recipes::check_outputs(self.recipe.as_deref(), &recipe, classes)?;
+        Ok(recipes::for_classes(recipe, classes))
     }
 }
 

@@ -20,6 +20,7 @@ use crate::output::{print, print_json, say};
 use crate::progress::duration;
 use crate::queue::fresh::remove_runs;
 use crate::queue::{self, Cell, CellEnd, Settings};
+use crate::recipes;
 use crate::refusal::{Refusal, USAGE};
 use crate::signals::Stop;
 use crate::study::{Failure, Request, Study, print as tables};
@@ -135,6 +136,10 @@ pub fn run(args: &Args) -> Result<u8> {
     let device = args.device.resolve()?;
     let dataset = open_dataset(&plan.base.data)
         .and_then(|dataset| without_leaks(dataset, args.overrides.strict))
+        .and_then(|dataset| {
+            recipes::check_outputs(args.recipe.as_deref(), &plan.base, dataset.classes.len())?;
+            Ok(dataset)
+        })
         .inspect_err(|_| leave_nothing(&plan.folder))?;
     // A slip in the masks is told before anything is trained.
     Known::new(&dataset, args.report.masks.as_deref())

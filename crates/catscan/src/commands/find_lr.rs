@@ -12,7 +12,6 @@ use serde::Serialize;
 use super::chosen::RecipeArgs;
 use super::{device, open_dataset, without_leaks, write_file};
 use crate::output::{print, print_json, say};
-use crate::recipes;
 use crate::signals::Stop;
 
 #[derive(Debug, clap::Args)]
@@ -60,7 +59,7 @@ pub fn run(args: &Args) -> Result<u8> {
     }
     let device = args.device.resolve()?;
     let dataset = without_leaks(open_dataset(&recipe.data)?, args.recipe.overrides.strict)?;
-    let recipe = recipes::for_classes(recipe, dataset.classes.len());
+    let recipe = args.recipe.for_classes(recipe, dataset.classes.len())?;
     let stop = Stop::on_signals().context("handling signals")?;
     let range = RangeTest { from: args.from, to: args.to, steps: args.steps };
     let mut on_step = |point: &RatePoint| {

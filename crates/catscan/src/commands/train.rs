@@ -15,7 +15,6 @@ use super::saving::SavingArgs;
 use super::{command_line, device, open_dataset, without_leaks};
 use crate::progress::{Board, Line};
 use crate::queue::protocol;
-use crate::recipes;
 use crate::signals::Stop;
 
 #[derive(Debug, clap::Args)]
@@ -87,7 +86,7 @@ pub fn run(args: &Args) -> Result<u8> {
     };
     let recipe = match args.queued {
         true => recipe,
-        false => recipes::for_classes(recipe, dataset.classes.len()),
+        false => args.recipe.for_classes(recipe, dataset.classes.len())?,
     };
     recipe.validate()?;
     if args.dry_run {

@@ -21,7 +21,7 @@ fn lay_batches(folder: &Path, train: usize, test: usize) {
 fn recipe() -> Recipe {
     let base = catscan::recipes::smoke();
     Recipe {
-        model: ModelConfig { in_channels: 1, ..base.model },
+        model: ModelConfig { in_channels: 1, outputs: 10, ..base.model },
         data: DataConfig {
             colour: Colour::Grey,
             train_fraction: 0.5,

@@ -48,6 +48,10 @@ const CASES: &[Case] = &[
     ("summary mnist-resnet --size 3", 2, &["picture_px is 3, want at least 4"]),
     ("train", 2, &["--recipe FILE"]),
     ("train --recipe no-pictures.json", 2, &["batch is 0, want a whole number from 2"]),
+    ("train --recipe five.json", 2, &["five.json: model.outputs is 5, want 1 for 2 classes"]),
+    ("find-lr --recipe five.json", 2, &["model.outputs is 5, want 1 for 2 classes"]),
+    ("experiment smoke --recipe five.json", 2, &["model.outputs is 5, want 1 for 2 classes"]),
+    ("train --recipe huge-lr.json", 2, &["optimizer.adam.lr is ", "at most 1e24"]),
     ("train --recipe wild.json", 2, &["wild.json", "expected value"]),
     ("train --experiment smoke --arm avg --out file", 2, &["file: cannot be made"]),
     ("train --experiment smoke --arm avg --keep 0", 2, &["--keep"]),
@@ -146,6 +150,8 @@ fn make_bad_input(folder: &Path) {
     bad("unknown-key.json", "\"batch\":", "\"batches\": 3, \"batch\":");
     bad("no-pictures.json", "\"batch\": 20", "\"batch\": 0");
     bad("wild.json", "\"lr\": ", "\"lr\": NaN ");
+    bad("five.json", "\"outputs\": 1", "\"outputs\": 5");
+    bad("huge-lr.json", "\"lr\": 0.001", "\"lr\": 1e39");
     bad("bad-lr.json", "\"lr\": 0.", "\"lr\": -1.");
     bad("grey.json", "\"colour\": \"rgb\"", "\"colour\": \"grey\"");
     bad("bad-model.json", "densenet-mini", "densenet-12");
