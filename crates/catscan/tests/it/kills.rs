@@ -1,37 +1,40 @@
-//! The real program, killed again and again while it saves (case 1 of the list of faults).
+//! The real program, killed again and again while it saves (case 1 of the list of faults). Fifty
+//! times each: `CATSCAN_LONG_TESTS=1 cargo test --release -p catscan --test it kills`.
 
+use std::fs;
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use catscan_train::checkpoint::verify;
 
-use super::support::{names, same_run, start_events, steps, succeed};
+use super::support::{names, refined, same_run, start_events, steps, succeed};
 
 /// Set to anything: fifty kills instead of four.
 const LONG_TESTS: &str = "CATSCAN_LONG_TESTS";
 
-/// A training that never ends by itself.
-const TRAIN: [&str; 10] = [
-    "train",
-    "--experiment",
-    "smoke",
-    "--arm",
-    "avg",
-    "--epochs",
-    "2000",
-    "--threads",
-    "1",
-    "--out",
-];
-
-fn train<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    [&TRAIN, &[out][..], more].concat()
-}
-
 #[test]
 fn killed_at_random_moments_it_always_goes_on_from_a_complete_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let here = folder.path();
+    kill_again_and_again(folder.path(), &["--experiment", "smoke", "--arm", "avg"]);
+}
+
+/// Averaged weights in a file of their own, gradients in pieces, and so on.
+#[test]
+fn a_refined_recipe_that_is_killed_goes_on_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("refined.json"), refined().to_json_pretty()).unwrap();
+    kill_again_and_again(folder.path(), &["--recipe", "refined.json"]);
+    assert!(names(&folder.path().join("killed/checkpoints/best")).len() == 5, "with the trained");
+}
+
+fn kill_again_and_again(here: &Path, recipe: &[&str]) {
+    // A training that never ends by itself.
+    let train = |out: &str, more: &[&str]| -> Vec<String> {
+        let line =
+            [&["train"], recipe, &["--epochs", "2000", "--threads", "1", "--out", out], more];
+        line.concat().into_iter().map(str::to_owned).collect()
+    };
     let kills = if std::env::var_os(LONG_TESTS).is_some() { 50 } else { 4 };
     let mut moment = Moments::new();
     let checkpoints = here.join("killed/checkpoints");
@@ -63,12 +66,14 @@ fn killed_at_random_moments_it_always_goes_on_from_a_complete_checkpoint() {
     }
     println!("{kills} kills, {reached} steps");
 
-    // Both go on to the same step: the killed one must be the one that was never killed.
-    let end = reached + 3;
+    // Both go on to the same step: the killed one must be the one that was never killed. At the end
+    // of an epoch, so that there is a best one.
+    let end = (reached / 5 + 1) * 5;
     for run in ["killed", "straight"] {
         succeed(&train(run, &["--max-steps", &end.to_string()]), here);
     }
     same_run(&here.join("killed"), &here.join("straight"), end);
+    verify(&checkpoints.join("best")).unwrap();
     for name in [names(&checkpoints), names(&here.join("killed"))].concat() {
         assert!(!name.starts_with(".tmp-"), "{name} was left behind");
     }
