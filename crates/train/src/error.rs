@@ -68,7 +68,7 @@ pub enum TrainError {
     /// The folder belongs to a run whose checkpoints mean nothing to this recipe.
     #[error(
         "{}: {field} is {there} in this folder's recipe and {here} in yours; \
-         name another folder, or start this one afresh (--fresh removes what it holds)",
+         name another folder, or remove this one to start it afresh (catscan experiment: --fresh)",
         folder.display()
     )]
     OtherRun {
@@ -138,16 +138,6 @@ pub enum TrainError {
         /// Names of the whole batch; the message shows eight.
         pictures: Vec<String>,
     },
-    /// The disk is full or fails. What was complete before is still there.
-    #[error(
-        "{}: {source}; {needed} bytes needed, {free} bytes free; \
-         make room and run again: it goes on from the last checkpoint",
-        path.display()
-    )]
-    Storage {
-        /// What was to be written.
-        path: PathBuf,
-        /// Bytes; 0 where nothing was to be written.
     /// NaN or infinity while pictures are scored.
     #[error(
         "{place}: the loss is {value}, and {first}; the batch was {}; \
@@ -180,6 +170,16 @@ pub enum TrainError {
         /// The first such tensor's name.
         first: String,
     },
+    /// The disk is full or fails. What was complete before is still there.
+    #[error(
+        "{}: {source}; {needed} bytes needed, {free} bytes free; \
+         make room and run again: it goes on from the last checkpoint",
+        path.display()
+    )]
+    Storage {
+        /// What was to be written.
+        path: PathBuf,
+        /// Bytes; 0 where nothing was to be written.
         needed: u64,
         /// Bytes left to this process; 0 where the system does not tell.
         free: u64,
@@ -225,17 +225,6 @@ impl TrainError {
         }
     }
 
-    /// A write under `path` failed; asks the system how much room is left there.
-    pub(crate) fn storage(path: &Path, needed: u64, source: std::io::Error) -> TrainError {
-        let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
-        let free = fs4::available_space(there).unwrap_or(0);
-        TrainError::Storage { path: path.to_path_buf(), needed, free, source }
-    }
-}
-
-/// The first eight names, and how many more there are.
-fn shortened(names: &[String]) -> String {
-    let mut text = names.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
     /// The same, told where pictures were scored.
     pub(crate) fn scoring(self, place: String) -> TrainError {
         match self {
@@ -257,6 +246,17 @@ fn shortened(names: &[String]) -> String {
         }
     }
 
+    /// A write under `path` failed; asks the system how much room is left there.
+    pub(crate) fn storage(path: &Path, needed: u64, source: std::io::Error) -> TrainError {
+        let there = path.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("."));
+        let free = fs4::available_space(there).unwrap_or(0);
+        TrainError::Storage { path: path.to_path_buf(), needed, free, source }
+    }
+}
+
+/// The first eight names, and how many more there are.
+fn shortened(names: &[String]) -> String {
+    let mut text = names.iter().take(8).map(String::as_str).collect::<Vec<_>>().join(", ");
     if names.len() > 8 {
         text.push_str(&format!(" and {} more", names.len() - 8));
     }
@@ -292,5 +292,8 @@ mod tests {
         assert_eq!(*needed, 99);
         assert!(*free > 0);
         assert_eq!(error.exit_code(), 7);
+        let (told, forgiven) = (error.to_string(), error.forgiven());
+        assert!(told.contains("run again") && !forgiven.contains("run again"), "{forgiven}");
+        assert!(forgiven.contains("99 bytes needed") && forgiven.ends_with("goes on without it"));
     }
 }

@@ -214,7 +214,7 @@ impl Run {
     ) -> Result<(), TrainError> {
         match (written, self.saving.on_error) {
             (Err(error @ TrainError::Storage { .. }), OnSaveError::Warn) => {
-                watch.on_event(&Event::Warning { text: format!("{error}; goes on without it") });
+                watch.on_event(&Event::Warning { text: error.forgiven() });
                 Ok(())
             }
             (written, _) => written,

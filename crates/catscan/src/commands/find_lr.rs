@@ -103,19 +103,49 @@ fn draw(search: &RateSearch) -> Result<Svg> {
 }
 
 fn in_words(recipe: &Recipe, search: &RateSearch) -> String {
-    let rate = |rate: Option<f64>| rate.map_or("nowhere".to_owned(), |rate| format!("{rate:.1e}"));
-    let last = search.points.last().map(|point| point.lr);
-    let end = match search.flew_off {
-        true => format!("the loss flew off at {}", rate(last)),
-        false => format!("the loss had not flown off at {}, the last rate", rate(last)),
+    let steps = search.points.len();
+    let end = match (search.points.last(), search.flew_off) {
+        (None, _) => "the loss is not a number before the first step".to_owned(),
+        (Some(last), true) => format!("the loss flew off at {:.1e}", last.lr),
+        (Some(last), false) => {
+            format!("the loss had not flown off at {:.1e}, the last rate", last.lr)
+        }
+    };
+    let own = recipe.optimizer.lr();
+    let (Some(steepest), Some(tenth)) = (search.steepest, search.tenth_of_lowest) else {
+        return format!(
+            "The loss falls nowhere in {steps} steps: {end}. No rate can be read from that; begin \
+             at a lower --from (the recipe's rate is {own:.1e}) or look at the chart.\n"
+        );
     };
     format!(
-        "The loss falls fastest at {}; a tenth of the rate where it is lowest is {}; {end}.\n\
-         A peak rate lies between the first two as a rule; the recipe's is {:.1e}. One test on {} \
-         batches is a hint, not a measurement: look at the chart, and try another --seed.\n",
-        rate(search.steepest),
-        rate(search.tenth_of_lowest),
-        recipe.optimizer.lr(),
-        search.points.len(),
+        "The loss falls fastest at {steepest:.1e}; a tenth of the rate where it is lowest is \
+         {tenth:.1e}; {end}.\n\
+         A peak rate lies between the first two as a rule; the recipe's is {own:.1e}. One test on \
+         {steps} batches is a hint, not a measurement: look at the chart, and try another --seed.\n"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_no_rate_was_found_none_is_named() {
+        let recipe = crate::recipes::smoke();
+        let point = |lr| RatePoint { lr, loss: 1.0, smoothed: 1.0 };
+        let found = |points, steepest, tenth_of_lowest, flew_off| {
+            in_words(&recipe, &RateSearch { points, flew_off, steepest, tenth_of_lowest })
+        };
+        for points in [vec![], vec![point(1e20)]] {
+            let text = found(points, None, None, true);
+            assert!(text.contains("falls nowhere in ") && text.contains("lower --from"), "{text}");
+            assert!(!text.contains("at nowhere") && !text.contains("is nowhere"), "{text}");
+        }
+        let text = found(vec![point(1e-3)], Some(2e-3), Some(3e-3), false);
+        assert!(
+            text.contains("fastest at 2.0e-3") && text.contains("is 3.0e-3; the loss"),
+            "{text}"
+        );
+    }
 }
