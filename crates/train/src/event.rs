@@ -105,7 +105,7 @@ pub enum Event {
         step: u64,
         /// Where this call stops: `steps_target` of [`Event::Started`].
         steps_total: u64,
-        /// Mean cross-entropy of the epoch until now, nats.
+        /// Mean of the epoch until now of what is trained by ([`EpochRecord::train_loss`]), nats.
         loss: f64,
         /// Of the epoch until now, 0 to 1.
         accuracy: f64,

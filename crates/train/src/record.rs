@@ -24,7 +24,7 @@ pub(crate) const METRICS_FILE: &str = "metrics.jsonl";
 /// The [`TestRecord`]; absent until the end.
 pub(crate) const TEST_FILE: &str = "test.json";
 
-/// A line of `metrics.jsonl`: one epoch, closed. Losses are mean cross-entropies in nats.
+/// A line of `metrics.jsonl`: one epoch, closed. Losses are in nats.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpochRecord {
@@ -35,17 +35,19 @@ pub struct EpochRecord {
     pub step: u64,
     /// Learning rate of the epoch's last step.
     pub lr: f64,
-    /// Mean over the training pictures *as they were met*: augmented, while the weights changed.
+    /// Mean over the training pictures *as they were met*: augmented, while the weights changed. It
+    /// is what the network is trained by, smoothed labels and weights of classes included.
     pub train_loss: f64,
     /// Over the same pictures as `train_loss`, 0 to 1.
     pub train_accuracy: f64,
-    /// After the epoch's last step, on the pictures `validation_steps` chooses.
+    /// Mean cross-entropy, whatever it is trained by, after the epoch's last step, on the pictures
+    /// that `validation_steps` chooses.
     pub val_loss: f64,
     /// Over the same pictures as `val_loss`, 0 to 1.
     pub val_accuracy: f64,
     /// Training pictures a second, without waiting for data and without validation.
     pub images_per_s: f64,
-    /// Wall-clock of the epoch: steps, waiting and validation.
+    /// Wall-clock of the epoch: steps, waiting and validation. Saving is in no line.
     pub seconds: f64,
     /// The part of `seconds` in which the trainer had no batch to work on.
     pub seconds_waiting_for_data: f64,
@@ -238,8 +240,6 @@ impl RunRecord {
         steps as f64 * pictures as f64 / a_pass as f64
     }
 
-    /// The weights this run ended with, or has reached. The checkpoint's hashes are checked.
-    pub fn weights_path(&self) -> Result<PathBuf, TrainError> {
     /// The run that the checkpoint in `folder` is of, two folders up; `None` where it is no
     /// checkpoint, or lies in no run.
     pub fn of_checkpoint(folder: &Path) -> Option<PathBuf> {
@@ -250,6 +250,8 @@ impl RunRecord {
         both.then(|| run.to_path_buf())
     }
 
+    /// The weights this run ended with, or has reached. The checkpoint's hashes are checked.
+    pub fn weights_path(&self) -> Result<PathBuf, TrainError> {
         Ok(checkpoint::newest_intact(&self.folder)?.join(checkpoint::WEIGHTS_FILE))
     }
 }
