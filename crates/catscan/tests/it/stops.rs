@@ -31,6 +31,20 @@ fn an_experiment_that_was_interrupted_goes_on() {
     assert!(said.stdout.contains("A bounded trial"), "{}", said.stdout);
 }
 
+/// The queue hears of it, and tells its cells.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_experiment_whose_terminal_is_closed_saves_its_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = ["experiment", "smoke", "--arms", "avg", "--epochs", LONG, "--no-report"];
+    let mut running = start(&long, folder.path());
+    running.wait_for("epoch 1:");
+    let (code, text) = running.stop("-HUP");
+    assert_eq!(code, 129, "{text}");
+    assert!(text.contains("stopped by SIGHUP; nothing is lost"), "{text}");
+    assert!(newest_step(&folder.path().join("runs/smoke/avg/seed-1/checkpoints")) >= 5);
+}
+
 #[test]
 fn a_training_that_was_terminated_says_so_by_its_code() {
     let folder = tempfile::tempdir().unwrap();
