@@ -4,13 +4,13 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use catscan_models::Head;
-use catscan_train::{Init, InitFile, Recipe, RunRecord};
+use catscan_train::{Init, InitFile, Recipe, RunRecord, checkpoint};
 
 /// What the command line may say of a recipe's start; without any of it the recipe's stays.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct Transfer {
-    /// Begin with the weights of a run's folder or of a safetensors file
-    #[arg(long, value_name = "RUN|FILE")]
+    /// Begin with the weights of a run's folder, of one of its checkpoints or of a safetensors file
+    #[arg(long, value_name = "RUN|CHECKPOINT|FILE")]
     pub weights: Option<PathBuf>,
     /// Put a fresh classifier in the place of the file's, as another number of classes needs
     #[arg(long, requires = "weights")]
@@ -29,9 +29,10 @@ impl Transfer {
         let init = match &self.weights {
             None => recipe.init,
             Some(path) => {
-                let path = match path.is_dir() {
-                    true => RunRecord::read(path)?.weights_path()?,
-                    false => path.clone(),
+                let path = match RunRecord::of_checkpoint(path) {
+                    Some(_) => checkpoint::weights_path(path)?,
+                    None if path.is_dir() => RunRecord::read(path)?.weights_path()?,
+                    None => path.clone(),
                 };
                 let head = if self.replace_head { Head::Replace } else { Head::Keep };
                 Init::File(InitFile::of(&path, head)?)

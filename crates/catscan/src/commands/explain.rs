@@ -34,9 +34,10 @@ pub struct Args {
     /// Pictures
     #[arg(required = true, value_name = "IMG")]
     pub pictures: Vec<PathBuf>,
-    /// A run's folder or a safetensors file, or an experiment's folder, which stands for each arm's
-    /// first seed; may be given several times, and all are drawn side by side
-    #[arg(long, required = true, num_args = 1, value_name = "RUN|FILE")]
+    /// A run's folder, one of its checkpoints or a safetensors file, or an experiment's folder,
+    /// which stands for each arm's first seed; may be given several times, and all are drawn side
+    /// by side
+    #[arg(long, required = true, num_args = 1, value_name = "RUN|CHECKPOINT|FILE")]
     pub weights: Vec<PathBuf>,
     #[command(flatten)]
     pub file: FileArgs,

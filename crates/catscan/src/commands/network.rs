@@ -7,6 +7,7 @@ use anyhow::Result;
 use catscan_data::{BadImage, Raster, RgbImage, decode, picture_tensor, resize};
 use catscan_models::{Mode, Model, Taps};
 use catscan_torch_ext::DeviceSpec;
+use catscan_train::RunRecord;
 use tch::{Device, Kind, Tensor};
 
 use super::{device, folders, ready};
@@ -70,17 +71,24 @@ pub fn probabilities(model: &Model, x: &Tensor) -> Vec<Vec<f32>> {
     Vec::try_from(shares.to_device(Device::Cpu)).expect("a matrix of floats")
 }
 
-/// Names and folders: the run itself, or of each arm of an experiment the first seed's.
+/// Names and folders: the run itself, or its checkpoint, or of each arm of an experiment the first
+/// seed's run.
 ///
 /// # Errors
 /// Where the folder is neither.
 pub fn runs(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
     let is_run = |path: &Path| path.join("recipe.json").exists();
-    if is_run(folder) {
-        let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let last_two = |path: &Path| {
         let words: Vec<_> = path.iter().map(|word| word.to_string_lossy()).collect();
-        let name = words[words.len().saturating_sub(2)..].join(", ");
-        return Ok(vec![(name, folder.to_owned())]);
+        words[words.len().saturating_sub(2)..].join(", ")
+    };
+    if is_run(folder) {
+        return Ok(vec![(last_two(&path), folder.to_owned())]);
+    }
+    if let Some(run) = RunRecord::of_checkpoint(folder) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        return Ok(vec![(format!("{}, {name}", last_two(&run)), folder.to_owned())]);
     }
     let mut found = Vec::new();
     for arm in folders(folder)? {

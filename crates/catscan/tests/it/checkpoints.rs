@@ -40,6 +40,26 @@ fn the_best_checkpoint_is_scored_by_its_folder_or_its_file() {
         assert!((got - want).abs() < 1e-3, "{weights}: {got}, want {want} of {losses:?}");
     }
 
+    // Drawn beside the last, it has a name of its own.
+    image::RgbImage::new(40, 40).save(here.join("a.png")).unwrap();
+    let both = ["--weights", "r", "--weights", "r/checkpoints/best", "--html", "page.html"];
+    succeed(&[&["explain", "a.png"], &both[..]].concat(), here);
+    let page = fs::read_to_string(here.join("page.html")).unwrap();
+    assert!(page.contains("r, best"), "{page}");
+
+    // Of an epoch that is the best, the two are one file.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let one = [&train[..4], &["max", "--epochs", "1", "--out", "one"]].concat();
+        succeed(&one, here);
+        let inode = |name: &str| {
+            let path = here.join("one/checkpoints").join(name).join("weights.safetensors");
+            fs::metadata(path).unwrap().ino()
+        };
+        assert_eq!(inode("best"), inode("step-5"), "it was written twice");
+    }
+
     // Its hashes are looked at, and what is no run's says what to name.
     let file = here.join("r/checkpoints/best/weights.safetensors");
     let mut bytes = fs::read(&file).unwrap();

@@ -16,6 +16,10 @@ fn a_training_begins_where_another_ended() {
     ] {
         assert!(said.stderr.contains(words), "no {words:?} in\n{}", said.stderr);
     }
+    let checkpoint = ["--weights", "first/checkpoints/step-2", "--out", "third"];
+    let said = succeed(&[&train[..], &checkpoint].concat(), folder.path());
+    let words = "tensors of first/checkpoints/step-2/weights.safetensors";
+    assert!(said.stderr.contains(words), "no {words:?} in\n{}", said.stderr);
     let recipe = std::fs::read_to_string(folder.path().join("second/recipe.json")).unwrap();
     assert!(recipe.contains("\"head\": \"replace\""), "{recipe}");
     assert!(recipe.contains("\"features.*\""), "{recipe}");
