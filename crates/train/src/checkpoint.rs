@@ -29,13 +29,18 @@ use crate::ema::Average;
 use crate::error::TrainError;
 use crate::metrics::Tally;
 use crate::optimizer::Moments;
+use crate::recipe::Recipe;
 use crate::record::EpochRecord;
 
+mod course;
 mod files;
 mod find;
 mod write;
 
+pub use course::{best_epoch, restore_best, set_aside_off};
+pub(crate) use course::{steps_to, was_damaged};
 use files::FileEntry;
+pub(crate) use find::{LEFT, set_aside};
 pub use find::{newest, newest_intact, read_moments, read_state, set_aside_after, verify};
 pub use write::{save, save_best};
 
@@ -80,6 +85,16 @@ pub struct State {
     /// which had none of these three.
     #[serde(default)]
     pub steps_per_epoch: u64,
+    /// What the numbers beside it mean; absent in the first checkpoints, whose run's folder tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe: Option<Box<Recipe>>,
+    /// Name, units and limits of the processor that computed: the last bits depend on them. Empty
+    /// in the first checkpoints, and where a CUDA device computes.
+    #[serde(default)]
+    pub processor: String,
+    /// Its version, for the same reason; empty in the first checkpoints.
+    #[serde(default)]
+    pub libtorch: String,
 }
 
 fn one() -> u32 {

@@ -60,8 +60,11 @@ pub struct Environment {
 pub struct Resumption {
     /// RFC 3339, UTC.
     pub at: String,
-    /// Of the checkpoint it went on from.
+    /// Of the checkpoint it went on from; 0 where none was intact and it began anew.
     pub step: u64,
+    /// The checkpoint, where it was named and not the newest of the folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
     /// Of the program that went on; may differ from the one that began.
     pub git_commit: String,
     /// Threads within an operator from here on.
@@ -81,7 +84,7 @@ impl Environment {
             arm: job.arm.clone(),
             git_commit: git_commit(),
             catscan_version: env!("CARGO_PKG_VERSION").into(),
-            libtorch_version: libtorch::version().unwrap_or_else(|| "unknown".into()),
+            libtorch_version: libtorch_version(),
             os: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
             cpu_name: cpu.name,
             cpu_features: cpu.features,
@@ -111,6 +114,33 @@ pub fn device_name(device: Device) -> String {
 pub(crate) fn computing_on(device: Device) -> String {
     let name = device_name(device);
     if device.is_cuda() && cuda::is_tf32() { format!("{name} in tf32") } else { name }
+}
+
+/// As libtorch tells it, else `unknown`.
+pub(crate) fn libtorch_version() -> String {
+    libtorch::version().unwrap_or_else(|| "unknown".into())
+}
+
+/// Variables that hold libtorch's kernels, oneDNN's or MKL's down to a lesser processor.
+const LIMITS: [&str; 5] = [
+    "ATEN_CPU_CAPABILITY",
+    "ONEDNN_MAX_CPU_ISA",
+    "DNNL_MAX_CPU_ISA",
+    "MKL_ENABLE_INSTRUCTIONS",
+    "MKL_CBWR",
+];
+
+/// What the last bits of a training on `device` depend on besides threads: the processor's name,
+/// its units, and what holds them down. Empty for CUDA, whose bits are not the processor's.
+pub(crate) fn processor(device: Device) -> String {
+    if device.is_cuda() {
+        return String::new();
+    }
+    let cpu = cpu::describe();
+    let limit = |name: &&str| std::env::var(name).ok().map(|value| format!("{name}={value}"));
+    let limits = LIMITS.iter().filter_map(limit);
+    let units: Vec<String> = cpu.features.into_iter().chain(limits).collect();
+    format!("{} ({})", cpu.name, units.join(" "))
 }
 
 /// The commit that whoever built the program says it is of.

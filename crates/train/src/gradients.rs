@@ -17,7 +17,7 @@ use crate::run::Run;
 use crate::storage::{read_lines, write_atomic};
 
 /// One [`GradientRecord`] a line.
-const GRADIENTS_FILE: &str = "gradients.jsonl";
+pub(crate) const GRADIENTS_FILE: &str = "gradients.jsonl";
 
 /// A line of `gradients.jsonl`: the gradient of one step's mean loss.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,17 +41,29 @@ pub fn read_gradients(folder: &Path) -> Result<Vec<GradientRecord>, TrainError> 
     read_lines(&folder.join(GRADIENTS_FILE))
 }
 
-/// Adds the line of `record`; those of its step and later ones, which an interrupted run may have
-/// left, are dropped.
-pub(crate) fn write(folder: &Path, record: &GradientRecord) -> Result<(), TrainError> {
+/// The lines of a run that goes on at `step`, taken from the run `from`; later ones are dropped.
+pub(crate) fn restart(folder: &Path, from: &Path, step: u64) -> Result<(), TrainError> {
+    let mut all = read_gradients(from)?;
+    all.retain(|old| old.step <= step);
     let path = folder.join(GRADIENTS_FILE);
+    if all.is_empty() && !path.exists() { Ok(()) } else { write_all(&path, &all) }
+}
+
+/// Adds the line of `record`; those of its epoch and later ones, which an interrupted or a bounded
+/// run may have left, are dropped.
+pub(crate) fn write(folder: &Path, record: &GradientRecord) -> Result<(), TrainError> {
+    let mut all = read_gradients(folder)?;
+    all.retain(|old| old.epoch < record.epoch);
+    all.push(record.clone());
+    write_all(&folder.join(GRADIENTS_FILE), &all)
+}
+
+fn write_all(path: &Path, all: &[GradientRecord]) -> Result<(), TrainError> {
     let line = |record: &GradientRecord| {
         serde_json::to_string(record).expect("a record is plain data") + "\n"
     };
-    let mut all = read_gradients(folder)?;
-    all.retain(|old| old.step < record.step);
-    let text: String = all.iter().chain([record]).map(line).collect();
-    write_atomic(&path, text.as_bytes())
+    let text: String = all.iter().map(line).collect();
+    write_atomic(path, text.as_bytes())
 }
 
 /// The record of `gradient [P]`, in the order of the run's parameters, at the step to be taken.
@@ -80,14 +92,19 @@ mod tests {
     use super::*;
 
     fn record(step: u64, norm: f64) -> GradientRecord {
-        GradientRecord { epoch: 1, step, layers: vec!["conv0".into()], norms: vec![norm] }
+        GradientRecord {
+            epoch: step.div_ceil(5) as u32,
+            step,
+            layers: vec!["conv0".into()],
+            norms: vec![norm],
+        }
     }
 
     #[test]
-    fn lines_of_a_step_and_after_it_are_written_anew() {
+    fn lines_of_an_epoch_and_after_it_are_written_anew() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(read_gradients(folder.path()).unwrap(), []);
-        for (step, norm) in [(5, 0.5), (10, 0.25), (15, 9.0), (10, 0.125)] {
+        for (step, norm) in [(5, 0.5), (7, 0.75), (10, 0.25), (15, 9.0), (10, 0.125)] {
             write(folder.path(), &record(step, norm)).unwrap();
         }
         let want = [record(5, 0.5), record(10, 0.125)];

@@ -9,8 +9,9 @@
 //!    forward → loss → backward → update; `step` takes it, as a CUDA graph where it can, and
 //!    [`readings`] tells when the host hears of it; `feed` and `resident`: pictures that lie on the
 //!    device already;
-//!    `open` refuses what cannot be trained, `resume` finds the place to go on from, `run` holds
-//!    the state, `pace` the speed; `first_bad` looks where a NaN came from.
+//!    `open` refuses what cannot be trained, `resume` finds the place to go on from, `room` looks
+//!    at the disk, `run` holds the state, `pace` the speed; `first_bad` looks where a NaN came
+//!    from.
 //! 6. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
 //! 7. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
 //! 8. [`mod@find_lr`] and [`mod@estimate`]: before a run, which rate to take and what it will cost.
@@ -50,6 +51,7 @@ pub mod recipe;
 pub mod record;
 mod resident;
 mod resume;
+mod room;
 mod run;
 pub mod schedule;
 mod step;

@@ -9,10 +9,8 @@ use catscan_models::Mode;
 use catscan_torch_ext::{cpu, determinism};
 
 use crate::batches::{Plan, pieces};
-use crate::checkpoint::{self, State};
-use crate::environment::{
-    ENVIRONMENT_FILE, Environment, Resumption, WORLD_SIZE, computing_on, rfc3339, unix_s,
-};
+use crate::checkpoint::State;
+use crate::environment::{WORLD_SIZE, computing_on, libtorch_version, processor};
 use crate::error::TrainError;
 use crate::event::{Event, Watch};
 use crate::learner::Learner;
@@ -20,14 +18,12 @@ use crate::lock::Lock;
 use crate::metrics::Tally;
 use crate::pace::Pace;
 use crate::recipe::{Recipe, RecipeError};
-use crate::record::{self, PartCounts, RECIPE_FILE, TEST_FILE};
-use crate::resume::{Place, find_place, refuse_other_run};
+use crate::record::{self, PartCounts, RECIPE_FILE};
+use crate::resume::{Place, find_place, go_on_from, refuse_other_run, write_environment};
+use crate::room::check_room;
 use crate::run::{Ledger, Opened, Run};
-use crate::storage::{read_json, remove_leftovers, write_atomic};
-use crate::train::{Job, OnSaveError};
-
-/// Room for the JSON files and the event file, besides the checkpoints.
-const SMALL_FILES_BYTES: u64 = 1 << 20;
+use crate::storage::{remove_leftovers, write_atomic};
+use crate::train::Job;
 
 impl Run {
     pub fn open(job: &Job, watch: &mut dyn Watch) -> Result<Opened, TrainError> {
@@ -49,7 +45,8 @@ impl Run {
         refuse_other_run(job)?;
         remove_leftovers(job.folder).map_err(|error| TrainError::storage(job.folder, 0, error))?;
         let place = find_place(job, steps_per_epoch, watch)?;
-        check_room(job, learner.checkpoint_bytes(), watch)?;
+        let step = place.as_ref().map_or(0, |place| place.state.step);
+        check_room(job, learner.checkpoint_bytes(), step, watch)?;
 
         let state = match &place {
             Some(place) => {
@@ -62,6 +59,7 @@ impl Run {
             }
         };
         let state = State { steps_per_epoch, ..as_of_now(job, state) };
+        go_on_from(job, place.as_ref(), watch)?;
         write_records(job, place.as_ref())?;
         let ledger = Ledger::restart(job.folder, &state.epochs)?;
         watch.on_event(&Event::Started {
@@ -89,6 +87,7 @@ impl Run {
             ledger,
             pace: Pace::default(),
             cut: false,
+            unsaved: false,
             _lock: lock,
         })))
     }
@@ -161,28 +160,6 @@ fn take_folder(folder: &Path) -> Result<Lock, TrainError> {
     Lock::take(folder)
 }
 
-/// Too little room for the checkpoints, while it can still be made.
-fn check_room(job: &Job, one: u64, watch: &mut dyn Watch) -> Result<(), TrainError> {
-    let needed = checkpoint::room(one, job.saving.keep) + SMALL_FILES_BYTES;
-    let free = fs4::available_space(job.folder).unwrap_or(u64::MAX);
-    let Err(error) = fits(job.folder, needed, free) else { return Ok(()) };
-    match job.saving.on_error {
-        OnSaveError::Stop => Err(error),
-        OnSaveError::Warn => {
-            watch.on_event(&Event::Warning { text: error.to_string() });
-            Ok(())
-        }
-    }
-}
-
-fn fits(folder: &Path, needed: u64, free: u64) -> Result<(), TrainError> {
-    if free >= needed {
-        return Ok(());
-    }
-    let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
-    Err(TrainError::Storage { path: folder.to_path_buf(), needed, free, source })
-}
-
 pub(crate) fn beginning() -> State {
     State {
         step: 0,
@@ -195,6 +172,9 @@ pub(crate) fn beginning() -> State {
         world_size: 0,
         deterministic: false,
         steps_per_epoch: 0,
+        recipe: None,
+        processor: String::new(),
+        libtorch: String::new(),
     }
 }
 
@@ -207,36 +187,17 @@ fn as_of_now(job: &Job, state: State) -> State {
         device: computing_on(job.device),
         world_size: WORLD_SIZE,
         deterministic: determinism::is_required(),
+        recipe: Some(Box::new(job.recipe.clone())),
+        processor: processor(job.device),
+        libtorch: libtorch_version(),
         ..state
     }
 }
 
 fn write_records(job: &Job, place: Option<&Place>) -> Result<(), TrainError> {
-    let test = job.folder.join(TEST_FILE);
-    if test.exists() {
-        // A trial's: it went fewer steps than are asked for now.
-        fs::remove_file(&test).map_err(|error| TrainError::storage(&test, 0, error))?;
-    }
     write_atomic(&job.folder.join(RECIPE_FILE), job.recipe.to_json_pretty().as_bytes())?;
     record::write_split(job.folder, job.dataset)?;
-    let path = job.folder.join(ENVIRONMENT_FILE);
-    let now = Environment::now(job);
-    let environment = match place {
-        Some(place) if path.exists() => {
-            let mut first: Environment = read_json(&path)?;
-            first.resumed.push(Resumption {
-                at: rfc3339(unix_s() as u64),
-                step: place.state.step,
-                git_commit: now.git_commit,
-                threads: now.threads,
-                device: now.device,
-                inexact: place.inexact.clone(),
-            });
-            first
-        }
-        _ => now,
-    };
-    record::write_json(&path, &environment)
+    write_environment(job, place)
 }
 
 /// All of the validation part, or the first `validation_steps` batches' worth of it in an order
@@ -265,20 +226,5 @@ fn data_event(job: &Job) -> Event {
         test: dataset.split.test.len() as u64,
         rejected: dataset.rejected.len() as u64,
         drawings: dataset.drawings,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn too_little_room_is_told_in_both_numbers() {
-        let folder = Path::new("runs/one");
-        fits(folder, 100, 100).unwrap();
-        let error = fits(folder, 100, 99).unwrap_err();
-        assert_eq!(error.exit_code(), 7);
-        let text = error.to_string();
-        assert!(text.contains("runs/one: ") && text.contains("100 bytes needed, 99"), "{text}");
     }
 }

@@ -3,19 +3,24 @@
 //! A checkpoint's numbers belong to its network, to its optimiser and to what was frozen: another
 //! one is refused. So is, by its name, anything else that has changed since (threads, device,
 //! batch, pictures and so on), unless the job allows an inexact resume, which is then noted in
-//! `environment.json` line by line.
+//! `environment.json` line by line. Another processor or libtorch is noted and not refused: a run
+//! may have to move.
 
 use std::path::{Path, PathBuf};
 
 use catscan_torch_ext::{cpu, determinism};
 
 use crate::checkpoint::{self, State};
-use crate::environment::{WORLD_SIZE, computing_on};
+use crate::environment::{
+    ENVIRONMENT_FILE, Environment, Resumption, WORLD_SIZE, computing_on, libtorch_version,
+    processor, rfc3339, unix_s,
+};
 use crate::error::TrainError;
 use crate::event::{Event, Watch};
+use crate::gradients::{self, GRADIENTS_FILE};
 use crate::recipe::{Difference, Recipe};
-use crate::record::{RECIPE_FILE, read_split};
-use crate::storage::{read_text, record_error};
+use crate::record::{METRICS_FILE, RECIPE_FILE, TEST_FILE, read_split, read_test, write_json};
+use crate::storage::{read_json, read_text, record_error};
 use crate::train::Job;
 
 /// A checkpoint that may be gone on with.
@@ -23,6 +28,8 @@ pub(crate) struct Place {
     pub path: PathBuf,
     /// Where the run stands, in steps of today's epochs.
     pub state: State,
+    /// Where it stood, in steps of then.
+    then: State,
     /// What makes going on inexact, when that was allowed.
     pub inexact: Vec<String>,
 }
@@ -39,7 +46,8 @@ pub(crate) fn refuse_other_run(job: &Job) -> Result<(), TrainError> {
     refuse(job, &recipe_changes(job, job.folder)?)
 }
 
-/// The checkpoint that the job names, or the newest; `None` where the run begins.
+/// The checkpoint that the job names, or the newest; `None` where the run begins. Nothing but
+/// damaged checkpoints is moved: what else may be refused comes before [`go_on_from`].
 pub(crate) fn find_place(
     job: &Job,
     steps_per_epoch: u64,
@@ -51,23 +59,103 @@ pub(crate) fn find_place(
         None => checkpoint::newest(job.folder, &mut warn)?,
     };
     let Some(path) = found else { return Ok(None) };
-    let mut state = checkpoint::read_state(&path)?;
-    let changes = changes(job, &path, &state)?;
+    let then = checkpoint::read_state(&path)?;
+    let changes = changes(job, &path, &then)?;
     refuse(job, &changes)?;
-    if job.resume.is_some() {
-        checkpoint::set_aside_after(job.folder, state.step, &mut warn)?;
-    }
+    let mut state = then.clone();
     let mut inexact: Vec<String> = changes
         .iter()
         .map(|Change { field, there, here }| {
             format!("{field} was {there} until step {}, then {here}", state.step)
         })
         .collect();
+    inexact.extend(moved_to(job, &then));
     inexact.extend(rescale(&mut state, steps_per_epoch));
     for text in &inexact {
         warn(text.clone());
     }
-    Ok(Some(Place { path, state, inexact }))
+    Ok(Some(Place { path, state, then, inexact }))
+}
+
+/// Makes the folder that of a run at `place`, once nothing can be refused any more: what is not on
+/// the way there is set aside, and what another folder's run has kept for it comes along.
+pub(crate) fn go_on_from(
+    job: &Job,
+    place: Option<&Place>,
+    watch: &mut dyn Watch,
+) -> Result<(), TrainError> {
+    let mut warn = |text| watch.on_event(&Event::Warning { text });
+    let folder = job.folder;
+    if folder.join(TEST_FILE).exists() {
+        // A trial's says of itself how far it went; a whole run's must be known to be another's.
+        let trial = read_test(folder).is_ok_and(|test| test.is_some_and(|test| test.bounded));
+        leave(folder, TEST_FILE, &mut |text| {
+            if !trial {
+                warn(text)
+            }
+        })?;
+    }
+    let Some(place) = place else {
+        if checkpoint::was_damaged(folder) {
+            leave(folder, METRICS_FILE, &mut warn)?;
+            leave(folder, GRADIENTS_FILE, &mut warn)?;
+        }
+        return Ok(());
+    };
+    if job.resume.is_some() || !place.inexact.is_empty() {
+        checkpoint::set_aside_off(folder, &place.then, &mut warn)?;
+    }
+    let from = place.run(job);
+    if checkpoint::best(folder).is_none() {
+        checkpoint::restore_best(folder, from, &place.then, &mut warn)?;
+    }
+    gradients::restart(folder, from, place.then.step)
+}
+
+/// Sets a file of the run's folder aside, where there is one.
+fn leave(folder: &Path, name: &str, warn: &mut dyn FnMut(String)) -> Result<(), TrainError> {
+    let path = folder.join(name);
+    if path.exists() {
+        let aside = checkpoint::set_aside(&path, checkpoint::LEFT)
+            .map_err(|error| TrainError::storage(&path, 0, error))?;
+        warn(format!("{}: set aside as {}", path.display(), aside.display()));
+    }
+    Ok(())
+}
+
+/// `environment.json`: of this process, or as it was with one more line.
+pub(crate) fn write_environment(job: &Job, place: Option<&Place>) -> Result<(), TrainError> {
+    let path = job.folder.join(ENVIRONMENT_FILE);
+    let now = Environment::now(job);
+    let anew = place.is_none() && !checkpoint::was_damaged(job.folder);
+    let mut environment = match path.exists() && !anew {
+        true => read_json(&path)?,
+        false => now.clone(),
+    };
+    if !anew {
+        environment.resumed.push(Resumption {
+            at: rfc3339(unix_s() as u64),
+            step: place.map_or(0, |place| place.state.step),
+            from: job.resume.map(|path| path.display().to_string()),
+            git_commit: now.git_commit,
+            threads: now.threads,
+            device: now.device,
+            inexact: place.map_or_else(Vec::new, |place| place.inexact.clone()),
+        });
+    }
+    write_json(&path, &environment)
+}
+
+impl Place {
+    /// The folder of the run that saved it.
+    fn run<'a>(&'a self, job: &'a Job) -> &'a Path {
+        run_of(&self.path).unwrap_or(job.folder)
+    }
+}
+
+/// The run's folder that a checkpoint lies in.
+fn run_of(checkpoint: &Path) -> Option<&Path> {
+    checkpoint.parent().and_then(Path::parent)
 }
 
 /// The first change is an error, unless the job allows it.
@@ -82,17 +170,18 @@ fn refuse(job: &Job, changes: &[Change]) -> Result<(), TrainError> {
 
 /// All that has changed since this checkpoint.
 fn changes(job: &Job, checkpoint: &Path, state: &State) -> Result<Vec<Change>, TrainError> {
-    let run = checkpoint.parent().and_then(Path::parent).unwrap_or(job.folder);
-    let mut found = recipe_changes(job, run)?;
+    let run = run_of(checkpoint).unwrap_or(job.folder);
+    let mut found = match &state.recipe {
+        Some(theirs) => differences(job, theirs, checkpoint)?,
+        None if run.join(RECIPE_FILE).exists() => recipe_changes(job, run)?,
+        None => known_by_hash(job, checkpoint, state)?,
+    };
     found.extend(moved(job, run, state));
     let mut note = |field: &str, there: String, here: String| {
         if there != here {
             found.push(Change { field: field.into(), there, here });
         }
     };
-    if !run.join(RECIPE_FILE).exists() {
-        note("the recipe's hash", state.recipe_hash.clone(), job.recipe.hash());
-    }
     note("the data's digest", state.data_digest.clone(), digest_now(job, run, state));
     note("threads", state.threads.to_string(), cpu::threads().to_string());
     note("device", state.device.clone(), computing_on(job.device));
@@ -100,6 +189,35 @@ fn changes(job: &Job, checkpoint: &Path, state: &State) -> Result<Vec<Change>, T
     let deterministic = determinism::is_required();
     note("deterministic", state.deterministic.to_string(), deterministic.to_string());
     Ok(found)
+}
+
+/// A checkpoint of before they had their recipe, away from its run: its numbers mean something to
+/// the very same recipe alone.
+fn known_by_hash(job: &Job, path: &Path, state: &State) -> Result<Vec<Change>, TrainError> {
+    let (there, here) = (&state.recipe_hash, job.recipe.hash());
+    if *there == here {
+        return Ok(Vec::new());
+    }
+    let reason = format!(
+        "is of the recipe {there}, yours is {here}, and what differs cannot be told: there is no \
+         {RECIPE_FILE} two folders up"
+    );
+    Err(TrainError::Checkpoint { path: path.to_path_buf(), reason })
+}
+
+/// In a line each, another processor or libtorch than the checkpoint's: told, not refused.
+fn moved_to(job: &Job, then: &State) -> Vec<String> {
+    let step = then.step;
+    [
+        ("the processor", &then.processor, processor(job.device)),
+        ("libtorch", &then.libtorch, libtorch_version()),
+    ]
+    .into_iter()
+    .filter(|(_, there, here)| !there.is_empty() && !here.is_empty() && *there != here)
+    .map(|(field, there, here)| {
+        format!("{field} was {there} until step {step}, then {here}: the last bits may differ")
+    })
+    .collect()
 }
 
 /// Pictures that are the same but have moved to another part, as a manifest or folders say: the
@@ -135,12 +253,17 @@ fn recipe_changes(job: &Job, folder: &Path) -> Result<Vec<Change>, TrainError> {
     }
     let theirs =
         Recipe::from_json(&read_text(&path)?).map_err(|error| record_error(&path, error))?;
+    differences(job, &theirs, folder)
+}
+
+/// Where `theirs`, of what lies at `place`, differs from the job's recipe.
+fn differences(job: &Job, theirs: &Recipe, place: &Path) -> Result<Vec<Change>, TrainError> {
     let remembers = |recipe: &Recipe| recipe.optimizer.moment_names();
-    let same_moments = remembers(job.recipe) == remembers(&theirs);
+    let same_moments = remembers(job.recipe) == remembers(theirs);
     let mut changes = Vec::new();
-    for Difference { field, first: here, second: there } in job.recipe.differences(&theirs) {
+    for Difference { field, first: here, second: there } in job.recipe.differences(theirs) {
         if !may_change(&field, same_moments) {
-            let folder = folder.to_path_buf();
+            let folder = place.to_path_buf();
             return Err(TrainError::OtherRun { folder, field, there, here });
         }
         changes.push(Change { field, there, here });

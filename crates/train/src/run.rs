@@ -56,6 +56,8 @@ pub(crate) struct Run {
     pub(crate) pace: Pace,
     /// The bound fell inside an epoch, whose line has been written.
     pub(crate) cut: bool,
+    /// The last step's checkpoint could not be written, and the run went on without it.
+    pub(crate) unsaved: bool,
     pub(crate) _lock: Lock,
 }
 
@@ -163,8 +165,7 @@ impl Run {
     }
 
     fn best_epoch(&self) -> u32 {
-        let by_loss = |a: &&EpochRecord, b: &&EpochRecord| a.val_loss.total_cmp(&b.val_loss);
-        self.state.epochs.iter().min_by(by_loss).map_or(0, |best| best.epoch)
+        checkpoint::best_epoch(&self.state).map_or(0, |best| best.epoch)
     }
 
     fn epoch_record(&self, scores: &Evaluation) -> EpochRecord {
@@ -184,27 +185,67 @@ impl Run {
         }
     }
 
-    /// Writes the step's checkpoint; after the best epoch so far, that of the best before it.
-    pub fn save(&self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+    /// Writes the step's checkpoint; after the best epoch so far, that of the best before it. Where
+    /// that one fails, the step's own is tried all the same, and made the best.
+    pub fn save(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
         let Learner { model, moments, average, .. } = &self.learner;
         let (state, weights) = (&self.state, model.weights());
         let contents = Contents { state, weights, moments, average: average.as_ref() };
         let best = match self.just_closed_the_best() {
-            true => Some(checkpoint::save_best(&self.folder, contents)?),
-            false => None,
+            true => checkpoint::save_best(&self.folder, contents).map(Some),
+            false => Ok(None),
         };
+        let twin = best.as_ref().ok().and_then(Option::as_ref);
         let mut warn = |text| watch.on_event(&Event::Warning { text });
-        let keep = self.saving.keep;
-        let saved = checkpoint::save(&self.folder, contents, best.as_ref(), keep, &mut warn)?;
+        let saved = checkpoint::save(&self.folder, contents, twin, self.saving.keep, &mut warn);
+        self.unsaved = saved.is_err();
+        let saved = saved?;
         let path = saved.path.display().to_string();
         watch.on_event(&Event::Saved { step: saved.step, path, bytes: saved.bytes });
+        match best {
+            Err(error) if !self.restore_best(watch)? => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The same, where a checkpoint that cannot be written need not end the run. A best that is no
+    /// more the best does not stay in the place of one that failed.
+    pub fn save_or_warn(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        let saved = self.save(watch);
+        let failed = saved.is_err();
+        self.forgive(saved, watch)?;
+        if failed {
+            let restored = self.restore_best(watch).map(drop);
+            self.forgive(restored, watch)?;
+        }
         Ok(())
     }
 
-    /// The same, where a checkpoint that cannot be written need not end the run.
-    pub fn save_or_warn(&self, watch: &mut dyn Watch) -> Result<(), TrainError> {
-        let saved = self.save(watch);
-        self.forgive(saved, watch)
+    /// After the last step: tries what failed once more, for a result whose weights exist nowhere
+    /// is none, and tells of a best that could not be kept.
+    pub fn save_at_last(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        if self.unsaved {
+            let saved = self.save(watch);
+            if self.unsaved {
+                return saved;
+            }
+            self.forgive(saved, watch)?;
+        }
+        let restored = self.restore_best(watch);
+        if !matches!(restored, Ok(true)) {
+            let epoch = self.best_epoch();
+            let text = format!(
+                "epoch {epoch} has the lowest validation loss, and there is no checkpoints/best: \
+                 it could not be kept"
+            );
+            watch.on_event(&Event::Warning { text });
+        }
+        self.forgive(restored.map(drop), watch)
+    }
+
+    fn restore_best(&self, watch: &mut dyn Watch) -> Result<bool, TrainError> {
+        let mut warn = |text| watch.on_event(&Event::Warning { text });
+        checkpoint::restore_best(&self.folder, &self.folder, &self.state, &mut warn)
     }
 
     fn forgive(

@@ -80,7 +80,8 @@ impl Saving {
 pub enum OnSaveError {
     /// It ends, with exit code 7. What was saved before is still there.
     Stop,
-    /// It goes on with a warning, and tries again when the next checkpoint is due.
+    /// It goes on with a warning, and tries again when the next checkpoint is due and after the
+    /// last step; when that fails too, it ends as with `Stop`, untested.
     Warn,
 }
 
@@ -119,7 +120,8 @@ pub fn train_reading(
         Opened::Run(run) => run,
         Opened::AlreadyDone => return Ok(Outcome::AlreadyDone),
     };
-    match epochs(job, reading, &mut run, watch).and_then(|()| run.test(job, watch)) {
+    let trained = epochs(job, reading, &mut run, watch).and_then(|()| run.save_at_last(watch));
+    match trained.and_then(|()| run.test(job, watch)) {
         Ok(()) => {
             let (steps, bounded) = (run.state.step, run.is_bounded());
             let seconds = started.elapsed().as_secs_f64();

@@ -1,5 +1,7 @@
 //! The crate from outside: whole runs on drawings of 32 px, broken in every way a run can break.
 
+#[path = "it/back.rs"]
+mod back;
 #[path = "it/common.rs"]
 mod common;
 #[path = "it/deferred.rs"]
@@ -24,3 +26,5 @@ mod resume;
 mod testing;
 #[path = "it/transfer.rs"]
 mod transfer;
+#[path = "it/unsaved.rs"]
+mod unsaved;

@@ -88,6 +88,20 @@ fn too_little_room_is_told_before_the_first_step() {
 
 #[test]
 #[cfg(target_os = "linux")]
+fn a_run_can_go_on_on_the_disk_that_it_could_begin_on() {
+    let folder = tempfile::tempdir().unwrap();
+    // Room for what is asked at the start, which is 2,438,960 bytes, and hardly more.
+    let script = r#""$0" "$@" --max-steps 10 && exec "$0" "$@" --max-steps 12"#;
+    let Some(said) = with_disk("size=2400k", script, &train("3", "small/r", &[]), folder.path())
+    else {
+        return;
+    };
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert!(said.stderr.contains("goes on from step 10"), "{}", said.stderr);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
 fn a_read_only_disk_is_refused_before_it_trains() {
     let folder = tempfile::tempdir().unwrap();
     let args = train("3", "small/r", &[]);

@@ -42,7 +42,7 @@ fn with_small_files(args: &[&str], folder: &Path) -> Said {
 
 #[test]
 #[cfg(unix)]
-fn a_full_disk_ends_the_run_with_7_or_only_warns() {
+fn a_full_disk_ends_the_run_with_7_at_once_or_after_its_last_step() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
     succeed(&train(&["--max-steps", "2"]), here);
@@ -56,10 +56,12 @@ fn a_full_disk_ends_the_run_with_7_or_only_warns() {
 
     let warn = train(&["--max-steps", "4", "--on-save-error", "warn"]);
     let said = with_small_files(&warn, here);
-    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(said.code, 7, "a result without weights is none: {}", said.stderr);
     assert!(said.stderr.contains("goes on from step 2"), "{}", said.stderr);
     assert!(said.stderr.contains("goes on without it"), "{}", said.stderr);
-    assert!(here.join("r/test.json").exists());
+    assert!(!here.join("r/test.json").exists());
+    let lines = fs::read_to_string(here.join("r/metrics.jsonl")).unwrap();
+    assert!(lines.contains("\"step\":4"), "it went on to the last step: {lines}");
     assert!(names().all(|entry| entry.file_name() == "step-2"));
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs;
 
-use super::support::{run, same_run, succeed};
+use super::support::{catscan, run, same_run, succeed};
 
 /// `catscan train` of the smoke recipe: five steps an epoch.
 fn train<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
@@ -52,6 +52,25 @@ fn other_threads_or_pictures_are_refused_and_noted_when_allowed() {
         let noted = fs::read_to_string(here.join(out).join("environment.json")).unwrap();
         assert!(noted.contains(words), "{noted}");
     }
+}
+
+#[test]
+#[cfg(target_arch = "x86_64")]
+fn a_processor_that_is_held_down_is_another_one_which_is_told_and_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    succeed(&train("r", &["--threads", "1", "--max-steps", "7"]), here);
+    let mut held_down = catscan(&train("r", &["--threads", "1"]), here);
+    let output = held_down.env("ATEN_CPU_CAPABILITY", "default").output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    let line = said.lines().find(|line| line.starts_with("warning: the processor was "));
+    let line = line.unwrap_or_else(|| panic!("{said}"));
+    for words in ["until step 7, then", "ATEN_CPU_CAPABILITY=default", "last bits may differ"] {
+        assert!(line.contains(words), "no {words:?} in {line}");
+    }
+    let noted = fs::read_to_string(here.join("r/environment.json")).unwrap();
+    assert!(noted.contains(line.trim_start_matches("warning: ")), "{noted}");
 }
 
 #[test]

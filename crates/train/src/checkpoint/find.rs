@@ -1,5 +1,6 @@
 //! Finding the checkpoint to go on from: the newest whose files hash as its manifest says.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +19,7 @@ use crate::storage::{read_json, remove_leftovers};
 /// nor is lost.
 const DAMAGED: &str = "damaged-";
 /// The same for one that a run went back behind.
-const LEFT: &str = "left-";
+pub(crate) const LEFT: &str = "left-";
 
 /// The `step-N` folders, oldest first.
 pub(super) fn steps(all: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
@@ -36,7 +37,7 @@ pub(super) fn steps(all: &Path) -> std::io::Result<Vec<(u64, PathBuf)>> {
 }
 
 /// The newest checkpoint that verifies, or else the best. Newer ones that do not verify are set
-/// aside and `warn` hears of each. For the holder of the run's lock only.
+/// aside; `warn` hears of each, and of it when none is left. For the holder of the run's lock only.
 pub fn newest(run: &Path, warn: &mut dyn FnMut(String)) -> Result<Option<PathBuf>, TrainError> {
     let all = folder(run);
     if !all.is_dir() {
@@ -44,18 +45,29 @@ pub fn newest(run: &Path, warn: &mut dyn FnMut(String)) -> Result<Option<PathBuf
     }
     let failed = |error| TrainError::storage(&all, 0, error);
     restore_old(&all).and_then(|()| remove_leftovers(&all)).map_err(failed)?;
-    for (_, path) in steps(&all).map_err(failed)?.into_iter().rev() {
+    let steps = steps(&all).map_err(failed)?.into_iter().rev().map(|(_, path)| path);
+    let mut damaged = false;
+    for path in steps.chain(best(run)) {
         let Err(error) = verify(&path) else {
             return Ok(Some(path));
         };
+        damaged = true;
         let aside = set_aside(&path, DAMAGED).map_err(failed)?;
         warn(format!("{error}; set aside as {}, trying the one before", aside.display()));
     }
-    Ok(best(run).filter(|path| verify(path).is_ok()))
+    if damaged {
+        warn(format!("{}: no intact checkpoint is left; begins at step 0", all.display()));
+    }
+    Ok(None)
 }
 
-/// Takes the checkpoints after `step` out of the way of a run that goes back to it; `warn` hears of
-/// each. For the holder of the run's lock only.
+/// Whether this is the name of a checkpoint that did not verify.
+pub(super) fn is_damaged(name: &OsStr) -> bool {
+    name.to_string_lossy().starts_with(DAMAGED)
+}
+
+/// Takes the checkpoints after `step` out of the way of a run that is there; `warn` hears of each.
+/// For the holder of the run's lock only.
 pub fn set_aside_after(
     run: &Path,
     step: u64,
@@ -75,7 +87,7 @@ pub fn set_aside_after(
 }
 
 /// Renames a checkpoint so that it neither counts nor is lost.
-fn set_aside(path: &Path, why: &str) -> std::io::Result<PathBuf> {
+pub(crate) fn set_aside(path: &Path, why: &str) -> std::io::Result<PathBuf> {
     let name = path.file_name().expect("a checkpoint's path").to_string_lossy();
     let mut names = (1..).map(|time| match time {
         1 => format!("{why}{name}"),
@@ -89,7 +101,7 @@ fn set_aside(path: &Path, why: &str) -> std::io::Result<PathBuf> {
 
 /// A process may have died in [`replace`](super::replace), between the two renames: then the old
 /// one is whole.
-fn restore_old(all: &Path) -> std::io::Result<()> {
+pub(super) fn restore_old(all: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(all)? {
         let old = entry?.path();
         let name = old.file_name().and_then(|name| name.to_str()?.strip_prefix(OLD));

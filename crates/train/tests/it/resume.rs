@@ -122,6 +122,7 @@ fn a_trial_is_marked_and_the_whole_run_goes_on_from_it() {
 
     assert_eq!(run(&job(&recipe, trial.path()), &mut ()).unwrap(), Outcome::Finished);
     assert_eq!(metrics(straight.path()), metrics(trial.path()));
+    assert_eq!(read_gradients(straight.path()).unwrap(), read_gradients(trial.path()).unwrap());
     assert!(tensors(straight.path()) == tensors(trial.path()));
     assert_eq!(run(&bounded, &mut ()).unwrap(), Outcome::AlreadyDone, "more is there than asked");
 }
