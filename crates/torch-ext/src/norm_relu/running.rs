@@ -18,9 +18,10 @@ pub fn move_running(running: &Tensor, batch: &Tensor, keep: f64, take: f64) {
     assert_eq!(shape(running), shape(batch), "statistics of a norm");
     let plain = |x: &Tensor| x.device() == Device::Cpu && x.is_contiguous() && x.numel() > 0;
     let fits = plain(running) && plain(batch) && running.data_ptr() != batch.data_ptr();
-    // SAFETY: both have as many numbers of that kind, without gaps, and do not lie in one place.
     match running.kind() {
+        // SAFETY: both have as many numbers of that kind, without gaps, and not in one place.
         Kind::Float if fits => unsafe { go(running, batch, keep as f32, take as f32) },
+        // SAFETY: as above.
         Kind::Double if fits => unsafe { go(running, batch, keep, take) },
         _ => no_grad(|| {
             let _ = running.shallow_clone().g_mul_scalar_(keep).g_add_(&(batch * take));
