@@ -11,9 +11,7 @@ Names are torchvision's. It is compared in 64-bit like the others: see parity.py
 import torch
 from torch import nn
 
-import keras_peers
 from parity import golden, write
-from peers import of_keras
 
 # Ten times this, and the first step leaps.
 LR = 0.0001
@@ -95,6 +93,10 @@ class DenseNet(nn.Module):
 
 
 if __name__ == "__main__":
+    # Here, because scripts/bench takes the networks above and needs neither.
+    import keras_peers
+    from peers import of_keras
+
     for name, net, theirs in [
         ("mnist-resnet", ResNet(as_printed=False), keras_peers.mnist_resnet(as_printed=False)),
         ("mnist-resnet-as-printed", ResNet(as_printed=True), keras_peers.mnist_resnet(True)),

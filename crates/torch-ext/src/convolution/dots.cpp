@@ -5,8 +5,9 @@
 //   the taps of the row of x under the tap, zeros beyond the edge, by the tap's part of the weight.
 //   No patches are gathered (Dukhan 2019, The Indirect Convolution Algorithm, arXiv:1907.02129).
 //   The gradient of x is the same, of that of y by the weight's transpose, its taps turned round.
-// - `gradient_of_weight`: for each tap the outer products of y's gradient with what of x lies under
-//   it, where pairs are of pictures: so a pair stays one whatever the tap, and edges are left out.
+// - `outer`, the weight's gradient: for each tap the outer products of y's gradient with what of x
+//   lies under it, where pairs are of pictures: so a pair stays one whatever the tap, and edges are
+//   left out. Some pictures at a time, which stay in a cache from their pairing to their use.
 //
 // Tiles are of ROWS by CHANNELS: 16 registers of sums, enough to keep both of a core's units for
 // dot products busy. Sums run in an order that depends on the shape alone: the number of threads
