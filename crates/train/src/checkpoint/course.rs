@@ -6,11 +6,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::find::{self, LEFT, read_state, restore_old, set_aside, steps, verify};
-use super::{BEST, State, best, folder};
+use super::find::{self, leave, read_state, steps, verify};
+use super::{BEST, State, best, folder, write};
 use crate::error::TrainError;
 use crate::record::EpochRecord;
-use crate::storage::{TEMPORARY, remove_leftovers, sync_folder};
+use crate::storage::{TEMPORARY, sync_folder};
 
 /// The closed epoch with the lowest validation loss, the first of several.
 pub fn best_epoch(state: &State) -> Option<&EpochRecord> {
@@ -37,20 +37,13 @@ pub fn set_aside_off(
     now: &State,
     warn: &mut dyn FnMut(String),
 ) -> Result<(), TrainError> {
-    let all = folder(run);
-    if !all.is_dir() {
-        return Ok(());
-    }
-    let failed = |error| TrainError::storage(&all, 0, error);
-    restore_old(&all).and_then(|()| remove_leftovers(&all)).map_err(failed)?;
     let on_the_way =
         |path: &Path| read_state(path).map_or(true, |then| now.epochs.starts_with(&then.epochs));
-    let found = steps(&all).map_err(failed)?.into_iter();
-    let off = found.filter(|(at, path)| *at > now.step || !on_the_way(path)).map(|(_, path)| path);
-    for path in off.chain(best(run).filter(|path| !on_the_way(path))) {
-        leave(&path, warn).map_err(failed)?;
+    find::set_aside_steps(run, &|at, path| at > now.step || !on_the_way(path), warn)?;
+    match best(run).filter(|path| !on_the_way(path)) {
+        Some(off) => leave(&off, warn).map_err(|error| TrainError::storage(&off, 0, error)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// Sees to it that the best checkpoint is that of the best epoch of the run at `now`, which may lie
@@ -83,28 +76,21 @@ pub fn restore_best(
     }
 }
 
-fn leave(path: &Path, warn: &mut dyn FnMut(String)) -> io::Result<()> {
-    let aside = set_aside(path, LEFT)?;
-    warn(format!("{}: set aside as {}", path.display(), aside.display()));
-    Ok(())
-}
-
 /// The same checkpoint as `name` in `all`, complete or absent: its files linked, or else copied.
 fn second_name(checkpoint: &Path, all: &Path, name: &str) -> io::Result<()> {
     let temporary = all.join(format!("{TEMPORARY}{name}"));
     let link = || {
-        fs::create_dir_all(&temporary)?;
+        write::make_anew(&temporary)?;
         for entry in fs::read_dir(checkpoint)? {
-            let (file, here) = (entry?.path(), &temporary);
-            let here = here.join(file.file_name().expect("a file's path"));
+            let name = entry?.file_name();
+            let (file, here) = (checkpoint.join(&name), temporary.join(&name));
             if fs::hard_link(&file, &here).is_err() {
                 fs::copy(&file, &here)?;
                 fs::File::open(&here)?.sync_all()?;
             }
         }
         sync_folder(&temporary)?;
-        fs::rename(&temporary, all.join(name))?;
-        sync_folder(all)
+        write::replace(&temporary, &all.join(name))
     };
     link().inspect_err(|_| {
         let _ = fs::remove_dir_all(&temporary);

@@ -73,16 +73,31 @@ pub fn set_aside_after(
     step: u64,
     warn: &mut dyn FnMut(String),
 ) -> Result<(), TrainError> {
+    set_aside_steps(run, &|at, _| at > step, warn)
+}
+
+/// The same of those that are `off`, told by step and folder.
+pub(super) fn set_aside_steps(
+    run: &Path,
+    off: &dyn Fn(u64, &Path) -> bool,
+    warn: &mut dyn FnMut(String),
+) -> Result<(), TrainError> {
     let all = folder(run);
     if !all.is_dir() {
         return Ok(());
     }
     let failed = |error| TrainError::storage(&all, 0, error);
     restore_old(&all).and_then(|()| remove_leftovers(&all)).map_err(failed)?;
-    for (_, path) in steps(&all).map_err(failed)?.into_iter().filter(|(at, _)| *at > step) {
-        let aside = set_aside(&path, LEFT).map_err(failed)?;
-        warn(format!("{}: set aside as {}", path.display(), aside.display()));
+    for (_, path) in steps(&all).map_err(failed)?.into_iter().filter(|(at, path)| off(*at, path)) {
+        leave(&path, warn).map_err(failed)?;
     }
+    Ok(())
+}
+
+/// Sets aside what is sound, but not of this run's course.
+pub(super) fn leave(path: &Path, warn: &mut dyn FnMut(String)) -> std::io::Result<()> {
+    let aside = set_aside(path, LEFT)?;
+    warn(format!("{}: set aside as {}", path.display(), aside.display()));
     Ok(())
 }
 

@@ -135,7 +135,7 @@ fn write_moments(moments: &Moments, out: &mut dyn Write) -> io::Result<()> {
 
 /// An empty folder: what an earlier try left in it may be files of two names, which are not to be
 /// written through one of them.
-fn make_anew(folder: &Path) -> io::Result<()> {
+pub(super) fn make_anew(folder: &Path) -> io::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
@@ -144,7 +144,7 @@ fn make_anew(folder: &Path) -> io::Result<()> {
 
 /// Puts `temporary` in the place of `path`, where one may be: the last best, or a checkpoint of the
 /// same step, from a run that was stopped before its first new step.
-fn replace(temporary: &Path, path: &Path) -> io::Result<()> {
+pub(super) fn replace(temporary: &Path, path: &Path) -> io::Result<()> {
     let parent = path.parent().expect("a checkpoint lies in a folder");
     if path.exists() {
         let name = path.file_name().expect("a folder's path").to_string_lossy();
