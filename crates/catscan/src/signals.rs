@@ -29,17 +29,23 @@ impl Stop {
     /// Where the system refuses a handler.
     pub fn on_signals() -> io::Result<Stop> {
         let stop = Stop::new();
-        let asked_before = Arc::new(AtomicBool::new(false));
-        for (number, signal) in [(SIGINT, Signal::Interrupt), (SIGTERM, Signal::Terminate)] {
-            // Registered before the flag that arms it, so that it misses the first signal.
+        let [interrupted, terminated, hung_up] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
+        for (number, signal, own, other) in [
+            (SIGINT, Signal::Interrupt, &interrupted, &terminated),
+            (SIGTERM, Signal::Terminate, &terminated, &interrupted),
+        ] {
             let code = i32::from(signal.exit_code());
-            flag::register_conditional_shutdown(number, code, asked_before.clone())?;
-            flag::register(number, asked_before.clone())?;
+            // Asked before it is set, so that it misses the first signal. The others are asked
+            // after: two signals at once come to two threads, of which one then sees the other.
+            flag::register_conditional_shutdown(number, code, own.clone())?;
+            flag::register(number, own.clone())?;
+            flag::register_conditional_shutdown(number, code, other.clone())?;
+            flag::register_conditional_shutdown(number, code, hung_up.clone())?;
             flag::register_usize(number, stop.0.clone(), usize::from(signal.exit_code()))?;
         }
         #[cfg(unix)]
         if is_heard(SIGHUP) {
-            flag::register(SIGHUP, asked_before)?;
+            flag::register(SIGHUP, hung_up)?;
             flag::register_usize(SIGHUP, stop.0.clone(), usize::from(Signal::Hangup.exit_code()))?;
         }
         Ok(stop)
