@@ -1,4 +1,4 @@
-//! The batches of an epoch: gathered ahead by threads and sent over, or taken where the pictures
+//! The batches of a training: gathered ahead by threads and sent over, or taken where the pictures
 //! lie on the device already ([`Resident`]). The pictures are the same, up to the
 //! rounding of where an affine puts them (`augment/fused.rs` in `catscan-data`).
 

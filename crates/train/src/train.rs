@@ -152,11 +152,13 @@ fn epochs(
     let mut engine = Steps::new(job.device, job.recipe.batch);
     let mut readings = Readings::new(reading);
     thread::scope(|scope| {
+        // Of all epochs: the first batch of each is gathered while the one before is validated.
+        let plan = run.plan.steps(run.state.step..run.steps_target);
+        let mut batches = Feed::start(scope, job.dataset, fed, resident.as_ref(), plan);
         while let Some(steps) = run.next_epoch() {
-            let plan = run.plan.steps(steps);
-            let mut batches = Feed::start(scope, job.dataset, fed, resident.as_ref(), plan);
             let mut clock = Instant::now();
-            while let Some(batch) = batches.next_batch()? {
+            for _ in steps {
+                let batch = batches.next_batch()?.expect("the plan has a batch for every step");
                 // images [N, C, H, W] -> loss [], gradient [P] -> weights
                 let computed = engine.compute(&run.learner, &batch)?;
                 let gate = match readings.note(computed.row.shallow_clone()) {
