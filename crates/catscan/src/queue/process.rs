@@ -83,7 +83,7 @@ impl Process {
 }
 
 fn command(cell: &Cell, settings: &Settings) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+    let mut command = this_program()?;
     command.args(["train", "--queued", "--experiment", &settings.experiment]);
     command.args(["--arm", &cell.arm, "--device", &settings.device]);
     let threads = cell.threads_before.unwrap_or(settings.threads);
@@ -106,6 +106,20 @@ fn command(cell: &Cell, settings: &Settings) -> Result<Command> {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     Ok(command)
+}
+
+/// This very program, also where another has been built in its place since: cells of one study are
+/// computed by one program.
+fn this_program() -> Result<Command> {
+    let path = std::env::current_exe().context("finding this program")?;
+    #[cfg(target_os = "linux")]
+    {
+        let mut command = Command::new("/proc/self/exe");
+        std::os::unix::process::CommandExt::arg0(&mut command, path);
+        Ok(command)
+    }
+    #[cfg(not(target_os = "linux"))]
+    Ok(Command::new(path))
 }
 
 fn read_events(stdout: impl Read, index: usize, sender: &Sender<(usize, Message)>) {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::support::{Said, catscan, succeed};
+use super::support::{Said, catscan, start_at, succeed};
 
 #[test]
 fn a_study_is_trained_reported_and_looked_into() {
@@ -180,6 +180,22 @@ fn look_into(here: &Path, study: &Value) {
         here,
     );
     assert!(slip.code == 2 && slip.stderr.contains("nearest is grad-cam"), "{}", slip.stderr);
+}
+
+/// Whoever builds the program anew while a study runs does not end it.
+#[test]
+#[cfg(target_os = "linux")]
+fn cells_are_of_the_program_that_began_the_study() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("catscan");
+    fs::copy(env!("CARGO_BIN_EXE_catscan"), &program).unwrap();
+    let line = ["experiment", "smoke", "--jobs", "1", "--no-report"];
+    let mut running = start_at(&program, &line, folder.path());
+    running.wait_for("epoch 1:");
+    fs::remove_file(&program).unwrap();
+    let (code, text) = running.finish();
+    assert_eq!(code, 0, "{text}");
+    assert!(text.matches(": finished").count() > 1, "{text}");
 }
 
 #[test]

@@ -13,7 +13,12 @@ use serde_json::Value;
 
 /// The program with these arguments, not yet started.
 pub fn catscan<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_catscan"));
+    catscan_at(env!("CARGO_BIN_EXE_catscan").as_ref(), args, folder)
+}
+
+/// A copy of the program at that path.
+fn catscan_at<S: AsRef<OsStr>>(program: &Path, args: &[S], folder: &Path) -> Command {
+    let mut command = Command::new(program);
     command.args(args).current_dir(folder);
     command.env("CATSCAN_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("cache"));
     command
@@ -57,22 +62,23 @@ pub struct Running {
 
 /// Starts a command whose standard error is to be followed.
 pub fn start<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Running {
-    let mut child = piped(args, folder).stdout(Stdio::null()).spawn().unwrap();
+    start_at(env!("CARGO_BIN_EXE_catscan").as_ref(), args, folder)
+}
+
+/// The same with a copy of the program.
+pub fn start_at<S: AsRef<OsStr>>(program: &Path, args: &[S], folder: &Path) -> Running {
+    let mut command = catscan_at(program, args, folder);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     let stderr = child.stderr.take().unwrap();
     follow(child, stderr)
 }
 
 /// Starts a command that prints events, which are to be followed.
 pub fn start_events<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Running {
-    let mut child = piped(args, folder).stdout(Stdio::piped()).spawn().unwrap();
+    let mut command = catscan(args, folder);
+    let mut child = command.stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let stdout = child.stdout.take().unwrap();
     follow(child, stdout)
-}
-
-fn piped<S: AsRef<OsStr>>(args: &[S], folder: &Path) -> Command {
-    let mut command = catscan(args, folder);
-    command.stderr(Stdio::piped());
-    command
 }
 
 fn follow(child: Child, mut stream: impl Read + Send + 'static) -> Running {
