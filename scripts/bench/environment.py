@@ -1,5 +1,12 @@
-"""Finds or makes the Python that has PyTorch and torchvision, for the benchmarks only."""
+"""Finds or makes the Python that has PyTorch and torchvision: for the benchmarks, and for those tests
+that ask torchvision on the spot.
 
+    python3 scripts/bench/environment.py --cache FOLDER [PACKAGE==VERSION …]
+
+prints its path.
+"""
+
+import argparse
 import os
 import shutil
 import subprocess
@@ -75,3 +82,11 @@ def checked(python: Path, extra: tuple[str, ...] = ()) -> Path:
 
 def say(text: str) -> None:
     print(text, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--cache", type=Path, required=True, help="where it lies or is made")
+    parser.add_argument("extra", nargs="*", metavar="PACKAGE==VERSION")
+    arguments = parser.parse_args()
+    print(interpreter(arguments.cache, tuple(arguments.extra)))

@@ -201,6 +201,8 @@ fn make_with_python(name: &str, folder: &Path) -> Result<(String, Vec<f64>), Str
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/golden/torchvision_weights.py");
     let libraries = Command::new(&python).args(["-c", "import torchvision, safetensors"]).output();
     if !libraries.is_ok_and(|output| output.status.success()) {
+        let required = std::env::var_os("CATSCAN_REQUIRE_PYTHON").is_some();
+        assert!(!required, "CATSCAN_REQUIRE_PYTHON is set, and {hint}");
         return Err(hint);
     }
     let output = Command::new(&python).args([script, "--make", name]).arg(folder).output().unwrap();
