@@ -7,6 +7,9 @@
 //!
 //! One file an experiment; the recipes they begin with are in [`crate::recipes`].
 
+use std::path::Path;
+
+use catscan_models::{MODELS, ModelRow};
 use catscan_train::Recipe;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -88,6 +91,8 @@ pub struct Experiment {
     /// What `--data` must name, for an experiment that drawings cannot answer. Others begin with
     /// drawings where no `--data` is given.
     pub needs: Option<&'static str>,
+    /// The networks of `--recipe` that its arms can begin with; any, where this is `None`.
+    pub fits: Option<fn(&str) -> bool>,
     /// The base recipe and the number of seeds that a profile pays for.
     pub plan: fn(Profile) -> Plan,
 }
@@ -136,6 +141,44 @@ impl Experiment {
             return Err(Refusal::usage(message).into());
         }
         overrides.apply((self.plan)(profile).recipe)
+    }
+
+    /// A `recipe` that was read from a `file`, with what the command line changes in it, as the
+    /// base of these arms.
+    ///
+    /// # Errors
+    /// Where an arm would change more than it says: one that brings another network cannot keep
+    /// a shape and poolings that are the file's own. Exit code 2.
+    pub(crate) fn base_of_file(
+        &self,
+        file: &Path,
+        recipe: Recipe,
+        overrides: &Overrides,
+        arms: &[&Arm],
+    ) -> anyhow::Result<Recipe> {
+        let recipe = overrides.apply(recipe)?;
+        let network = ModelRow::find(&recipe.model.name)?.name;
+        let refuse = |what: String| Refusal::usage(format!("{}: {what}", file.display())).into();
+        if let Some(fits) = self.fits.filter(|fits| !fits(network)) {
+            let names = MODELS.iter().map(|row| row.name).filter(|name| fits(name));
+            let names = names.collect::<Vec<_>>().join(", ");
+            return Err(refuse(format!(
+                "model.name is {network}, but {} begins with one of {names}; name one there",
+                self.name
+            )));
+        }
+        let row = recipes::with_model(recipe.clone(), network).model;
+        let as_in_row = row.shape == recipe.model.shape && row.pooling == recipe.model.pooling;
+        let replaces = |arm: &&&Arm| (arm.change)(recipe.clone()).model.name != network;
+        match arms.iter().find(replaces) {
+            Some(arm) if !as_in_row => Err(refuse(format!(
+                "model.shape and model.pooling are not those of {network}, and arm {} brings another \
+                 network, which cannot have them: the arms would differ in more than they say; \
+                 leave both out there, or choose other arms",
+                arm.name
+            ))),
+            _ => Ok(recipe),
+        }
     }
 
     /// The arms of its factorial.

@@ -199,7 +199,7 @@ fn plan(args: &Args) -> Result<Plan> {
         return Err(Refusal::usage(format!("--arms: {} is named twice, want once", twice.1)).into());
     }
     let base = match &args.recipe {
-        Some(path) => args.overrides.apply(read_recipe(path)?)?,
+        Some(path) => experiment.base_of_file(path, read_recipe(path)?, &args.overrides, &arms)?,
         None => experiment.base(args.profile, &args.overrides)?,
     };
     let seeds = match &args.seeds {

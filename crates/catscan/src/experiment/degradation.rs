@@ -52,6 +52,7 @@ pub const DEGRADATION: Experiment = Experiment {
         arms: &["plain20", "plain56", "resnet20", "resnet56"],
     }),
     needs: None,
+    fits: None,
     plan: |profile| match profile {
         Profile::Quick => Plan { recipe: cifar::quick("plain20"), seeds: 2 },
         Profile::Original => Plan { recipe: cifar::resnet("plain20"), seeds: 1 },

@@ -29,6 +29,7 @@ pub const DENSE_VARIANTS: Experiment = Experiment {
         arms: &["densenet-40-12", "densenet-c-40-12", "densenet-b-40-12", "densenet-bc-40-12"],
     }),
     needs: None,
+    fits: None,
     plan: |profile| match profile {
         Profile::Quick => Plan { recipe: cifar::quick(FIRST), seeds: 2 },
         Profile::Original => Plan { recipe: cifar::densenet(FIRST), seeds: 1 },

@@ -29,6 +29,7 @@ pub const DEPTH_COMPARE: Experiment = Experiment {
     default_arms: &["resnet50", "resnet101"],
     factorial: None,
     needs: None,
+    fits: None,
     plan: |profile| match profile {
         Profile::Quick => Plan { recipe: depth::quick(), seeds: 2 },
         Profile::Original => Plan { recipe: depth::original(), seeds: 1 },

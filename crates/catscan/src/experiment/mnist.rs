@@ -32,6 +32,7 @@ pub const MNIST_COMPARE: Experiment = Experiment {
     default_arms: &["mnist-resnet", "mnist-resnet-as-printed", "mnist-densenet"],
     factorial: None,
     needs: Some("mnist:PATH or fashion-mnist:PATH, the folder of its four files"),
+    fits: None,
     plan: |profile| match profile {
         Profile::Quick => Plan { recipe: mnist::quick(), seeds: 2 },
         Profile::Original => Plan { recipe: mnist::original(), seeds: 1 },

@@ -21,6 +21,7 @@ pub const POOLING_COMPARE: Experiment = Experiment {
     default_arms: &["avg", "max"],
     factorial: Some(&TRANSITION_BY_HEAD),
     needs: None,
+    fits: None,
     plan: pooling_plan,
 };
 

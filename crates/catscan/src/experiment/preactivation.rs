@@ -1,6 +1,8 @@
 //! `preactivation`: He et al. 2016 (arXiv:1603.05027), table 3: norm and ReLU before each
 //! convolution, so that nothing stands on the way round.
 
+use catscan_models::ModelRow;
+
 use super::{Arm, Experiment, Plan, Profile};
 use crate::recipes::{cifar, with_model};
 
@@ -30,6 +32,7 @@ pub const PREACTIVATION: Experiment = Experiment {
     default_arms: &["post", "pre"],
     factorial: None,
     needs: None,
+    fits: Some(|network| ModelRow::find(&format!("pre{network}")).is_ok()),
     plan: |profile| match profile {
         Profile::Quick => Plan { recipe: cifar::quick("resnet20"), seeds: 2 },
         Profile::Original => {

@@ -35,6 +35,7 @@ pub const PRECISION_COMPARE: Experiment = Experiment {
     default_arms: &["fp32", "bf16"],
     factorial: None,
     needs: Some("cats-vs-dogs:PATH"),
+    fits: None,
     plan: |profile| match profile {
         Profile::Quick => Plan { recipe: quick(), seeds: 3 },
         Profile::Original => Plan { recipe: recipes::original(), seeds: 3 },

@@ -52,6 +52,7 @@ pub const RESIDUAL_VS_DENSE: Experiment = Experiment {
     default_arms: DESIGN.arms,
     factorial: Some(&DESIGN),
     needs: None,
+    fits: Some(|network| ["resnet20", "resnet56"].contains(&network)),
     plan: |profile| match profile {
         Profile::Quick => Plan { recipe: of_steps(cifar::quick("resnet20"), 50), seeds: 2 },
         Profile::Original => Plan { recipe: cifar::resnet("resnet56"), seeds: 1 },

@@ -14,5 +14,6 @@ pub const SMOKE: Experiment = Experiment {
     default_arms: &["avg", "max"],
     factorial: Some(&TRANSITION_BY_HEAD),
     needs: None,
+    fits: None,
     plan: |_| Plan { recipe: smoke(), seeds: 1 },
 };

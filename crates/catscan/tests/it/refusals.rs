@@ -51,6 +51,9 @@ const CASES: &[Case] = &[
     ("train --recipe five.json", 2, &["five.json: model.outputs is 5, want 1 for 2 classes"]),
     ("find-lr --recipe five.json", 2, &["model.outputs is 5, want 1 for 2 classes"]),
     ("experiment smoke --recipe five.json", 2, &["model.outputs is 5, want 1 for 2 classes"]),
+    ("experiment preactivation --recipe five.json", 2, &["is densenet-mini", "resnet20, resnet32"]),
+    ("experiment residual-vs-dense --recipe five.json", 2, &["one of resnet20, resnet56"]),
+    ("experiment degradation --recipe max.json", 2, &["model.pooling", "arm plain20 brings"]),
     ("train --recipe huge-lr.json", 2, &["optimizer.adam.lr is ", "at most 1e24"]),
     ("train --recipe wild.json", 2, &["wild.json", "expected value"]),
     ("train --experiment smoke --arm avg --out file", 2, &["file: cannot be made"]),
@@ -151,6 +154,7 @@ fn make_bad_input(folder: &Path) {
     bad("no-pictures.json", "\"batch\": 20", "\"batch\": 0");
     bad("wild.json", "\"lr\": ", "\"lr\": NaN ");
     bad("five.json", "\"outputs\": 1", "\"outputs\": 5");
+    bad("max.json", "\"head\": \"avg\"", "\"head\": \"max\"");
     bad("huge-lr.json", "\"lr\": 0.001", "\"lr\": 1e39");
     bad("bad-lr.json", "\"lr\": 0.", "\"lr\": -1.");
     bad("grey.json", "\"colour\": \"rgb\"", "\"colour\": \"grey\"");
