@@ -3,13 +3,13 @@
 //!
 //! A pattern is a whole name in which `*` stands for any characters (dots included), `?` for one
 //! and `[12]` for one of those: `features.*`, `layer[12].*`, `*.bias`. Names are torchvision's;
-//! `catscan list models` leads to them.
+//! `catscan summary MODEL --weights` lists them.
 //!
 //! The rules, in this order. A parameter that any pattern of `freeze` matches is not trained: it
 //! needs no gradient and no moments, and a batch norm whose two parameters are frozen keeps its
 //! running statistics as well. Any other belongs to the first group whose pattern matches it, or
-//! else to the rest, which steps as the optimiser says. A pattern that decides nothing is an error,
-//! because its author meant something.
+//! else to the rest, which steps as the optimiser says. A pattern that freezes no name, or a group
+//! that is left with none, is an error, because its author meant something.
 
 use catscan_models::{Weight, Weights};
 use glob::Pattern;

@@ -1,7 +1,8 @@
 //! `catscan summary`: what a network is made of and what it costs, without training it.
 
 use anyhow::Result;
-use catscan_models::{Cost, ModelConfig, ModelRow, Summary};
+use catscan_models::{Cost, Model, ModelConfig, ModelRow, Role, Summary};
+use tch::Device;
 
 use crate::output::{print, print_json};
 use crate::study::print::thousands;
@@ -20,8 +21,12 @@ pub struct Args {
     /// Logits: 1 for two classes, else one a class; by default what it was made for
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub outputs: Option<u32>,
-    /// Print the summary as JSON
+    /// Print the name and shape of each weight instead, as --freeze, groups of parameters and
+    /// weights files have them
     #[arg(long)]
+    pub weights: bool,
+    /// Print the summary as JSON
+    #[arg(long, conflicts_with = "weights")]
     pub json: bool,
 }
 
@@ -41,7 +46,12 @@ pub fn run(args: &Args) -> Result<u8> {
         outputs: args.outputs.map_or(natural.outputs, i64::from),
         ..natural
     };
-    let summary = Summary::of(&config.for_pictures(size_px)?, size_px)?;
+    let config = config.for_pictures(size_px)?;
+    let summary = Summary::of(&config, size_px)?;
+    if args.weights {
+        print(weights(&Model::build(&config, 0, Device::Cpu)?))?;
+        return Ok(0);
+    }
     match args.json {
         true => print_json(&summary)?,
         false => print(in_full(row, &summary))?,
@@ -77,6 +87,20 @@ fn in_full(row: &ModelRow, summary: &Summary) -> String {
     format!("{}: {}\n{}\n\n{table}\n{UNDER}\n", row.name, row.about, row.paper)
 }
 
+/// A line a weight, statistics included, in the order of files.
+fn weights(model: &Model) -> String {
+    let mut table = Table::new(&["weight", "shape", "#numbers", "is"]);
+    for weight in model.weights().iter() {
+        let is = match weight.role {
+            Role::Parameter => "trained",
+            Role::Buffer => "statistic",
+        };
+        let numbers = thousands(weight.tensor.numel() as u64);
+        table.row([weight.name.clone(), shape(&weight.tensor.size()), numbers, is.into()]);
+    }
+    table.to_string()
+}
+
 /// `[64, 56, 56]` as `64 × 56 × 56`.
 fn shape(sizes: &[i64]) -> String {
     sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
@@ -94,5 +118,19 @@ mod tests {
         let words: Vec<&str> = all.split_whitespace().collect();
         assert_eq!(words[..4], ["all", "121", "7,978,856", "2834.16"]);
         assert!(text.contains("features.denseblock1  256 × 56 × 56"), "{text}");
+    }
+
+    #[test]
+    fn every_weight_has_its_line() {
+        let config = ModelRow::find("resnet18").unwrap().natural_config();
+        let model = Model::build(&config, 0, Device::Cpu).unwrap();
+        let text = weights(&model);
+        assert_eq!(text.lines().count(), model.weights().iter().len() + 2);
+        let line = |name: &str| {
+            let line = text.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(line("layer1.0.conv1."), "layer1.0.conv1.weight 64 × 64 × 3 × 3 36,864 trained");
+        assert_eq!(line("bn1.running_var"), "bn1.running_var 64 64 statistic");
     }
 }
