@@ -52,6 +52,7 @@ pub(super) fn notices(
         ));
     }
     notices.extend(unlike(runs));
+    notices.extend(alike(&request.arms, runs));
     notices.extend(runs[0].record.split.notes.iter().cloned());
     let rejected = runs[0].record.split.rejected.len();
     if rejected > 0 {
@@ -88,6 +89,28 @@ fn unlike(runs: &[Run]) -> Vec<String> {
         }
     }
     notices
+}
+
+/// Arms that no number of seeds will tell apart.
+fn alike(arms: &[String], runs: &[Run]) -> Vec<String> {
+    let of = |arm: &str| runs.iter().filter(move |run| run.arm == arm).collect::<Vec<_>>();
+    let same = |one: &str, other: &str| {
+        let (one, other) = (of(one), of(other));
+        !one.is_empty()
+            && one.len() == other.len()
+            && one.iter().zip(other).all(|(one, other)| {
+                (one.seed, &one.test.pictures) == (other.seed, &other.test.pictures)
+            })
+    };
+    let twins = arms.iter().enumerate().filter_map(|(i, other)| {
+        let twin = arms[..i].iter().find(|arm| same(arm, other))?;
+        Some(format!(
+            "{twin} and {other} gave every test picture the same probabilities under every seed: \
+             here they are one function, and no more seeds will tell them apart (poolings of a \
+             map that has one place, such as the last of pictures this small, are all the same)."
+        ))
+    });
+    twins.collect()
 }
 
 fn in_steps(run: &Run) -> String {

@@ -10,7 +10,8 @@ use super::support::{run, succeed};
 fn two_factors_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
-    let line = ["experiment", "smoke", "--factorial", "--seeds", "2"];
+    // At 32 px the last map is one place, and all heads are the same.
+    let line = ["experiment", "smoke", "--factorial", "--seeds", "2", "--size", "64"];
     let said = succeed(&[&line[..], &["--json"]].concat(), here);
     let study: Value = serde_json::from_str(&said.stdout).unwrap();
     let found = &study["factorial"];
@@ -51,9 +52,26 @@ fn two_factors_are_told_apart() {
     assert!(again.stdout.contains("head: max − avg"), "{}", again.stdout);
 
     // Without one of its arms there is no factorial, and nothing is said of one.
-    let two = succeed(&["experiment", "smoke", "--seeds", "2", "--json", "--no-report"], here);
+    let two = [&["experiment", "smoke", "--json", "--no-report"], &line[3..]].concat();
+    let two = succeed(&two, here);
     let two: Value = serde_json::from_str(&two.stdout).unwrap();
     assert_eq!(two["factorial"], Value::Null);
     let both = run(&["experiment", "smoke", "--factorial", "--arms", "avg"], here);
     assert_eq!(both.code, 2, "{}", both.stderr);
+}
+
+#[test]
+fn arms_that_are_one_function_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let twins = |arms: &str| {
+        let line = ["experiment", "smoke", "--seeds", "2", "--json", "--no-report", "--arms", arms];
+        let said = succeed(&line, folder.path());
+        let study: Value = serde_json::from_str(&said.stdout).unwrap();
+        let notices = study["notices"].as_array().unwrap().clone();
+        notices.iter().map(|one| one.as_str().unwrap().to_owned()).collect::<Vec<_>>().join("\n")
+    };
+    let text = twins("avg,transition-avg_head-max,max");
+    assert!(text.contains("avg and transition-avg_head-max gave every test picture"), "{text}");
+    assert_eq!(text.matches("are one function").count(), 1, "{text}");
+    assert!(!twins("avg,max").contains("are one function"));
 }
