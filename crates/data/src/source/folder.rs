@@ -2,9 +2,11 @@
 //!
 //! `PATH/class/picture`, or `PATH/{train,val,test}/class/picture`; `valid` and `validation` are val
 //! too. Parts that are missing are carved out of train by the split rule ([`crate::split`]).
-//! Class folders are searched to any depth. Links are followed, as torchvision and Keras do: sets
-//! are commonly put together by links, only pictures are ever read through them, and a loop is an
-//! error. Names that are not UTF-8 are refused, because reports could not show them.
+//! A lone `train` that holds folders, among other folders of pictures, may be either a part or a
+//! class and is refused. Class folders are searched to any depth. Links are followed, as
+//! torchvision and Keras do: sets are commonly put together by links, only pictures are ever read
+//! through them, and a loop is an error. Names that are not UTF-8 are refused, because reports
+//! could not show them.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +32,11 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     let roots: Vec<(Option<Part>, PathBuf)> = if parts.is_empty() {
         vec![(None, root.clone())]
     } else {
-        for name in children.keys().filter(|name| part_of(name).is_none()) {
+        let beside = children.iter().filter(|(name, _)| part_of(name).is_none());
+        for (name, path) in beside {
+            if parts.len() == 1 && holds_pictures(path) {
+                return Err(either_way(&parts[0].1, name));
+            }
             collector.ignore(format!("{name}/"), "lies beside the folders train, val and test");
         }
         parts.into_iter().map(|(part, path)| (Some(part), path)).collect()
@@ -95,6 +101,21 @@ fn parts(children: &BTreeMap<String, PathBuf>) -> Result<Vec<(Part, PathBuf)>, D
     let what = format!("has a {} part but no train part", parts[0].0.name());
     let folder = parts[0].1.parent().unwrap_or(&parts[0].1);
     Err(DataError::layout(folder, what, "add train/class/picture"))
+}
+
+fn holds_pictures(folder: &Path) -> bool {
+    let mut entries = WalkDir::new(folder).follow_links(true).into_iter().flatten();
+    entries.any(|entry| {
+        entry.file_type().is_file() && looks_like_a_picture(&entry.path().to_string_lossy())
+    })
+}
+
+/// A lone `train` among other folders of pictures may be a part or a class. As a part it would
+/// swallow the others, as a class its parts' names.
+fn either_way(train: &Path, other: &str) -> DataError {
+    let what = format!("holds folders, and {other} beside it holds pictures: a part or a class?");
+    let hint = "if it is a part, move the others away; if it is a class, call it otherwise";
+    DataError::layout(train, what, hint)
 }
 
 /// Fills the collector; returns the classes in natural order.

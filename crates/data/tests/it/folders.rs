@@ -79,6 +79,18 @@ fn a_class_may_be_called_train() {
     fill(root.path(), "train", 5);
     fill(root.path(), "tram", 5);
     assert_eq!(open(&folder(root.path()), cache.path()).unwrap().classes, ["train", "tram"]);
+    // With folders of its own it may be a part as well.
+    fill(root.path(), "train/night", 5);
+    let text = refused(root.path(), 3);
+    assert!(text.contains("train: holds folders, and tram beside it holds pictures"), "{text}");
+    // Beside two parts a third folder is none.
+    std::fs::remove_dir_all(root.path().join("train")).unwrap();
+    for part in ["train/night", "train/day", "test/night", "test/day"] {
+        fill(root.path(), part, 5);
+    }
+    let set = open(&folder(root.path()), cache.path()).unwrap();
+    assert_eq!(set.classes, ["day", "night"]);
+    assert!(set.ignored.iter().any(|one| one.name == "tram/"));
 }
 
 #[test]
