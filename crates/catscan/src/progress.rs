@@ -199,6 +199,10 @@ fn in_words(event: &Event, has_bar: bool) -> Option<String> {
                 calibration_error * 100.0
             ))
         }
+        Event::OnDevice { pictures, bytes } => Some(format!(
+            "{pictures} pictures to train on lie on the device, {:.0} MB",
+            *bytes as f64 / 1e6
+        )),
         Event::StoppedEarly { epoch, best } => Some(format!(
             "validation no longer gets better: finished after epoch {epoch}, best was epoch {best}"
         )),
@@ -312,6 +316,9 @@ mod tests {
             remaining_s: 12.0,
         };
         assert_eq!(in_words(&step, false), None);
+        let placed = Event::OnDevice { pictures: 4000, bytes: 602_112_000 };
+        let words = "4000 pictures to train on lie on the device, 602 MB";
+        assert_eq!(in_words(&placed, true).unwrap(), words);
         let warning = Event::Warning { text: "step-3 is damaged".into() };
         assert_eq!(in_words(&warning, true).unwrap(), "warning: step-3 is damaged");
     }

@@ -95,6 +95,14 @@ pub enum Event {
         /// The checkpoint's step; `None` when the run begins.
         resumed_from: Option<u64>,
     },
+    /// The training part lies on the device as bytes; batches are taken there. Without this event
+    /// they are gathered where the data set keeps them.
+    OnDevice {
+        /// How many.
+        pictures: u64,
+        /// What they take there.
+        bytes: u64,
+    },
     /// A step was taken.
     Step {
         /// Counts from 1.

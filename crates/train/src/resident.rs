@@ -9,6 +9,8 @@ use catscan_data::batch::{sent, to_bytes};
 use catscan_torch_ext::plugin;
 use tch::{Device, Tensor};
 
+use crate::event::Event;
+
 /// The part of a card's free memory that pictures may take.
 const SHARE: f64 = 0.25;
 
@@ -44,6 +46,12 @@ impl Resident {
         Resident { bytes: Tensor::cat(&chunks, 0), row_of }
     }
 
+    /// That it is there, and how much.
+    pub fn event(&self) -> Event {
+        let pictures = self.bytes.size()[0] as u64;
+        Event::OnDevice { pictures, bytes: self.bytes.numel() as u64 }
+    }
+
     /// `[N, H, W, C]` u8 of these samples, in this order; `None` if one of them is not there.
     pub fn gather(&self, samples: &[u32]) -> Option<Tensor> {
         let row = |sample: &u32| self.row_of[*sample as usize].map(i64::from);
@@ -71,6 +79,9 @@ mod tests {
         let some = [samples[5], samples[0], samples[5], *samples.last().unwrap()];
         let want = to_bytes(&dataset.gather(&some), dataset.config(), Device::Cpu);
         assert_eq!(resident.gather(&some).unwrap(), want);
+        let (pictures, side) = (samples.len() as u64, u64::from(dataset.size_px));
+        let event = Event::OnDevice { pictures, bytes: pictures * side * side * 3 };
+        assert_eq!(resident.event(), event);
         let other = dataset.split.test[0];
         assert!(resident.gather(&[samples[0], other]).is_none());
         assert!(Resident::if_it_fits(&dataset, samples, Device::Cpu).is_none());

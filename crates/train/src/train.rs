@@ -148,6 +148,9 @@ fn epochs(
         lay_end_to_end(run.learner.parameters());
     }
     let resident = Resident::if_it_fits(job.dataset, &job.dataset.split.train, job.device);
+    if let Some(resident) = &resident {
+        watch.on_event(&resident.event());
+    }
     let fed = (job.device, job.workers);
     let mut engine = Steps::new(job.device, job.recipe.batch);
     let mut readings = Readings::new(reading);
