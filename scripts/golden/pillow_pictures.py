@@ -47,6 +47,20 @@ def busy(width: int, height: int) -> Image.Image:
     return Image.fromarray(((x * 37 + y * 91 + c * 50 + x * y) % 256).astype(numpy.uint8), "RGB")
 
 
+def sharp(width: int, height: int) -> Image.Image:
+    """Black and white, so that the order of a filter's two passes shows."""
+    y, x, c = numpy.meshgrid(range(height), range(width), range(3), indexing="ij")
+    white = (x * 7 + y * 5 + x * y + c) % 3 == 0
+    return Image.fromarray((white * 255).astype(numpy.uint8), "RGB")
+
+
+# Pillow takes rows first, but for the last of them.
+CONVOLVED = [
+    (busy, 40, 30, 12), (busy, 15, 20, 20), (sharp, 7, 7, 6), (sharp, 12, 9, 14),
+    (sharp, 23, 22, 21), (sharp, 16, 21, 15),
+]
+
+
 def nearest_sources(width: int, to: int) -> list[int]:
     columns = numpy.arange(width)
     row = numpy.stack([columns % 256, columns // 256, columns * 0], axis=-1)[None]
@@ -59,11 +73,12 @@ def resizing() -> dict:
     nearest = [{"from": f, "to": t, "sources": nearest_sources(f, t)} for f, t in NEAREST]
     convolved = []
     for name, kernel in FILTERS.items():
-        for (width, height), to in [((40, 30), 12), ((15, 20), 20)]:
-            want = busy(width, height).resize((to, to), kernel).tobytes().hex()
-            convolved.append(
-                {"filter": name, "width": width, "height": height, "to": to, "want": want}
-            )
+        for draw, width, height, to in CONVOLVED:
+            if draw is sharp and name not in ("bicubic", "lanczos"):
+                continue
+            want = draw(width, height).resize((to, to), kernel).tobytes().hex()
+            convolved.append({"picture": draw.__name__, "filter": name, "width": width,
+                              "height": height, "to": to, "want": want})
     return {"made_by": MADE_BY, "nearest": nearest, "convolved": convolved}
 
 
