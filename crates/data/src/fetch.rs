@@ -28,7 +28,7 @@ use crate::progress::Progress;
 /// How often and how patiently.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Tries in a row that bring nothing new, before giving up.
+    /// Tries in a row after which no more is there than once was, before giving up.
     pub tries: u32,
     /// Before the second try; doubled before each further one.
     pub pause: Duration,
@@ -166,6 +166,19 @@ fn sent_on(url: &str, to: &str) -> Result<String, String> {
     })
 }
 
+/// How long the whole file is, by the head of an answer that gives it or knows no such range.
+fn announced(response: &ureq::http::Response<ureq::Body>) -> Option<u64> {
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+    let total = match response.status() {
+        StatusCode::OK => header("content-length"),
+        StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE => {
+            header("content-range").and_then(|range| range.rsplit('/').next())
+        }
+        _ => None,
+    };
+    total?.trim().parse().ok()
+}
+
 impl Job<'_> {
     /// Until the part file is the published one.
     fn run(&mut self) -> Result<(), DataError> {
@@ -179,17 +192,17 @@ impl Job<'_> {
         let megabytes = self.file.bytes.div_ceil(MEGABYTE);
         self.progress.stage(&format!("fetching {} (MB)", self.file.name), megabytes);
         self.progress.advance(self.have() / MEGABYTE);
-        let (mut fruitless, mut pause) = (0, self.patience.pause);
+        let (mut most, mut fruitless, mut pause) = (self.have(), 0, self.patience.pause);
         loop {
-            let before = self.have();
             let why = match self.attempt() {
                 Ok(()) => return Ok(()),
                 Err(Failed::Storage(error)) => return Err(storing(error)),
                 Err(Failed::Never(why)) => return Err(self.gives_up(why)),
                 Err(Failed::Again(why)) => why,
             };
-            // A try that brought something may be followed by as many as before.
-            fruitless = if self.have() > before { 0 } else { fruitless + 1 };
+            // A try that brought more than was ever there may be followed by as many as before.
+            fruitless = if self.have() > most { 0 } else { fruitless + 1 };
+            most = most.max(self.have());
             if fruitless >= self.patience.tries {
                 return Err(self.gives_up(why));
             }
@@ -242,6 +255,11 @@ impl Job<'_> {
         let mut response = self.answer(have)?;
         let status = response.status();
         let resumed = status == StatusCode::PARTIAL_CONTENT;
+        let want = self.file.bytes;
+        if let Some(total) = announced(&response).filter(|total| *total != want) {
+            let what = format!("the server's file has {total} bytes, the published one {want}");
+            return Err(Failed::Never(what));
+        }
         match status {
             StatusCode::OK => {}
             StatusCode::PARTIAL_CONTENT if self.continues(&response, have) => {}
@@ -259,13 +277,12 @@ impl Job<'_> {
         let mut file = options.open(self.part).map_err(Failed::Storage)?;
         let begun = if resumed { have } else { 0 };
         // One byte more than there should be tells that it is something else.
-        let most = self.file.bytes + 1 - begun;
+        let most = want + 1 - begun;
         let copied = self.copy(&mut response.body_mut().as_reader().take(most), &mut file, begun);
         file.sync_all().map_err(Failed::Storage)?;
         let bytes = begun + copied?;
-        if bytes > self.file.bytes {
+        if bytes > want {
             self.forget()?;
-            let want = self.file.bytes;
             return Err(Failed::Again(format!(
                 "the server sends more than the {want} bytes it should"
             )));

@@ -29,12 +29,14 @@ enum Answer {
     Status(&'static str),
     /// A redirect to here.
     To(&'static str),
+    /// So many bytes, without their number and without ranges.
+    Unsaid(usize),
+    /// The first 319 bytes as the whole file, with ranges; told by a length, or by ranges alone.
+    Short {
+        length: bool,
+    },
     /// A partial answer that begins elsewhere.
     WrongRange,
-    /// A Content-Length of 10 more than is sent.
-    WrongLength,
-    /// A Content-Length of 10 less than is sent.
-    ShortLength,
 }
 
 struct Server {
@@ -97,13 +99,19 @@ fn answer_one(
             99_995,
             file[5..].to_vec(),
         ),
-        Answer::WrongLength => ("200 OK", 100_010, file),
-        Answer::ShortLength => ("200 OK", 99_990, file),
+        Answer::Unsaid(bytes) => ("200 OK", 0, file.into_iter().cycle().take(bytes).collect()),
+        Answer::Short { .. } if from >= 319 => {
+            ("416 Range Not Satisfiable\r\nContent-Range: bytes */319", 0, Vec::new())
+        }
+        Answer::Short { .. } => ("200 OK", 319, file[..319].to_vec()),
     };
     let to =
         if let Answer::To(to) = answer { format!("Location: {to}\r\n") } else { String::new() };
-    let head =
-        format!("HTTP/1.1 {status}\r\n{to}Content-Length: {length}\r\nConnection: close\r\n\r\n");
+    let length = match answer {
+        Answer::Unsaid(_) | Answer::Short { length: false } => String::new(),
+        _ => format!("Content-Length: {length}\r\n"),
+    };
+    let head = format!("HTTP/1.1 {status}\r\n{to}{length}Connection: close\r\n\r\n");
     stream.write_all(head.as_bytes())?;
     stream.write_all(&body)
 }
@@ -212,11 +220,17 @@ fn servers_without_ranges_or_with_wrong_ones_are_begun_anew() {
 
 #[test]
 fn what_is_not_the_file_is_never_used() {
-    use Answer::{More, Other, Page, Status, To, WrongLength};
-    let cases: [(&'static [Answer], &str, usize); 11] = [
+    use Answer::{More, Other, Page, Short, Status, To, Unsaid};
+    let cases: [(&'static [Answer], &str, usize); 15] = [
         (&[Other], "it is not the published file", 3),
-        (&[Page], "the connection ended after 24 of 100000 bytes", 4),
-        (&[More], "more than the 100000 bytes it should", 3),
+        (&[Page], "the server's file has 24 bytes, the published one 100000", 1),
+        (&[More], "the server's file has 200000 bytes, the published one 100000", 1),
+        (&[Unsaid(200_000)], "more than the 100000 bytes it should", 3),
+        (&[Short { length: true }], "the server's file has 319 bytes", 1),
+        (&[Short { length: false }], "the server's file has 319 bytes", 2),
+        // At 24, 0, 24 … bytes: more than nothing, and no more than was there.
+        (&[Unsaid(24)], "the connection ended after 24 of 100000 bytes", 4),
+        (&[Unsaid(400), Unsaid(500), Unsaid(400), Unsaid(500)], "after 500 of 100000 bytes", 5),
         (&[Status("404 Not Found")], "the server answers 404", 1),
         (&[Status("500 Internal Server Error")], "the server answers 500", 3),
         (
@@ -228,16 +242,10 @@ fn what_is_not_the_file_is_never_used() {
         (&[To("ftp://127.0.0.1/set.bin")], "only http and https are followed", 1),
         (&[To("/again")], "more than 5 redirects, the last to http://", 6),
         (&[To("/elsewhere"), Status("404 Not Found")], "the server answers 404", 2),
-        (&[WrongLength, Status("404 Not Found")], "", 1),
     ];
     for (answers, says, requests) in cases {
         let (folder, server) = (tempdir().unwrap(), serve(answers));
         let outcome = run(folder.path(), &server);
-        if answers[0] == WrongLength {
-            // All bytes came, whatever was announced.
-            outcome.unwrap();
-            continue;
-        }
         let error = outcome.unwrap_err();
         assert_eq!(error.exit_code(), 3, "{error}");
         assert!(error.to_string().contains(says), "{answers:?}: {error}, want {says}");
@@ -249,16 +257,13 @@ fn what_is_not_the_file_is_never_used() {
 }
 
 #[test]
-fn a_length_that_is_too_small_is_believed_and_the_rest_asked_for() {
-    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::ShortLength, Answer::Whole]));
-    run(folder.path(), &server).unwrap();
-    assert_eq!(std::fs::read(folder.path().join("set.bin")).unwrap(), content());
-    assert_eq!(*server.asked.lock().unwrap(), [None, Some("99990".into())]);
-    // A server that stays with it and knows no ranges never gives the file.
-    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::ShortLength]));
+fn a_part_outlives_a_server_whose_file_is_another() {
+    let (folder, server) = (tempdir().unwrap(), serve(&[Answer::Short { length: true }]));
+    std::fs::write(folder.path().join("set.bin.part"), &content()[..70_000]).unwrap();
     let error = run(folder.path(), &server).unwrap_err().to_string();
-    assert!(error.contains("the connection ended after 99990 of 100000 bytes"), "{error}");
-    assert_eq!(left(folder.path()), ["set.bin.part"]);
+    assert!(error.contains("the server's file has 319 bytes"), "{error}");
+    assert_eq!(server.asked.lock().unwrap().len(), 1);
+    assert_eq!(std::fs::read(folder.path().join("set.bin.part")).unwrap(), content()[..70_000]);
 }
 
 #[test]
