@@ -22,7 +22,7 @@ use crate::config::{DataConfig, Part};
 use crate::error::{DataError, Rejected};
 use crate::progress::Progress;
 use crate::source;
-use signature::Signature;
+use signature::{Fault, Found, Signature};
 use survey::{Seen, Survey};
 
 pub use sheet::Sheet;
@@ -62,10 +62,15 @@ pub struct Audit {
     pub normalize: Values,
     /// Groups of files with the same bytes.
     pub exact: Vec<Group>,
-    /// Pairs of pictures that look the same; of exact doubles the first stands for all.
+    /// Pairs of pictures that look the same; of exact doubles the first stands for all. Those
+    /// across parts or with different labels come first, then the nearest.
     pub near: Vec<Pair>,
     /// Near doubles beyond those that are listed.
     pub near_not_listed: usize,
+    /// Of all near doubles, listed or not, those that lie in different parts of the split.
+    pub near_across_parts: usize,
+    /// Of all near doubles, listed or not, those whose labels differ.
+    pub near_contradicting: usize,
     /// The oddest first.
     pub oddest: Vec<Odd>,
     /// Labels that a trained network doubts; for whoever has one to fill in.
@@ -142,15 +147,13 @@ impl Audit {
     /// Doubles, exact or near, that lie in different parts of the split.
     pub fn leaks(&self) -> usize {
         let across = |pictures: &[Placed]| pictures.iter().any(|p| p.part != pictures[0].part);
-        self.exact.iter().filter(|group| across(&group.pictures)).count()
-            + self.near.iter().filter(|pair| across(&pair.pictures)).count()
+        self.exact.iter().filter(|group| across(&group.pictures)).count() + self.near_across_parts
     }
 
     /// Doubles, exact or near, whose labels differ: one of them is wrong.
     pub fn contradictions(&self) -> usize {
         let differ = |pictures: &[Placed]| pictures.iter().any(|p| p.class != pictures[0].class);
-        self.exact.iter().filter(|group| differ(&group.pictures)).count()
-            + self.near.iter().filter(|pair| differ(&pair.pictures)).count()
+        self.exact.iter().filter(|group| differ(&group.pictures)).count() + self.near_contradicting
     }
 }
 
@@ -169,7 +172,11 @@ pub fn audit(
     let Survey { seen, parts, .. } = &survey;
     let place = |i: usize| survey.place(listing, i);
     progress.stage("comparing pictures", 0);
-    let (near, near_not_listed) = near(seen);
+    let label = |i: usize| listing.entries[seen[i].entry].label;
+    let near = near(seen, |a, b| Fault {
+        across_parts: parts[a] != parts[b],
+        contradicts: label(a) != label(b),
+    });
     let pair = |(a, b, difference): (usize, usize, f64)| {
         let pictures = [place(a), place(b)];
         Pair { pictures, difference }
@@ -195,8 +202,10 @@ pub fn audit(
         file_bytes: range(seen.iter().map(|seen| seen.bytes)),
         normalize: values(seen, parts),
         exact: exact(seen).into_iter().map(group).collect(),
-        near: near.into_iter().map(pair).collect(),
-        near_not_listed,
+        near_not_listed: near.count - near.listed.len(),
+        near_across_parts: near.across_parts,
+        near_contradicting: near.contradicting,
+        near: near.listed.into_iter().map(pair).collect(),
         oddest,
         suspects: None,
         unreadable: survey.unreadable,
@@ -204,15 +213,16 @@ pub fn audit(
     Ok((audit, sheet))
 }
 
-/// Near doubles that are not exact ones, and how many more there are than are listed. Of equal
-/// files the first one stands for all.
-fn near(seen: &[Seen]) -> (Vec<signature::Pair>, usize) {
+/// Near doubles that are not exact ones. Of equal files the first one stands for all.
+fn near(seen: &[Seen], fault: impl Fn(usize, usize) -> Fault + Sync) -> Found {
     let mut known = HashSet::new();
     let firsts: Vec<usize> = (0..seen.len()).filter(|i| known.insert(seen[*i].hash)).collect();
     let signatures: Vec<&Signature> = firsts.iter().map(|i| &seen[*i].signature).collect();
-    let (near, more) = signature::nearest(&signatures, MOST_PAIRS);
-    let pair = |(a, b, difference)| (firsts[a], firsts[b], difference);
-    (near.into_iter().map(pair).collect(), more)
+    let mut found = signature::nearest(&signatures, MOST_PAIRS, |a, b| fault(firsts[a], firsts[b]));
+    for (a, b, _) in &mut found.listed {
+        (*a, *b) = (firsts[*a], firsts[*b]);
+    }
+    found
 }
 
 /// Groups of the same file.

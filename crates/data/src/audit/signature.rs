@@ -5,7 +5,7 @@
 //! that was compressed again or resized differs by about 1. Pairs are found, not guessed: sums
 //! of areas cannot differ by more than the areas do, so pictures are sorted into cells by the
 //! brightness of their quarters and compared with those in cells within reach, by 16 coarse areas
-//! first. Of the pairs only the nearest are kept; the others are counted.
+//! first. Of the pairs only some are kept, the grave ones and then the nearest; all are counted.
 
 use std::collections::{BinaryHeap, HashMap};
 
@@ -86,9 +86,35 @@ const REACH: i32 = (256.0 * MOST) as i32;
 /// Two of the pictures (a < b), and by how many steps of 255 they differ in the mean.
 pub type Pair = (usize, usize, f64);
 
-/// The `most` nearest pairs of near doubles, the nearest first, and how many more there are.
+/// What is wrong with a pair besides being one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fault {
+    /// The two lie in different parts of the split.
+    pub across_parts: bool,
+    /// They have different labels.
+    pub contradicts: bool,
+}
+
+/// Pairs of near doubles.
+#[derive(Debug, Default, PartialEq)]
+pub struct Found {
+    /// Those with a fault first, the nearest of them first; then the others, the nearest first.
+    pub listed: Vec<Pair>,
+    /// Listed or not.
+    pub count: usize,
+    /// Of these.
+    pub across_parts: usize,
+    /// Of these.
+    pub contradicting: usize,
+}
+
+/// All pairs of near doubles are counted, `most` of them listed; `fault` is asked about each.
 /// Memory does not grow with their number.
-pub fn nearest(signatures: &[&Signature], most: usize) -> (Vec<Pair>, usize) {
+pub fn nearest(
+    signatures: &[&Signature],
+    most: usize,
+    fault: impl Fn(usize, usize) -> Fault + Sync,
+) -> Found {
     let mut cells: HashMap<Cell, Vec<usize>> = HashMap::new();
     for (i, signature) in signatures.iter().enumerate() {
         cells.entry(signature.cell()).or_default().push(i);
@@ -101,17 +127,15 @@ pub fn nearest(signatures: &[&Signature], most: usize) -> (Vec<Pair>, usize) {
         let there = |by: &Cell| cells.get(&std::array::from_fn(|axis| cell[axis] + by[axis]));
         for b in own[behind..].iter().chain(ahead.iter().filter_map(there).flatten()) {
             if let Some(sum) = signatures[a].apart(signatures[*b]) {
-                found.add((sum, a.min(*b), a.max(*b)));
+                found.add(sum, (a.min(*b), a.max(*b)), fault(a, *b));
             }
         }
         found
     };
     let found = (0..signatures.len()).into_par_iter().fold(|| Nearest::new(most), meet);
-    let Nearest { heap, count, .. } = found.reduce(|| Nearest::new(most), Nearest::and);
-    let listed = heap.into_sorted_vec();
-    let more = count - listed.len();
-    let pair = |(sum, a, b): (u32, usize, usize)| (a, b, f64::from(sum) / 256.0);
-    (listed.into_iter().map(pair).collect(), more)
+    let Nearest { heap, found, .. } = found.reduce(|| Nearest::new(most), Nearest::and);
+    let pair = |(_, sum, a, b): Key| (a, b, f64::from(sum) / 256.0);
+    Found { listed: heap.into_sorted_vec().into_iter().map(pair).collect(), ..found }
 }
 
 /// Of a cell's 80 neighbours one of each two that face each other.
@@ -120,35 +144,42 @@ fn neighbours_ahead() -> Vec<Cell> {
     all.filter(|by| *by > [0; 4]).collect()
 }
 
-/// The nearest pairs, the farthest of them on top: difference, one, other.
+/// Without a fault, difference, one, other.
+type Key = (bool, u32, usize, usize);
+
+/// The pairs that are listed, the last of them on top, and the numbers of all.
 struct Nearest {
     most: usize,
-    heap: BinaryHeap<(u32, usize, usize)>,
-    count: usize,
+    heap: BinaryHeap<Key>,
+    found: Found,
 }
 
 impl Nearest {
     fn new(most: usize) -> Nearest {
-        Nearest { most, heap: BinaryHeap::new(), count: 0 }
+        Nearest { most, heap: BinaryHeap::new(), found: Found::default() }
     }
 
-    fn add(&mut self, pair: (u32, usize, usize)) {
-        self.count += 1;
-        self.keep(pair);
+    fn add(&mut self, sum: u32, (a, b): (usize, usize), fault: Fault) {
+        self.found.count += 1;
+        self.found.across_parts += usize::from(fault.across_parts);
+        self.found.contradicting += usize::from(fault.contradicts);
+        self.keep((fault == Fault::default(), sum, a, b));
     }
 
-    fn keep(&mut self, pair: (u32, usize, usize)) {
+    fn keep(&mut self, pair: Key) {
         if self.heap.len() < self.most {
             self.heap.push(pair);
-        } else if let Some(mut farthest) = self.heap.peek_mut()
-            && pair < *farthest
+        } else if let Some(mut last) = self.heap.peek_mut()
+            && pair < *last
         {
-            *farthest = pair;
+            *last = pair;
         }
     }
 
     fn and(mut self, other: Nearest) -> Nearest {
-        self.count += other.count;
+        self.found.count += other.found.count;
+        self.found.across_parts += other.found.across_parts;
+        self.found.contradicting += other.found.contradicting;
         other.heap.into_iter().for_each(|pair| self.keep(pair));
         self
     }
@@ -179,22 +210,30 @@ mod tests {
             };
             let all: Vec<Signature> = noise.iter().enumerate().map(copy).collect();
             let all: Vec<&Signature> = all.iter().collect();
-            let mut want = Vec::new();
+            let fault = |a: usize, b: usize| Fault {
+                across_parts: (a + b) % 3 == 0,
+                contradicts: (a + b) % 4 == 0,
+            };
+            let (mut want, mut faults) = (Vec::new(), Vec::new());
             for b in 0..all.len() {
                 for a in 0..b {
                     let pairs = all[a].fine.iter().zip(&all[b].fine);
                     let sum: u32 = pairs.map(|(x, y)| u32::from(x.abs_diff(*y))).sum();
                     if sum <= all[a].allowed(all[b]) {
-                        want.push((sum, a, b));
+                        want.push((fault(a, b) == Fault::default(), sum, a, b));
+                        faults.push(fault(a, b));
                     }
                 }
             }
             want.sort_unstable();
             let want: Vec<Pair> =
-                want.into_iter().map(|(sum, a, b)| (a, b, f64::from(sum) / 256.0)).collect();
-            let (listed, more) = nearest(&all, most);
-            prop_assert_eq!(listed.len() + more, want.len());
-            prop_assert_eq!(&listed, &want[..most.min(want.len())]);
+                want.into_iter().map(|(_, sum, a, b)| (a, b, f64::from(sum) / 256.0)).collect();
+            let found = nearest(&all, most, fault);
+            prop_assert_eq!(found.count, want.len());
+            prop_assert_eq!(&found.listed, &want[..most.min(want.len())]);
+            let across = faults.iter().filter(|fault| fault.across_parts).count();
+            let contradicting = faults.iter().filter(|fault| fault.contradicts).count();
+            prop_assert_eq!((found.across_parts, found.contradicting), (across, contradicting));
         }
     }
 

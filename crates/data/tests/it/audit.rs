@@ -92,6 +92,30 @@ fn doubles_are_found_exact_and_near_across_parts_and_labels() {
 }
 
 #[test]
+fn what_lies_across_parts_is_found_behind_more_pairs_than_are_listed() {
+    let root = clean();
+    let at = |name: String| root.path().join(name);
+    // A burst of frames: 5,565 pairs that differ by one value, nearer than the two that matter.
+    for i in 0..106 {
+        let mut frame = scene(90);
+        frame.get_pixel_mut(i % 80, i / 80).0[0] ^= 1;
+        put(&at(format!("train/cat/frame-{i}.png")), &png(&frame));
+    }
+    let mut brighter = scene(40);
+    put(&at("train/dog/x.png".into()), &png(&brighter));
+    brighter.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|value| value.saturating_add(1)));
+    put(&at("test/cat/x.png".into()), &png(&brighter));
+    let audit = look(root.path());
+    assert_eq!((audit.near.len(), audit.near_not_listed), (5_000, 566));
+    assert_eq!((audit.leaks(), audit.contradictions()), (1, 1));
+    let first = audit.near[0].pictures.each_ref().map(|picture| picture.name.as_str());
+    assert_eq!(first, ["test/cat/x.png", "train/dog/x.png"]);
+    assert!(audit.near[0].difference > audit.near[1].difference);
+    let text = audit.markdown("oddest.png");
+    assert!(text.contains("**Leakage**: 1 of these") && text.contains("`test/cat/x.png`"));
+}
+
+#[test]
 fn what_cannot_be_read_is_named_and_what_is_odd_comes_first() {
     let root = clean();
     let at = |name: &str| root.path().join(name);
