@@ -9,7 +9,7 @@
 
 use std::path::Path;
 
-use catscan_data::Normalize;
+use catscan_data::{Normalize, SplitRule};
 use catscan_models::{ModelConfig, ModelRow};
 use catscan_train::Recipe;
 
@@ -89,6 +89,16 @@ pub fn with_model(recipe: Recipe, name: &str) -> Recipe {
     Recipe { model, ..recipe }
 }
 
+/// How the recipes that are made for a source deal its pictures out.
+pub fn split_of(source: &str) -> SplitRule {
+    let recipe = match source.split(':').next().unwrap_or_default() {
+        "mnist" | "fashion-mnist" => mnist::original(),
+        "cifar10" => cifar::resnet("resnet20"),
+        _ => original(),
+    };
+    recipe.data.split
+}
+
 /// Refuses a recipe of a `file`, if it is of one, for data that it was not written for: what stands
 /// in a file is not changed behind its writer's back.
 ///
@@ -129,6 +139,19 @@ mod tests {
                 "{}",
                 row.name
             );
+        }
+    }
+
+    #[test]
+    fn a_set_is_audited_in_the_parts_that_it_is_trained_in() {
+        for (experiment, source) in [
+            ("mnist-compare", "mnist:x"),
+            ("degradation", "cifar10"),
+            ("pooling-compare", "cats-vs-dogs:x"),
+        ] {
+            let experiment = crate::experiment::find(experiment).unwrap();
+            let recipe = (experiment.plan)(crate::experiment::Profile::Original).recipe;
+            assert_eq!(split_of(source), recipe.data.split, "{source}");
         }
     }
 

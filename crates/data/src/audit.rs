@@ -18,7 +18,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::{DataConfig, Part};
+use crate::config::{DataConfig, Part, SplitRule};
 use crate::error::{DataError, Rejected};
 use crate::progress::Progress;
 use crate::source;
@@ -40,6 +40,8 @@ pub struct Audit {
     pub drawings: bool,
     /// Class names by label.
     pub classes: Vec<String>,
+    /// What parts that the source does not bring itself were dealt by.
+    pub split: SplitRule,
     /// Readable pictures by part and class.
     pub counts: Vec<Count>,
     /// All that could be read.
@@ -190,6 +192,7 @@ pub fn audit(
     let sheet = Sheet::of(oddest.iter().map(look).collect());
     let audit = Audit {
         source: config.source.clone(),
+        split: config.split.clone(),
         drawings: source.drawings(),
         classes: listing.classes.clone(),
         counts: survey.counts(listing),

@@ -3,6 +3,7 @@
 mod suspects;
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use anyhow::Result;
 use catscan_data::audit::{Audit, audit};
@@ -15,7 +16,7 @@ use serde_json::json;
 use super::{device, write_file};
 use crate::output::{print, print_json, say};
 use crate::progress::Stages;
-use crate::recipes::original;
+use crate::recipes::{original, split_of};
 use crate::refusal::DATA;
 use crate::table::Table;
 
@@ -42,6 +43,10 @@ struct AuditArgs {
     /// Folder for audit.md, audit.json and oddest.png
     #[arg(long, value_name = "FOLDER", default_value = "audit")]
     out: PathBuf,
+    /// How parts that the source does not bring are dealt, such as 17:4:4 (train:val:test); by
+    /// default as by the recipes for this source
+    #[arg(long, value_name = "RATIO")]
+    split: Option<Ratio>,
     /// The split's seed; by default the recipes'
     #[arg(long, value_name = "N")]
     split_seed: Option<u64>,
@@ -57,6 +62,20 @@ struct AuditArgs {
     /// Print the findings as JSON
     #[arg(long)]
     json: bool,
+}
+
+/// train : val : test.
+#[derive(Debug, Clone)]
+struct Ratio([u32; 3]);
+
+impl FromStr for Ratio {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Ratio, String> {
+        let shares: Result<Vec<u32>, _> = text.split(':').map(str::parse).collect();
+        let ratio = shares.ok().and_then(|shares| <[u32; 3]>::try_from(shares).ok());
+        ratio.map(Ratio).ok_or_else(|| "want three whole numbers, such as 17:4:4".into())
+    }
 }
 
 #[derive(Debug, clap::Args)]
@@ -81,10 +100,10 @@ pub fn run(args: &Args) -> Result<u8> {
 }
 
 fn run_audit(args: &AuditArgs) -> Result<u8> {
-    let recipe = original().data;
-    let seed = args.split_seed.unwrap_or(recipe.split.seed);
-    let split = SplitRule { seed, ..recipe.split };
-    let config = DataConfig { source: args.data.clone(), split, ..recipe };
+    let split = split_of(&args.data);
+    let seed = args.split_seed.unwrap_or(split.seed);
+    let split = SplitRule { seed, ratio: args.split.as_ref().map_or(split.ratio, |own| own.0) };
+    let config = DataConfig { source: args.data.clone(), split, ..original().data };
     let stages = Stages::new();
     let found = audit(&config, &default_cache_dir(), &stages);
     stages.clear();

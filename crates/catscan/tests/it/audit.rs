@@ -73,3 +73,23 @@ fn weights_of_which_nobody_knows_the_pictures_are_refused() {
         assert!(said.stderr.contains(words), "{}", said.stderr);
     }
 }
+
+#[test]
+fn the_report_says_how_parts_were_dealt() {
+    let folder = tempfile::tempdir().unwrap();
+    let audit = |more: &[&str]| {
+        let line = ["data", "audit", "--data", "critters:40", "--json"];
+        let said = succeed(&[&line[..], more].concat(), folder.path());
+        let found: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let text = fs::read_to_string(folder.path().join("audit/audit.md")).unwrap();
+        (found["split"].clone(), text)
+    };
+    let (split, text) = audit(&[]);
+    assert_eq!(split, serde_json::json!({"ratio": [17, 4, 4], "seed": 1}));
+    assert!(text.contains("were dealt 17:4:4 (train, val, test) with seed 1."), "{text}");
+    let (split, text) = audit(&["--split", "2:1:1", "--split-seed", "5"]);
+    assert_eq!(split, serde_json::json!({"ratio": [2, 1, 1], "seed": 5}));
+    assert!(text.contains("dealt 2:1:1 (train, val, test) with seed 5."), "{text}");
+    let said = run(&["data", "audit", "--data", "critters:40", "--split", "1:2"], folder.path());
+    assert_eq!(said.code, 2, "{}", said.stderr);
+}

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{Audit, Placed};
+use crate::config::SplitRule;
 
 /// Lines of a list that are shown; the JSON has all.
 const SHOWN: usize = 50;
@@ -68,6 +69,12 @@ impl Audit {
                 count.train, count.val, count.test
             );
         }
+        let SplitRule { ratio: [train, val, test], seed } = self.split;
+        let _ = writeln!(
+            text,
+            "\nParts that the source does not bring were dealt {train}:{val}:{test} (train, val, \
+             test) with seed {seed}."
+        );
         *text += "\n| | least | median | most |\n|---|---|---|---|\n";
         let ranges = [
             ("width, px", self.width_px),
