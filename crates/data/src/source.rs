@@ -8,6 +8,7 @@ mod drawn;
 mod folder;
 mod idx;
 mod mnist;
+mod plain;
 mod shards;
 mod shelf;
 mod stacks;

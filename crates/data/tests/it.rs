@@ -40,6 +40,9 @@ mod leaks;
 mod mnist;
 #[path = "it/pillow.rs"]
 mod pillow;
+#[cfg(unix)]
+#[path = "it/pipes.rs"]
+mod pipes;
 #[path = "it/placement.rs"]
 mod placement;
 #[path = "it/real.rs"]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
+use super::plain;
 use crate::decode::{MAX_BYTES, too_long};
 use crate::error::{BadImage, DataError};
 use crate::window::Window;
@@ -33,7 +34,7 @@ const REFUSED: &str = "the whole archive is refused; get it from elsewhere";
 
 impl Archive {
     pub fn open(path: &Path) -> Result<Archive, DataError> {
-        let file = File::open(path).map_err(|error| DataError::read(path, error))?;
+        let (file, _) = plain::open(path)?;
         Archive::over(file, path.into())
     }
 

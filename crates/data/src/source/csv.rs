@@ -12,9 +12,11 @@
 //! as Windows ends them. The split is all rows' or no row's.
 
 use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
 use super::folder::part_of;
+use super::plain;
 use super::shelf::{Collector, Place};
 use super::{Request, Source};
 use crate::config::Part;
@@ -31,12 +33,13 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
         return Err(DataError::layout(&path, "is a folder, want a CSV file", hint));
     }
     let path = path.canonicalize().map_err(|error| DataError::read(&path, error))?;
-    let meta = std::fs::metadata(&path).map_err(|error| DataError::read(&path, error))?;
+    let (mut file, meta) = plain::open(&path)?;
     if meta.len() > MAX_BYTES {
         let what = format!("has {} bytes, at most {MAX_BYTES} are read", meta.len());
         return Err(DataError::layout(&path, what, "split it, or use shards:PATH"));
     }
-    let bytes = std::fs::read(&path).map_err(|error| DataError::read(&path, error))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(|error| DataError::read(&path, error))?;
     let rows = rows(&bytes).map_err(|(line, what)| at(&path, line, what))?;
     let root = path.parent().unwrap_or(Path::new("/"));
     let mut collector = Collector::new();

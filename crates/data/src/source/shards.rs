@@ -10,13 +10,13 @@
 //! path that leads out, a link, a device) condemns the whole set.
 
 use std::collections::{BTreeSet, HashMap};
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use tar::{Archive, EntryType};
 
 use super::folder::{hidden, part_of, utf8};
+use super::plain;
 use super::shelf::{Collector, Place, looks_like_a_picture};
 use super::tarball::{Names, dishonest, too_long_a_name};
 use super::{Request, Source};
@@ -104,8 +104,7 @@ fn read(
     found: &mut Vec<Found>,
 ) -> Result<(), DataError> {
     let unreadable = |error| DataError::read(path, error);
-    let file = File::open(path).map_err(unreadable)?;
-    let meta = file.metadata().map_err(unreadable)?;
+    let (file, meta) = plain::open(path)?;
     if meta.len() == 0 {
         return Err(DataError::archive(path, "holds 0 bytes", DAMAGED));
     }

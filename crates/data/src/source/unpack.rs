@@ -1,12 +1,12 @@
 //! A file's bytes in order, gzip or not: told by the content, never by the name, and never more of
 //! them than were asked for.
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 
+use super::plain;
 use crate::error::DataError;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -27,7 +27,7 @@ pub(super) struct Taken {
 impl Unpack {
     pub fn open(path: &Path) -> Result<Unpack, DataError> {
         let unreadable = |error| DataError::read(path, error);
-        let mut file = BufReader::new(File::open(path).map_err(unreadable)?);
+        let mut file = BufReader::new(plain::open(path)?.0);
         let packed = file.fill_buf().map_err(unreadable)?.starts_with(&GZIP);
         let reader: Box<dyn Read> =
             if packed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
