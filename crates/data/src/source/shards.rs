@@ -32,6 +32,7 @@ const MAX_LABEL_BYTES: u64 = 256;
 const BLOCK: u64 = 512;
 
 const DAMAGED: &str = "get the shard again";
+const CORRECT: &str = "correct the label and pack the shard again";
 const REFUSED: &str = "the whole set is refused; get it from elsewhere";
 
 pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
@@ -117,7 +118,7 @@ fn read(
     let (part, listed) = (part(path), list(path, &window, MAX_ENTRIES)?);
     for (name, (start, end)) in &listed.pictures {
         let label = match listed.labels.get(key(name)) {
-            Some(label) => label.trim().to_owned(),
+            Some(label) => label.clone(),
             None => match name.rsplit('/').nth(1) {
                 Some(folder) => folder.to_owned(),
                 None => {
@@ -148,6 +149,24 @@ struct Listed {
     /// By key.
     labels: HashMap<String, String>,
     ignored: Vec<(String, &'static str)>,
+}
+
+impl Listed {
+    /// What the label file `name` says, or what is wrong with it: none is made up, and none is
+    /// chosen among two.
+    fn label(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), String> {
+        let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))?;
+        let label = text.trim();
+        if label.is_empty() {
+            return Err(format!("{name} is empty, want a label"));
+        }
+        match self.labels.insert(key(name).to_owned(), label.to_owned()) {
+            Some(before) if before != label => {
+                Err(format!("{name} is there twice and says {before:?} and {label:?}"))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Walks the headers; every entry must lie within the file, and the end mark must be there.
@@ -191,8 +210,7 @@ fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> 
         } else if name.ends_with(".cls") && size <= MAX_LABEL_BYTES {
             let mut label = Vec::new();
             entry.read_to_end(&mut label).map_err(damaged)?;
-            let label = String::from_utf8_lossy(&label).into_owned();
-            listed.labels.insert(key(&name).to_owned(), label);
+            listed.label(&name, label).map_err(|what| DataError::archive(path, what, CORRECT))?;
         } else {
             listed.ignored.push((name, "is neither a picture nor a label"));
         }

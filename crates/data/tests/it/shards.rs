@@ -125,6 +125,9 @@ fn what_cannot_be_trusted_is_refused_whole() {
         refuse(&bytes, "gives its user's rights away");
     }
     refuse(&with(file("lonely.jpg", &jpeg(1))), "lonely.jpg has no label, neither lonely.cls nor");
+    refuse(&with(file("003.cls", b"caf\xe9")), "003.cls is not UTF-8; correct the label");
+    refuse(&with(file("003.cls", b" \n")), "003.cls is empty, want a label");
+    refuse(&with(file("003.cls", b"1")), "003.cls is there twice and says \"0\" and \"1\"");
     refuse(&crate::help::gzip(&tar_of(&web(0, 6))), "is compressed");
     let whole = tar_of(&web(0, 6));
     refuse(&whole[..whole.len() / 2], "");
@@ -141,6 +144,16 @@ fn what_cannot_be_trusted_is_refused_whole() {
     refuse(bomb.as_bytes(), "ends after 0 of 10737418240 bytes");
     let huge = ("././@LongLink".into(), EntryType::GNULongName, vec![b'x'; 1 << 20]);
     refuse(&tar_of(&[huge, file("x", b"x")]), "holds a name of 1048576 bytes, at most 65536; the");
+}
+
+#[test]
+fn a_label_that_is_there_twice_and_the_same_is_one() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let mut entries = web(0, 12);
+    entries.push(file("003.cls", b"0"));
+    put(&root.path().join("twice.tar"), &tar_of(&entries));
+    let set = open(&shards(&root.path().join("twice.tar")), cache.path()).unwrap();
+    assert_eq!(set.samples.len(), 12);
 }
 
 #[test]
