@@ -171,6 +171,8 @@ pub struct Drawn {
     pub affine: Affine,
     /// Then these, in their order.
     pub ops: Vec<Op>,
+    /// Whether the recipe has such steps, whether or not one was drawn for this picture.
+    pub steps: bool,
     /// In the end, how it is mixed with the picture before it in its batch.
     pub mixed: Option<Mixed>,
 }
@@ -296,7 +298,7 @@ impl Augment {
         }
         let mixed =
             self.mix.map(|mix| mix.draw(&mut draw::stream(seed, epoch, sample, "mix"), size_px));
-        Drawn { affine, ops, mixed }
+        Drawn { affine, ops, steps: !self.then.is_empty(), mixed }
     }
 }
 

@@ -118,9 +118,10 @@ pub fn augmented(
     mixed(normalized(op::apply(&x, &ops, &zero), config.normalize.as_ref()), drawn)
 }
 
-/// Whether an affine is all that changes any of these pictures before they are mixed.
+/// Whether an affine is all that the recipe does to pictures before they are mixed. Not what was
+/// drawn is asked: the two ways round differently, and a picture must not depend on its batch.
 fn affine_alone(drawn: &[Drawn]) -> bool {
-    !drawn.is_empty() && drawn.iter().all(|drawn| drawn.ops.is_empty())
+    !drawn.is_empty() && drawn.iter().all(|drawn| !drawn.steps)
 }
 
 fn affines(drawn: &[Drawn]) -> Vec<Affine> {
@@ -160,6 +161,7 @@ pub(crate) fn to_channels_last(x: &Tensor) -> Tensor {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::augment::Step;
     use crate::colour::Colour;
     use crate::config::{Normalize, tests::config};
 
@@ -259,6 +261,24 @@ mod tests {
             let own = &affines[i as usize..=i as usize];
             let alone = Augment::apply(&x.narrow(0, i, 1), own, Fill::Zero);
             assert_eq!(alone, together.narrow(0, i, 1));
+        }
+    }
+
+    #[test]
+    fn a_picture_is_made_the_same_way_whatever_its_batch_draws() {
+        let config = of(64, Colour::Rgb);
+        let picture: Vec<u8> = (0..64 * 64 * 3).map(|i| (i * 37 % 251) as u8).collect();
+        let erase = Step::Erase { probability: 0.5, scale: [0.1, 0.3], ratio: [0.5, 2.0] };
+        let augment = Augment { rotation_deg: 40.0, then: vec![erase], ..Augment::none() };
+        let drawn: Vec<Drawn> = (0..16).map(|i| augment.drawn(5, 1, i, 64)).collect();
+        let erased = drawn.iter().filter(|drawn| !drawn.ops.is_empty()).count();
+        assert!((1..16).contains(&erased), "{erased} of 16");
+        let made = |drawn: &[Drawn]| {
+            to_augmented(&picture.repeat(drawn.len()), &config, Device::Cpu, Fill::Edge, drawn).0
+        };
+        let together = made(&drawn);
+        for (i, own) in drawn.chunks(1).enumerate() {
+            assert_eq!(made(own), together.narrow(0, i as i64, 1), "picture {i}");
         }
     }
 }

@@ -168,7 +168,7 @@ mod tests {
         [Fill::Edge, Fill::Zero, Fill::Constant(77), Fill::Reflect, Fill::Wrap];
 
     fn drawn(affine: Affine) -> Drawn {
-        Drawn { affine, ops: Vec::new(), mixed: None }
+        Drawn { affine, ops: Vec::new(), steps: false, mixed: None }
     }
 
     #[test]

@@ -130,8 +130,8 @@ impl Transform {
         };
         let shift = self.channel_shift_intensity.map(Op::ChannelShift);
         let brightness = self.brightness.map(|factor| Op::KerasBrightness { factor });
-        let ops = shift.into_iter().chain(brightness).collect();
-        Drawn { affine: draw.affine(), ops, mixed: None }
+        let ops: Vec<Op> = shift.into_iter().chain(brightness).collect();
+        Drawn { affine: draw.affine(), steps: !ops.is_empty(), ops, mixed: None }
     }
 }
 
