@@ -12,6 +12,7 @@
 //! 5. [`resnet`]: residual and plain networks, [`densenet`]: dense ones, from those layers;
 //!    [`mnist`]: two small ones of both kinds.
 //! 6. [`model`]: the public entrance: build, check the input, forward.
+//!    `sound`: whether the weights may be folded.
 //! 7. [`taps`]: the named activations a forward shows; [`weights`]: named tensors, load and save;
 //!    [`summary`]: what a network costs.
 //!
@@ -55,6 +56,7 @@ pub mod model;
 mod nearest;
 pub mod pool;
 pub mod resnet;
+mod sound;
 pub mod summary;
 pub mod table;
 pub mod taps;

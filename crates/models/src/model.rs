@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use catscan_torch_ext::gradient::is_recorded;
 use catscan_torch_ext::norm_relu;
 use tch::{Device, Tensor};
 
@@ -10,6 +11,7 @@ use crate::config::ModelConfig;
 use crate::error::ModelError;
 use crate::mode::Mode;
 use crate::nearest::nearest;
+use crate::sound::Sound;
 use crate::table::ModelRow;
 use crate::taps::Taps;
 use crate::weights::file::WeightsFile;
@@ -21,6 +23,7 @@ pub struct Model {
     config: ModelConfig,
     network: Box<dyn Network>,
     weights: Weights,
+    sound: Sound,
     taps: Vec<(String, TapKind)>,
 }
 
@@ -70,7 +73,8 @@ impl Model {
         let (entries, taps) = builder.finish();
         let text = serde_json::to_string(config).expect("a configuration is plain data");
         let weights = Weights::new(entries, &config.name, text);
-        Ok(Model { config: config.clone(), network, weights, taps })
+        let sound = Sound::default();
+        Ok(Model { config: config.clone(), network, weights, sound, taps })
     }
 
     /// `[N, C, H, W] -> [N, K]`: 32-bit pictures to 32-bit logits. On the CPU it computes in
@@ -84,6 +88,11 @@ impl Model {
             panic!("{error}");
         }
         taps.clear();
+        if is_recorded() {
+            self.sound.clear();
+        } else if x.device() == Device::Cpu && !self.sound.is(&self.weights) {
+            taps.run_apart();
+        }
         match x.device() {
             Device::Cpu => self.network.forward(&norm_relu::packed(x), mode, taps),
             _ => self.network.forward(x, mode, taps),

@@ -19,6 +19,8 @@ pub struct Taps {
     scale: Option<(String, Tensor)>,
     /// Where the graph was cut, in forward order.
     cuts: Option<Vec<Cut>>,
+    /// Whether this forward runs its layers one by one.
+    apart: bool,
 }
 
 /// A ReLU at which the graph was cut.
@@ -40,18 +42,24 @@ enum Wanted {
 impl Taps {
     /// Keeps nothing; a layer then pays one comparison.
     pub fn off() -> Taps {
-        Taps { wanted: Wanted::Nothing, kept: Vec::new(), scale: None, cuts: None }
+        Taps { wanted: Wanted::Nothing, kept: Vec::new(), scale: None, cuts: None, apart: false }
     }
 
     /// Keeps every tap.
     pub fn all() -> Taps {
-        Taps { wanted: Wanted::Everything, kept: Vec::new(), scale: None, cuts: None }
+        Taps { wanted: Wanted::Everything, kept: Vec::new(), scale: None, cuts: None, apart: false }
     }
 
     /// Keeps the taps of these names. [`crate::Model::taps`] also checks that the names exist.
     pub fn only<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Taps {
         let names = names.into_iter().map(Into::into).collect();
-        Taps { wanted: Wanted::Only(names), kept: Vec::new(), scale: None, cuts: None }
+        Taps {
+            wanted: Wanted::Only(names),
+            kept: Vec::new(),
+            scale: None,
+            cuts: None,
+            apart: false,
+        }
     }
 
     /// Keeps the tap of this name and multiplies it by `scale`, which broadcasts to its shape: to
@@ -94,6 +102,17 @@ impl Taps {
         matches!(self.wanted, Wanted::Nothing) && !self.are_cutting()
     }
 
+    /// Has the rest of this forward run its layers one by one.
+    pub(crate) fn run_apart(&mut self) {
+        self.apart = true;
+    }
+
+    /// Whether a convolution may take the layers behind it along, and a block run as one.
+    #[inline]
+    pub(crate) fn let_fold(&self) -> bool {
+        self.are_off() && !self.apart
+    }
+
     /// Whether the tap of this name is to be kept. A layer must not overwrite a wanted tensor.
     #[inline]
     pub fn wants(&self, name: &str) -> bool {
@@ -120,6 +139,7 @@ impl Taps {
     pub fn clear(&mut self) {
         self.kept.clear();
         self.cuts.iter_mut().for_each(Vec::clear);
+        self.apart = false;
     }
 
     /// The kept activation of this name.

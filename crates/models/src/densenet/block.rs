@@ -58,7 +58,7 @@ impl DenseBlock {
     /// concatenated again in backward, in one a layer.
     pub fn forward(&self, x: Tensor, mode: Mode, taps: &mut Taps) -> Vec<Tensor> {
         if fused::can(self, &x, mode, taps) {
-            return vec![fused::forward(self, &x, mode)];
+            return vec![fused::forward(self, &x, mode, taps)];
         }
         let apart = self.memory == Memory::Recompute && mode.is_train();
         let mut maps = vec![x];

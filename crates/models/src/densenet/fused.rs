@@ -26,12 +26,12 @@ use crate::layers::fused::{self, Ran};
 use crate::mode::Mode;
 use crate::taps::Taps;
 
-/// Whether the block can run as one: no tap looks into it, nothing is dropped, and either all of
+/// Whether the block can run as one: no tap looks into it, its layers need not run apart, nothing is dropped, and either all of
 /// its norms go by the batch or none.
 pub fn can(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &Taps) -> bool {
     let steps = || block.layers.iter().flat_map(|layer| layer.steps());
     let moved = steps().filter(|step| step.norm.is_moved_by(mode)).count();
-    taps.are_off()
+    taps.let_fold()
         && fits(x)
         && steps().all(|step| fused::fits(&step.norm.weight, x))
         && (moved == 0 || moved == steps().count())
@@ -39,9 +39,9 @@ pub fn can(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &Taps) -> bool {
 }
 
 /// `[N, C, H, W] -> [N, C + layers·k, H, W]`.
-pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
+pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
     if !is_recorded() && !block.layers[0].first.norm.is_moved_by(mode) {
-        return evaluated(block, x, mode);
+        return evaluated(block, x, mode, taps);
     }
     let mut inputs = vec![x];
     for step in block.layers.iter().flat_map(|layer| layer.steps()) {
@@ -58,11 +58,10 @@ pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
 }
 
 /// The same without backward, by the running statistics.
-fn evaluated(block: &DenseBlock, x: &Tensor, mode: Mode) -> Tensor {
+fn evaluated(block: &DenseBlock, x: &Tensor, mode: Mode, off: &mut Taps) -> Tensor {
     let (n, mut seen, h, w) = x.size4().expect("a map is [N, C, H, W]");
     let maps = empty([n, block.room(seen), h, w], x.kind());
     copy(x, &maps.narrow(1, 0, seen));
-    let off = &mut Taps::off();
     for DenseLayer { first, second } in &block.layers {
         let activated = first.norm.forward_relu(&maps.narrow(1, 0, seen), mode, off);
         let new = match second {

@@ -48,6 +48,44 @@ fn every_model_shows_evaluates_trains_and_survives_a_file() {
     }
 }
 
+/// One number of one tensor in the middle, of a kind of tensor each: what evaluation says is NaN
+/// wherever it is with the layers one by one, and whole again once the number is.
+#[test]
+fn a_number_that_is_not_finite_is_not_hidden_by_folding() {
+    for row in MODELS {
+        let shape = shrunk(row.shape.clone());
+        let model = build(&ModelConfig { shape: Some(shape), ..config(row.name, Pool::Avg, 3) });
+        let x = small(&model, 2);
+        let whole = eval(&model, &x);
+        let mut seen = 0;
+        for (end, value) in [
+            ("weight", f64::NAN),
+            ("bias", f64::NAN),
+            ("running_mean", f64::INFINITY),
+            ("running_var", -1.0),
+        ] {
+            let all: Vec<_> =
+                model.weights().iter().filter(|weight| weight.name.ends_with(end)).collect();
+            for at in [all.len() / 3, all.len() / 2] {
+                let weight = all[at];
+                let axes = 0..weight.tensor.dim();
+                let mut number = axes.fold(weight.tensor.detach(), |part, _| part.select(0, 0));
+                let before = number.copy();
+                let _ = number.fill_(value);
+                let label = format!("{}: {} is {value}", row.name, weight.name);
+                let mut taps = Taps::all();
+                let apart = tch::no_grad(|| model.forward(&x, Mode::Eval, &mut taps)).isnan();
+                assert_eq!(eval(&model, &x).isnan(), apart, "{label}");
+                seen += apart.any().int64_value(&[]);
+                number.copy_(&before);
+                drop((number, taps));
+                assert_eq!(eval(&model, &x), whole, "{label}: and again whole");
+            }
+        }
+        assert!(seen >= 4, "{}: only {seen} of 8 reach the logits", row.name);
+    }
+}
+
 #[test]
 fn every_pooling_meets_every_kind_of_network() {
     let folder = tempfile::tempdir().unwrap();
