@@ -15,6 +15,11 @@ pub enum ModelError {
     UnknownTap { model: String, name: String, nearest: String },
     #[error("model {model}: {key} is {value}, want {want}; correct the recipe")]
     Config { model: String, key: &'static str, value: String, want: String },
+    #[error(
+        "model {model}: its shape has {parameters} parameters, at least {needed} of memory, and \
+         this machine has {memory}; correct the shape in the recipe"
+    )]
+    TooLarge { model: String, parameters: String, needed: String, memory: String },
     #[error("model {model}: input is {got:?}, want [N, {channels}, H, W]; {hint}")]
     InputShape { model: String, got: Vec<i64>, channels: i64, hint: &'static str },
     #[error(

@@ -34,11 +34,11 @@ use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
 
 /// Maps of the stem, and after each stage.
-const WIDTHS: [i64; 4] = [8, 16, 32, 64];
+pub(crate) const WIDTHS: [i64; 4] = [8, 16, 32, 64];
 /// Units of a stage.
 const UNITS: i64 = 2;
 /// Outputs of the first linear layer.
-const HIDDEN: i64 = 128;
+pub(crate) const HIDDEN: i64 = 128;
 
 /// One of the notebooks' networks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

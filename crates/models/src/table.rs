@@ -21,6 +21,7 @@ use crate::resnet::{
     RESNET_56, RESNET_101, RESNET_101_KERAS, RESNET_110, RESNET_152, RESNET_MINI, ResNet,
     ResNetConfig, Shortcut, Stem as ResNetStem,
 };
+use crate::size;
 
 const RESNET_PAPER: &str = "He et al. 2016, Deep Residual Learning for Image Recognition, \
                             arXiv:1512.03385";
@@ -241,12 +242,13 @@ impl Shape {
     /// Makes the network, its parameters and its taps in `builder`.
     ///
     /// # Errors
-    /// A shape that no network can have, or a pooling at a site that it lacks.
+    /// A shape that no network can have or no machine hold, or a pooling at a site that it lacks.
     pub(crate) fn network(
         &self,
         config: &ModelConfig,
         builder: &mut Builder,
     ) -> Result<Box<dyn Network>, ModelError> {
+        size::check(self, config)?;
         self.check(&config.name)?;
         if config.memory == Memory::Recompute && !matches!(self, Shape::DenseNet(_)) {
             let (model, value) = (config.name.clone(), "recompute".to_string());

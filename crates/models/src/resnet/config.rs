@@ -144,7 +144,7 @@ pub const RESNET_MINI: ResNetConfig =
     ResNetConfig { stages: Cow::Borrowed(&[2, 1, 1, 1]), width: 8, ..RESNET_50 };
 
 /// More stages would shrink any picture to a pixel and overflow the width.
-const MOST_STAGES: usize = 8;
+pub(crate) const MOST_STAGES: usize = 8;
 
 impl ResNetConfig {
     /// A pooling after a large stem, one in the head; units shrink their maps by strides.
