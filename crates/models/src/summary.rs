@@ -82,6 +82,9 @@ impl Summary {
         let mut stages: Vec<Stage> = Vec::new();
         for ((name, kind), (shown, output)) in model.tap_kinds().iter().zip(taps.iter()) {
             assert_eq!(name, shown, "{}: its taps are not those it names", config.name);
+            if *kind == TapKind::Relu {
+                continue; // of no layer that is counted
+            }
             let stage = stage_at(&mut stages, stage_name(name));
             add(stage, *kind, output, model.weights().get(&format!("{name}.weight")));
         }

@@ -86,6 +86,17 @@ fn every_row_has_a_summary_at_its_natural_size() {
     }
 }
 
+/// Hooks on the outputs of all convolutions, norms, poolings and linear layers of torchvision's
+/// resnet18, of one grey picture of 97 px: 4,366,108 bytes with 7 outputs.
+#[test]
+fn activations_are_those_of_convolutions_norms_poolings_and_linear_layers() {
+    let grey = ModelConfig { in_channels: 1, ..config("resnet18", Pool::Avg, 7) };
+    let summary = Summary::of(&grey, 97).unwrap();
+    assert_eq!(summary.cost.activation_bytes, 4_366_108);
+    let stages: Vec<&str> = summary.stages.iter().map(|stage| &*stage.name).collect();
+    assert_eq!(stages[..3], ["conv1", "bn1", "maxpool"]);
+}
+
 #[test]
 fn a_layer_by_hand() {
     // The stem of DenseNet-121 for 64 px: 64 maps of 32×32, each number of 3·7·7 products.
