@@ -21,6 +21,8 @@ use catscan_viz::VizError;
 pub const USAGE: u8 = 2;
 /// Bad data.
 pub const DATA: u8 = 3;
+/// Numbers went bad.
+pub const NUMBERS: u8 = 5;
 /// Storage failed.
 pub const STORAGE: u8 = 7;
 

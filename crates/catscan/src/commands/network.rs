@@ -60,7 +60,30 @@ pub fn input(rgb: RgbImage, trained: &Trained) -> (Raster, Tensor) {
 
 /// `[N, C, H, W]` pictures to N rows of K probabilities; one logit p gives `[1 − p, p]`.
 pub fn probabilities(model: &Model, x: &Tensor) -> Vec<Vec<f32>> {
-    let logits = tch::no_grad(|| model.forward(x, Mode::Eval, &mut Taps::off()));
+    shares(model, &logits(model, x))
+}
+
+/// What the network says of one picture `[1, C, H, W]`, a share a class.
+///
+/// # Errors
+/// A sentence, where a logit is NaN or infinite: such an answer is none.
+pub fn answer(model: &Model, x: &Tensor) -> Result<Vec<f32>, String> {
+    let logits = logits(model, x);
+    if logits.isfinite().all().int64_value(&[]) == 1 {
+        return Ok(shares(model, &logits).remove(0));
+    }
+    let said: Vec<f32> =
+        Vec::try_from(logits.flatten(0, -1).to_device(Device::Cpu)).expect("floats");
+    let bad = said.iter().filter(|logit| !logit.is_finite()).count();
+    let all = said.len();
+    Err(format!("{bad} of {all} numbers that the network gives for it are NaN or infinite"))
+}
+
+fn logits(model: &Model, x: &Tensor) -> Tensor {
+    tch::no_grad(|| model.forward(x, Mode::Eval, &mut Taps::off()))
+}
+
+fn shares(model: &Model, logits: &Tensor) -> Vec<Vec<f32>> {
     let shares = match model.config().outputs {
         1 => {
             let second = logits.sigmoid();

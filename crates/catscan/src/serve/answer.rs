@@ -14,7 +14,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Arm, Question, Refused};
-use crate::commands::network::probabilities;
+use crate::commands::network;
+use crate::refusal::{NUMBERS, Refusal};
 use crate::weights::Trained;
 
 /// One layer's map over the picture.
@@ -73,14 +74,18 @@ pub fn about(arms: &[Arm], costs: &[Cost]) -> Value {
 /// tells what the slow methods would cost.
 ///
 /// # Errors
-/// Where the network refuses even that.
+/// Where the network refuses even that, or gives no numbers for it (code 5).
 pub fn warm_up(arm: &Arm) -> anyhow::Result<Cost> {
-    let method = CamRow::find("grad-cam").expect("a row of the table");
-    let said = seen(arm, method, None, RgbImage::new(32, 32));
-    said.map_err(|(_, error)| anyhow::anyhow!("{}: {error}", arm.name))?;
     let Trained { model, recipe, .. } = &arm.trained;
     let picture = resize::prepare(RgbImage::new(32, 32), &recipe.data);
     let x = picture_tensor(&picture, &recipe.data).to_device(arm.device);
+    network::answer(model, &x).map_err(|why| {
+        let name = &arm.name;
+        Refusal::new(NUMBERS, format!("{name}: a black picture: {why}; take other weights"))
+    })?;
+    let method = CamRow::find("grad-cam").expect("a row of the table");
+    let said = seen(arm, method, None, RgbImage::new(32, 32));
+    said.map_err(|(_, error)| anyhow::anyhow!("{}: {error}", arm.name))?;
     let blocks = model.block_names();
     let mut last = model.taps(&blocks[blocks.len() - 1..])?;
     let began = Instant::now();
@@ -124,11 +129,16 @@ fn seen(
         Some(class) => vec![class],
         // One pass serves both classes of one logit: what it predicts need not be known before.
         None if method.is_one_pass() && trained.model.config().outputs == 1 => vec![0, 1],
-        None => vec![predicted(&probabilities(&trained.model, &x).remove(0)) as usize],
+        None => {
+            vec![predicted(&network::answer(&trained.model, &x).map_err(failed)?) as usize]
+        }
     };
     let choices: Vec<Vec<i64>> = classes.iter().map(|class| vec![*class as i64]).collect();
     let mut all = explain_each(method, &trained.model, &x, &choices, &taps).map_err(failed)?;
     let shares = all[0].probabilities[0].clone();
+    if !shares.iter().all(|share| share.is_finite()) {
+        return Err(failed("the network's answer is NaN"));
+    }
     let predicted = predicted(&shares) as usize;
     let at = if classes.len() == 2 { predicted } else { 0 };
     let (class, cams) = (classes[at], all.swap_remove(at));
@@ -146,4 +156,32 @@ fn seen(
 
 fn failed(error: impl std::fmt::Display) -> Refused {
     (500, error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use catscan_models::Model;
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn a_network_that_answers_nan_is_not_served() {
+        let recipe = crate::recipes::smoke();
+        let model = Model::build(&recipe.model, 1, Device::Cpu).unwrap();
+        let classes = vec!["cat".to_owned(), "dog".to_owned()];
+        let trained = Trained { model, recipe, data_digest: None, classes };
+        let arm = Arm { name: "avg".into(), trained, device: Device::Cpu };
+        warm_up(&arm).unwrap();
+        let mut bias = arm.trained.model.weights().get("classifier.bias").unwrap().detach();
+        let _ = bias.fill_(f64::NAN);
+        let error = warm_up(&arm).err().unwrap();
+        assert_eq!(crate::refusal::exit_code(&error), NUMBERS);
+        assert!(error.to_string().contains("1 of 1 numbers"), "{error}");
+        for method in ["grad-cam", "score-cam"] {
+            let method = CamRow::find(method).unwrap();
+            let said = seen(&arm, method, Some(1), RgbImage::new(32, 32));
+            assert!(said.err().is_some_and(|(status, _)| status == 500), "{}", method.name);
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use catscan_data::RgbImage;
 use catscan_train::metrics::predicted;
+use catscan_viz::VizError;
 use catscan_viz::cam::{CamRow, Look, Map};
 use catscan_viz::feature_maps::{FeatureGrid, GridLayout, channels_of, grid_of};
 use tch::Tensor;
@@ -131,6 +132,13 @@ fn one_network<'a>(
         false => Look::with_gradients(&trained.model, &x, &kept)?,
     };
     let shares = look.probabilities();
+    for (picture, shares) in pictures.iter().zip(&shares) {
+        let count = shares.iter().filter(|share| !share.is_finite()).count();
+        if count > 0 {
+            let place = format!("what {name} says of {}", picture.path.display());
+            return Err(VizError::NotFinite { place, count, total: shares.len() }.into());
+        }
+    }
     let said: Vec<usize> = shares.iter().map(|shares| predicted(shares) as usize).collect();
     let classes: Vec<usize> = said.iter().map(|said| class.unwrap_or(*said)).collect();
     let choice = classes.iter().map(|class| *class as i64).collect();
