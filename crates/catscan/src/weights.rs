@@ -1,17 +1,23 @@
 //! `--weights`: a run's folder, one of its checkpoints, or a safetensors file with a recipe beside
-//! it or named by options.
+//! it or named by options. A file of ours says itself what network it is of ([`told`]): options and
+//! recipes that say otherwise are refused.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use catscan_data::{Colour, DataConfig};
-use catscan_models::{Convention, Model, ModelConfig, ModelRow, POOLS, Pooling, Precision};
+use catscan_models::weights::file::read_header;
+use catscan_models::{
+    Convention, Model, ModelConfig, ModelRow, POOLS, Pooling, Precision, Shape, Sites,
+};
 use catscan_train::{Recipe, RunRecord, SplitSummary, checkpoint};
 use tch::Device;
 
 use crate::commands::chosen::read_recipe;
 use crate::recipes;
 use crate::refusal::Refusal;
+
+pub mod told;
 
 #[derive(Debug, clap::Args)]
 pub struct WeightsArgs {
@@ -31,12 +37,14 @@ pub struct FileArgs {
     /// The model of a safetensors file without a recipe, a row of `catscan list models`
     #[arg(long, value_name = "NAME", conflicts_with = "recipe")]
     pub model: Option<String>,
-    /// Its pooling, named as the arms of pooling-compare are; by default what it was made with
+    /// Its pooling, named as the arms of pooling-compare are; by default what it was made with, or
+    /// its model's own where it does not say
     #[arg(long, value_name = "NAME")]
     pub pooling: Option<String>,
-    /// Its logits: 1 for two classes, else one a class
-    #[arg(long, value_name = "K", default_value_t = 1)]
-    pub outputs: i64,
+    /// Its logits: 1 for two classes, else one a class; by default what it was made with, or 1
+    /// where it does not say
+    #[arg(long, value_name = "K")]
+    pub outputs: Option<i64>,
 }
 
 /// A trained network, and what it was trained on.
@@ -73,7 +81,7 @@ impl Trained {
             folder.as_deref().map(checkpoint::verify).transpose()?;
             return Trained::of_run(&run, path, device);
         }
-        let recipe = file_recipe(path, args)?;
+        let recipe = file_recipe(path, read_header(path)?.config, args)?;
         let classes = (0..recipe.model.outputs.max(2)).map(|class| class.to_string()).collect();
         Trained::load(recipe, None, classes, path, device)
     }
@@ -139,48 +147,72 @@ impl Trained {
     }
 }
 
-fn file_recipe(file: &Path, args: &FileArgs) -> Result<Recipe> {
-    if let Some(path) = &args.recipe {
-        return read_recipe(path);
-    }
+/// The recipe of a `file` that says `own` of itself.
+fn file_recipe(file: &Path, own: Option<ModelConfig>, args: &FileArgs) -> Result<Recipe> {
     let beside = file.with_file_name("recipe.json");
-    if args.model.is_none() && beside.exists() {
-        return read_recipe(&beside).context("the recipe beside the weights");
+    let recipe = match &args.recipe {
+        Some(path) => Some(read_recipe(path)?),
+        None if args.model.is_none() && beside.exists() => {
+            Some(read_recipe(&beside).context("the recipe beside the weights")?)
+        }
+        None => None,
+    };
+    if let Some(recipe) = recipe {
+        if let Some(own) = own {
+            told::agree(file, &own, &recipe.model, "the recipe")?;
+        }
+        return Ok(recipe);
     }
     let Some(model) = &args.model else {
         let message = "no recipe.json beside it; say what it is with --recipe FILE or --model NAME";
         return Err(Refusal::usage(format!("{}: {message}", file.display())).into());
     };
     let row = ModelRow::find(model)?;
-    let (natural, shape) = (row.natural_config(), row.shape.natural());
-    let pooling = match &args.pooling {
-        None => natural.pooling,
-        Some(name) => pooling(name, row)?,
+    let said = ModelConfig {
+        // Weights from elsewhere are most often torchvision's.
+        convention: Convention::Torchvision,
+        outputs: 1,
+        precision: Precision::Fp32,
+        ..row.natural_config()
     };
-    // Weights from elsewhere are most often torchvision's: its batch norm, size and normalisation.
-    let base = recipes::full();
-    let grey = natural.in_channels == 1;
-    Ok(Recipe {
-        model: ModelConfig {
-            name: natural.name,
-            pooling,
-            convention: Convention::Torchvision,
-            in_channels: natural.in_channels,
-            outputs: args.outputs,
-            precision: Precision::Fp32,
-            ..base.model
+    let said = ModelConfig { name: row.name.to_owned(), ..own.clone().unwrap_or(said) };
+    let shape = said.shape.as_ref().unwrap_or(&row.shape);
+    let asked = ModelConfig {
+        pooling: match &args.pooling {
+            None => said.pooling.clone(),
+            Some(name) => pooling(name, shape.sites())?,
         },
+        outputs: args.outputs.unwrap_or(said.outputs),
+        ..said.clone()
+    };
+    if let Some(own) = own {
+        told::agree(file, &own, &asked, "the command line")?;
+    }
+    Ok(recipe_of(asked, shape))
+}
+
+/// A recipe for pictures that a network of this shape was made for, normalised as torchvision's
+/// weights want it.
+fn recipe_of(model: ModelConfig, shape: &Shape) -> Recipe {
+    let size_px = match shape {
+        Shape::Mnist(mnist) => mnist.picture_px,
+        _ => shape.natural().size_px,
+    };
+    let base = recipes::full();
+    let grey = model.in_channels == 1;
+    Recipe {
+        model,
         data: DataConfig {
-            size_px: shape.size_px as u32,
+            size_px: size_px as u32,
             colour: if grey { Colour::Grey } else { Colour::Rgb },
             normalize: base.data.normalize.filter(|_| !grey),
             ..base.data
         },
         ..base
-    })
+    }
 }
 
-fn pooling(name: &str, row: &ModelRow) -> Result<Pooling, Refusal> {
+fn pooling(name: &str, sites: Sites) -> Result<Pooling, Refusal> {
     let (transition, head) = recipes::pools(name).ok_or_else(|| {
         let known: Vec<&str> = POOLS.iter().map(|row| row.name).collect();
         Refusal::usage(format!(
@@ -189,25 +221,81 @@ fn pooling(name: &str, row: &ModelRow) -> Result<Pooling, Refusal> {
             known.join(", ")
         ))
     })?;
-    Ok(Pooling::for_sites(row.sites(), transition, head))
+    Ok(Pooling::for_sites(sites, transition, head))
 }
 
 #[cfg(test)]
 mod tests {
+    use catscan_models::{MODELS, Mode, Pool, Summary, Taps};
+    use tch::{Kind, Tensor};
+
     use super::*;
+
+    fn args(model: &str) -> FileArgs {
+        FileArgs { recipe: None, model: Some(model.into()), pooling: None, outputs: None }
+    }
 
     #[test]
     fn every_network_can_be_named_beside_a_bare_file() {
-        for row in catscan_models::MODELS {
+        for row in MODELS {
             let file = Path::new("no/such/folder/weights.safetensors");
-            let args =
-                FileArgs { recipe: None, model: Some(row.name.into()), pooling: None, outputs: 10 };
-            let recipe = file_recipe(file, &args).unwrap();
+            let ten = || FileArgs { outputs: Some(10), ..args(row.name) };
+            let recipe = file_recipe(file, None, &ten()).unwrap();
             recipe.validate().unwrap();
             let size_px = recipe.data.size_px.into();
-            catscan_models::Summary::of(&recipe.model, size_px).unwrap();
-            let max = file_recipe(file, &FileArgs { pooling: Some("max".into()), ..args }).unwrap();
-            catscan_models::Summary::of(&max.model, size_px).unwrap();
+            Summary::of(&recipe.model, size_px).unwrap();
+            let max = FileArgs { pooling: Some("max".into()), ..ten() };
+            let max = file_recipe(file, None, &max).unwrap();
+            Summary::of(&max.model, size_px).unwrap();
         }
+    }
+
+    /// Of a run with max pooling and of one with Keras' eps: the same answer, bit by bit.
+    #[test]
+    fn a_file_of_ours_is_what_it_says_wherever_it_lies() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("copied.safetensors");
+        let max = Pooling::densenet(Pool::Max, Pool::Max);
+        let max = ModelConfig { pooling: max, ..recipes::smoke().model };
+        let row = ModelRow::find("mnist-resnet").unwrap().natural_config();
+        let keras = ModelConfig { convention: Convention::KerasLayers, ..row };
+        for config in [max, keras] {
+            let first = Model::build(&config, 1, Device::Cpu).unwrap();
+            first.weights().save(&file).unwrap();
+            let second = Trained::open(&file, &args(&config.name), Device::Cpu).unwrap();
+            assert_eq!(second.model.config(), &config);
+            let px = second.recipe.data.size_px.into();
+            let x = Tensor::rand([2, config.in_channels, px, px], (Kind::Float, Device::Cpu));
+            let say =
+                |model: &Model| tch::no_grad(|| model.forward(&x, Mode::Eval, &mut Taps::off()));
+            assert_eq!(say(&second.model), say(&first));
+        }
+    }
+
+    #[test]
+    fn options_and_recipes_that_contradict_a_file_are_refused_with_both_values() {
+        let max = Pooling::densenet(Pool::Max, Pool::Max);
+        let own = ModelConfig { pooling: max, outputs: 3, ..recipes::smoke().model };
+        let file = Path::new("no/such/folder/weights.safetensors");
+        let refuse = |args: FileArgs, words: [&str; 2]| {
+            let error = file_recipe(file, Some(own.clone()), &args).unwrap_err();
+            assert_eq!(crate::refusal::exit_code(&error), 2);
+            let error = error.to_string();
+            assert!(words.iter().all(|words| error.contains(words)), "{error}");
+        };
+        let usual = || args("densenet-mini");
+        let max = || FileArgs { pooling: Some("max".into()), outputs: Some(3), ..usual() };
+        assert_eq!(file_recipe(file, Some(own.clone()), &max()).unwrap().model, own);
+        let avg = FileArgs { pooling: Some("avg".into()), ..max() };
+        refuse(avg, ["\"transition\":\"max\"", "\"transition\":\"avg\""]);
+        refuse(FileArgs { outputs: Some(1), ..max() }, ["outputs is 3", "says 1"]);
+        refuse(args("resnet-mini"), ["name is \"densenet-mini\"", "says \"resnet-mini\""]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("recipe.json");
+        let model = ModelConfig { convention: Convention::KerasLayers, ..own.clone() };
+        let keras = Recipe { model, ..recipes::smoke() };
+        std::fs::write(&path, keras.to_json_pretty()).unwrap();
+        let recipe = FileArgs { recipe: Some(path), model: None, ..usual() };
+        refuse(recipe, ["convention is ", "the recipe says \"keras-layers\""]);
     }
 }

@@ -7,7 +7,7 @@ use std::thread;
 use anyhow::{Context, Result};
 use catscan_data::{Dataset, default_cache_dir};
 use catscan_torch_ext::{DeviceSpec, cpu, cuda, determinism};
-use catscan_train::{Event, Job, Outcome, Signal, Watch, train};
+use catscan_train::{Event, Init, Job, Outcome, Signal, Watch, train};
 
 use super::chosen::RecipeArgs;
 use super::dry_run;
@@ -16,6 +16,7 @@ use super::{command_line, device, open_dataset, without_leaks};
 use crate::progress::{Board, Line};
 use crate::queue::protocol;
 use crate::signals::Stop;
+use crate::weights::told;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -89,6 +90,11 @@ pub fn run(args: &Args) -> Result<u8> {
         false => args.recipe.for_classes(recipe, dataset.classes.len())?,
     };
     recipe.validate()?;
+    if let Init::File(file) = &recipe.init
+        && !args.queued
+    {
+        told::warn(Path::new(&file.path), &recipe.model);
+    }
     if args.dry_run {
         return dry_run::run(&recipe, &dataset, device, args);
     }

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use catscan_models::{Model, ModelConfig};
+use catscan_models::densenet::{DENSENET_MINI, DenseNetConfig};
+use catscan_models::{Model, ModelConfig, Shape};
 
 use super::support::run;
 
@@ -77,7 +78,12 @@ const CASES: &[Case] = &[
     ("evaluate --weights empty-folder", 2, &["recipe.json"]),
     ("evaluate --weights pickle.pth --model densenet-mini", 2, &["safetensors", "pickle"]),
     ("evaluate --weights three.safetensors", 2, &["--model NAME"]),
-    ("evaluate --weights three.safetensors --model densenet-mini", 4, &["classifier.weight"]),
+    ("evaluate --weights bare.safetensors --model densenet-mini", 4, &["classifier.weight"]),
+    (
+        "evaluate --weights three.safetensors --model densenet-mini --outputs 1",
+        2,
+        &["its outputs is 3, as the file says, and the command line says 1"],
+    ),
     ("evaluate --weights three.safetensors --model densnet-mini", 2, &["nearest is densenet-mini"]),
     (
         "predict no.jpg --weights three.safetensors --model densenet-mini --outputs 3",
@@ -90,6 +96,19 @@ const CASES: &[Case] = &[
         3,
         &["1 of 1 pictures cannot be used"],
     ),
+    (
+        "predict bad-picture/cat/0.png --weights nan.safetensors --model densenet-mini --outputs 3",
+        5,
+        &["1 of 1 pictures got no answer", "catscan evaluate"],
+    ),
+    (
+        "explain bad-picture/cat/0.png --weights nan.safetensors --model densenet-mini --outputs 3",
+        5,
+        &["NaN or infinite"],
+    ),
+    ("evaluate --weights bare.safetensors --recipe growth.json", 2, &["this machine has"]),
+    ("train --recipe blocks.json --dry-run", 2, &["this machine has"]),
+    ("experiment smoke --recipe growth.json --dry-run", 2, &["this machine has"]),
     ("explain no.jpg --weights three.safetensors --threshold 1", 2, &["0 to below 1"]),
     ("report no-such-folder", 2, &["no-such-folder"]),
     ("report empty-folder", 2, &["holds no runs"]),
@@ -118,6 +137,21 @@ fn every_refusal_has_its_message_and_its_code() {
         let runs = folder.path().join("runs");
         assert!(*code != 2 || !runs.exists(), "{line} made a folder");
         let _ = fs::remove_dir_all(runs);
+    }
+}
+
+#[test]
+fn an_answer_that_is_no_number_is_a_problem_and_no_class() {
+    let folder = tempfile::tempdir().unwrap();
+    make_bad_input(folder.path());
+    let line = "predict bad-picture/cat/0.png bad-picture/cat/web.jpg --weights nan.safetensors \
+                --model densenet-mini --outputs 3 --json";
+    let said = run(&line.split_whitespace().collect::<Vec<_>>(), folder.path());
+    assert_eq!(said.code, 5, "{}", said.stderr);
+    let told: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    for (told, words) in [(&told[0], "3 of 3 numbers"), (&told[1], "")] {
+        assert!(told["class"].is_null() && told["probabilities"] == serde_json::json!([]));
+        assert!(told["problem"].as_str().unwrap().contains(words), "{told}");
     }
 }
 
@@ -159,6 +193,12 @@ fn make_bad_input(folder: &Path) {
     bad("bad-lr.json", "\"lr\": 0.", "\"lr\": -1.");
     bad("grey.json", "\"colour\": \"rgb\"", "\"colour\": \"grey\"");
     bad("bad-model.json", "densenet-mini", "densenet-12");
+    let shape = |growth: i64, blocks: &[i64]| {
+        let shape = DenseNetConfig { growth, blocks: blocks.to_vec().into(), ..DENSENET_MINI };
+        format!("\"shape\": {}", serde_json::to_string(&Shape::DenseNet(shape)).unwrap())
+    };
+    bad("growth.json", "\"shape\": null", &shape(i64::MAX, &[2; 4]));
+    bad("blocks.json", "\"shape\": null", &shape(8, &[100_000_000; 4]));
     // What torch.save begins with: a zip archive that holds a pickle.
     for name in ["pickle.pth", "pickle.safetensors"] {
         fs::write(folder.join(name), b"PK\x03\x04archive/data.pkl and more bytes").unwrap();
@@ -166,6 +206,14 @@ fn make_bad_input(folder: &Path) {
     let model = ModelConfig { outputs: 3, ..catscan::recipes::smoke().model };
     let model = Model::build(&model, 1, tch::Device::Cpu).unwrap();
     model.weights().save(&folder.join("three.safetensors")).unwrap();
+    // As others write it: without the network's configuration.
+    let text = fs::read(folder.join("three.safetensors")).unwrap();
+    let at = text.windows(13).position(|part| part == b"catscan.model").unwrap();
+    let bare = [&text[..at], b"another.thing", &text[at + 13..]].concat();
+    fs::write(folder.join("bare.safetensors"), bare).unwrap();
+    let mut bias = model.weights().get("classifier.bias").unwrap().detach();
+    let _ = bias.fill_(f64::NAN);
+    model.weights().save(&folder.join("nan.safetensors")).unwrap();
 }
 
 /// One empty file called `../evil.jpg`: a header of 512 bytes (name, mode, size, time, checksum,

@@ -20,6 +20,13 @@ fn a_training_begins_where_another_ended() {
     let said = succeed(&[&train[..], &checkpoint].concat(), folder.path());
     let words = "tensors of first/checkpoints/step-2/weights.safetensors";
     assert!(said.stderr.contains(words), "no {words:?} in\n{}", said.stderr);
+    assert!(!said.stderr.contains("warning: "), "{}", said.stderr);
+    let max = ["train", "--experiment", "smoke", "--arm", "max", "--max-steps", "1"];
+    let weights = ["--weights", "first", "--out", "fourth"];
+    let said = succeed(&[&max[..], &weights].concat(), folder.path());
+    for words in ["warning: ", "its pooling was {", "\"transition\":\"avg\"", "recipe's is {"] {
+        assert!(said.stderr.contains(words), "no {words:?} in\n{}", said.stderr);
+    }
     let recipe = std::fs::read_to_string(folder.path().join("second/recipe.json")).unwrap();
     assert!(recipe.contains("\"head\": \"replace\""), "{recipe}");
     assert!(recipe.contains("\"features.*\""), "{recipe}");
