@@ -3,10 +3,10 @@
 //!
 //! `nearest` is Pillow's, which is what Keras' `load_img(interpolation="nearest")` calls; a golden
 //! made by Pillow stands in `tests/golden/pillow_resize.json`. The other filters are convolutions
-//! whose support grows when shrinking, as Pillow's; they differ from it by one step of 255, at sharp
-//! edges by two in a few values of 100,000. For that the axes are taken in Pillow's order:
-//! what bicubic and Lanczos overshoot is cut off to 0..255 after the first, so that the other order
-//! is up to 57 steps away.
+//! whose support grows when shrinking, as Pillow's; they differ from it by one step of 255, at
+//! sharp edges by two in a few values of 100,000. For that the axes are taken in Pillow's order:
+//! what bicubic and Lanczos overshoot is cut off to 0..255 after the first, so that the other
+//! order is up to 57 steps away.
 
 use std::cell::RefCell;
 
@@ -114,8 +114,8 @@ fn convolve(image: Raster, to: (u32, u32), kernel: FilterType) -> Raster {
     pass(image, to, kernel)
 }
 
-/// Whether Pillow 13 changes the height before the width. Its rule as seen from outside: 0 of 11,747
-/// random shapes, in which the order shows, are otherwise.
+/// Whether Pillow 13 changes the height before the width. Its rule as seen from outside: of 11,747
+/// random shapes in which the order shows, none is otherwise.
 fn columns_first(from: (u32, u32), to: (u32, u32)) -> bool {
     let less = |from: u32, to: u32| i64::from(from) - i64::from(to);
     let (width, height) = (less(from.0, to.0), less(from.1, to.1));

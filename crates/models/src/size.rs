@@ -3,8 +3,9 @@
 //! memory has run out.
 //!
 //! Counted in floating point, where nothing overflows: the weights of convolutions and linear
-//! layers (of the MNIST networks the stem's and the head's), which are most of a network, and about what a tensor takes besides its numbers.
-//! What passes is small enough that no product of the shape's numbers overflows 64 bits.
+//! layers (of the MNIST networks the stem's and the head's), which are most of a network, and about
+//! what a tensor takes besides its numbers. What passes is small enough that no product of the
+//! shape's numbers overflows 64 bits.
 
 use std::fs;
 

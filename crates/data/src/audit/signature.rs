@@ -211,8 +211,8 @@ mod tests {
             let all: Vec<Signature> = noise.iter().enumerate().map(copy).collect();
             let all: Vec<&Signature> = all.iter().collect();
             let fault = |a: usize, b: usize| Fault {
-                across_parts: (a + b) % 3 == 0,
-                contradicts: (a + b) % 4 == 0,
+                across_parts: (a + b).is_multiple_of(3),
+                contradicts: (a + b).is_multiple_of(4),
             };
             let (mut want, mut faults) = (Vec::new(), Vec::new());
             for b in 0..all.len() {

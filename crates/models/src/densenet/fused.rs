@@ -26,8 +26,8 @@ use crate::layers::fused::{self, Ran};
 use crate::mode::Mode;
 use crate::taps::Taps;
 
-/// Whether the block can run as one: no tap looks into it, its layers need not run apart, nothing is dropped, and either all of
-/// its norms go by the batch or none.
+/// Whether the block can run as one: no tap looks into it, its layers need not run apart, nothing
+/// is dropped, and either all of its norms go by the batch or none.
 pub fn can(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &Taps) -> bool {
     let steps = || block.layers.iter().flat_map(|layer| layer.steps());
     let moved = steps().filter(|step| step.norm.is_moved_by(mode)).count();
