@@ -54,10 +54,10 @@ def sharp(width: int, height: int) -> Image.Image:
     return Image.fromarray((white * 255).astype(numpy.uint8), "RGB")
 
 
-# Pillow takes rows first, but for the last of them.
+# Pillow takes rows first, but for (5, 14) and (16, 21).
 CONVOLVED = [
-    (busy, 40, 30, 12), (busy, 15, 20, 20), (sharp, 7, 7, 6), (sharp, 12, 9, 14),
-    (sharp, 23, 22, 21), (sharp, 16, 21, 15),
+    (busy, 40, 30, 12), (busy, 15, 20, 20), (busy, 5, 14, 8), (busy, 11, 5, 14),
+    (sharp, 7, 7, 6), (sharp, 12, 9, 14), (sharp, 23, 22, 21), (sharp, 16, 21, 15),
 ]
 
 

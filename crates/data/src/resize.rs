@@ -3,17 +3,16 @@
 //!
 //! `nearest` is Pillow's, which is what Keras' `load_img(interpolation="nearest")` calls; a golden
 //! made by Pillow stands in `tests/golden/pillow_resize.json`. The other filters are convolutions
-//! whose support grows when shrinking, as Pillow's; they differ from it by one step of 255, at
-//! sharp edges by two in a few values of 100,000. For that the axes are taken in Pillow's order:
-//! what bicubic and Lanczos overshoot is cut off to 0..255 after the first, so that the other
-//! order is up to 57 steps away.
+//! whose support grows when shrinking, as Pillow's; they differ from it by at most one step of 255.
+//! For that bicubic and Lanczos take the axes in Pillow's order: what they overshoot is cut off to
+//! 0..255 after the first, so that the other order is up to 57 steps away.
 
 use std::cell::RefCell;
 
 use crate::colour::{Colour, Raster};
 use crate::config::{DataConfig, Filter};
 use fast_image_resize::images::TypedImage;
-use fast_image_resize::pixels::{U8, U8x3};
+use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 /// A picture that is in no set, made like those of a set opened with `config`:
@@ -107,50 +106,91 @@ fn nearest_sources(from: u32, to: u32) -> Vec<usize> {
 fn convolve(image: Raster, to: (u32, u32), kernel: FilterType) -> Raster {
     let overshoots = matches!(kernel, FilterType::CatmullRom | FilterType::Lanczos3);
     let from = (image.width(), image.height());
-    if overshoots && from.0 != to.0 && from.1 != to.1 && !columns_first(from, to) {
-        let wide = pass(image, (to.0, from.1), kernel);
-        return pass(wide, to, kernel);
+    if !overshoots {
+        return coarse(image, to, kernel);
     }
-    pass(image, to, kernel)
+    if from.0 == to.0 || from.1 == to.1 {
+        return fine(&image, to, kernel);
+    }
+    let between = if columns_first(from, to) { (from.0, to.1) } else { (to.0, from.1) };
+    fine(&fine(&image, between, kernel), to, kernel)
 }
 
 /// Whether Pillow 13 changes the height before the width. Its rule as seen from outside: of 11,747
-/// random shapes in which the order shows, none is otherwise.
+/// random shapes in which the order shows none is otherwise.
 fn columns_first(from: (u32, u32), to: (u32, u32)) -> bool {
     let less = |from: u32, to: u32| i64::from(from) - i64::from(to);
     let (width, height) = (less(from.0, to.0), less(from.1, to.1));
     height > 0 && height > 2 * width
 }
 
-/// Where both sides change, the library changes the height first.
-fn pass(mut image: Raster, to: (u32, u32), kernel: FilterType) -> Raster {
+/// In bytes; where both sides change, the library changes the height first.
+fn coarse(mut image: Raster, to: (u32, u32), kernel: FilterType) -> Raster {
     let pixels = match image.colour() {
-        Colour::Rgb => convolve_as::<U8x3>(&mut image, to, kernel),
-        Colour::Grey => convolve_as::<U8>(&mut image, to, kernel),
+        Colour::Rgb => coarse_of::<U8x3>(&mut image, to, kernel),
+        Colour::Grey => coarse_of::<U8>(&mut image, to, kernel),
     };
     Raster::new(to.0, to.1, image.colour(), pixels)
 }
 
-/// By the kind of pixel: `Resizer::resize`, which asks at run time, would compile the library's
-/// kernels for all thirteen kinds into this crate (three quarters of its code, once). And by the
-/// one kind of view that the library itself makes between its two passes, hence mutable where
-/// nothing is changed: with another, every kernel of the second pass is compiled twice.
-fn convolve_as<P: PixelTrait>(image: &mut Raster, to: (u32, u32), kernel: FilterType) -> Vec<u8> {
-    thread_local! {
-        // Keeps its scratch buffers from picture to picture.
-        static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
-    }
+fn coarse_of<P: PixelTrait>(image: &mut Raster, to: (u32, u32), kernel: FilterType) -> Vec<u8> {
     let (width, height, channels) = (image.width(), image.height(), image.colour().channels());
     let source = TypedImage::<P>::from_buffer(width, height, image.pixels_mut())
         .expect("a Raster holds width x height x C bytes");
     let mut pixels = vec![0; to.0 as usize * to.1 as usize * channels];
     let mut target =
         TypedImage::<P>::from_buffer(to.0, to.1, &mut pixels).expect("as many bytes as it needs");
+    run(&source, &mut target, kernel);
+    pixels
+}
+
+/// One side, rounded as Pillow rounds it. The library's weights for bytes are coarser, and what is
+/// a step off after the first side is two after the second; hence in 16 bits, of which 257 are a
+/// step.
+fn fine(image: &Raster, to: (u32, u32), kernel: FilterType) -> Raster {
+    let finer = |value: u8| u16::from(value) * 257;
+    let coarser = |value: u16| ((u32::from(value) + 128) / 257) as u8;
+    let pixels = match image.colour() {
+        Colour::Rgb => {
+            let (rgb, _) = image.pixels().as_chunks::<3>();
+            let pixels = rgb.iter().map(|pixel| U16x3::new(pixel.map(finer))).collect();
+            let done = fine_of(pixels, (image.width(), image.height()), to, kernel);
+            done.pixels().iter().flat_map(|pixel| pixel.0.map(coarser)).collect()
+        }
+        Colour::Grey => {
+            let pixels = image.pixels().iter().map(|value| U16::new(finer(*value))).collect();
+            let done = fine_of(pixels, (image.width(), image.height()), to, kernel);
+            done.pixels().iter().map(|pixel| coarser(pixel.0)).collect()
+        }
+    };
+    Raster::new(to.0, to.1, image.colour(), pixels)
+}
+
+fn fine_of<P: PixelTrait>(
+    pixels: Vec<P>,
+    from: (u32, u32),
+    to: (u32, u32),
+    kernel: FilterType,
+) -> TypedImage<'static, P> {
+    let source = TypedImage::from_pixels(from.0, from.1, pixels).expect("width x height pixels");
+    let mut target = TypedImage::new(to.0, to.1);
+    run(&source, &mut target, kernel);
+    target
+}
+
+/// By the kind of pixel: `Resizer::resize`, which asks at run time, would compile the library's
+/// kernels for all thirteen kinds into this crate (three quarters of its code, once). And by the
+/// one kind of view that the library itself makes between its two passes, hence mutable where
+/// nothing is changed: with another, every kernel of the second pass is compiled twice.
+fn run<P: PixelTrait>(source: &TypedImage<P>, target: &mut TypedImage<P>, kernel: FilterType) {
+    thread_local! {
+        // Keeps its scratch buffers from picture to picture.
+        static RESIZER: RefCell<Resizer> = RefCell::new(Resizer::new());
+    }
     let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(kernel));
     RESIZER
-        .with_borrow_mut(|resizer| resizer.resize_typed(&source, &mut target, &options))
+        .with_borrow_mut(|resizer| resizer.resize_typed(source, target, &options))
         .expect("neither picture is empty");
-    pixels
 }
 
 #[cfg(test)]
