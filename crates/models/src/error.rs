@@ -43,7 +43,7 @@ pub enum ModelError {
     #[error("{path}: damaged safetensors file ({reason}); copy or convert it again")]
     Damaged { path: PathBuf, reason: String },
     #[error("{path}: {count} difference(s) from {model}, nothing was loaded:\n{listed}{hint}")]
-    Differs { path: PathBuf, model: String, count: usize, listed: String, hint: &'static str },
+    Differs { path: PathBuf, model: String, count: usize, listed: String, hint: String },
     #[error("{path}: cannot read weights ({source}); check the path")]
     Read { path: PathBuf, source: std::io::Error },
     #[error("{path}: cannot save weights ({source}); free space or choose another folder")]

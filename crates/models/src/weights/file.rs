@@ -112,14 +112,18 @@ fn foreign(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
 
 const TORCH_LOAD: &str = "torch.load(PATH, map_location='cpu', weights_only=True)";
 
-/// How to make safetensors of it: the one-liner of docs/weights.md.
+/// How to make safetensors of it, in 32-bit: the one-liner of docs/weights.md. What it reads is
+/// never what it writes.
 fn convert_hint(path: &Path, reader: &str) -> String {
-    let reader = reader.replace("PATH", &format!("'{}'", path.display()));
-    let out = path.with_extension("safetensors");
+    let quoted = |path: &Path| format!("'{}'", path.display().to_string().replace('\'', "\\'"));
+    let reader = reader.replace("PATH", &quoted(path));
+    let ends_so = path.extension().is_some_and(|end| end == "safetensors");
+    let end = if ends_so { "converted.safetensors" } else { "safetensors" };
     format!(
         "convert it: python3 -c \"import torch, safetensors.torch as s; s.save_file({{n: \
-         t.contiguous().clone() for n, t in {reader}.items()}}, '{}')\"",
-        out.display()
+         (t.float() if t.is_floating_point() else t).contiguous().clone() for n, t in \
+         {reader}.items()}}, {})\"",
+        quoted(&path.with_extension(end))
     )
 }
 
@@ -134,5 +138,19 @@ mod tests {
         assert!(foreign(b"\x80\x02}q\x00.").unwrap().0.contains("pickle"));
         assert!(foreign(b"\x80\x02\0\0\0\0\0\0{\"a\":").is_none()); // a header of 640 bytes
         assert!(foreign(b"").is_none());
+    }
+
+    #[test]
+    fn a_conversion_writes_beside_what_it_reads() {
+        for (name, reads, writes) in [
+            ("a.pth", "'a.pth'", "'a.safetensors'"),
+            ("a.safetensors", "'a.safetensors'", "'a.converted.safetensors'"),
+            ("it's.pt", r"'it\'s.pt'", r"'it\'s.safetensors'"),
+        ] {
+            let hint = convert_hint(Path::new(name), TORCH_LOAD);
+            assert!(hint.contains(&format!("torch.load({reads}, ")), "{hint}");
+            assert!(hint.ends_with(&format!(", {writes})\"")), "{hint}");
+            assert!(hint.contains("(t.float() if t.is_floating_point() else t)"), "{hint}");
+        }
     }
 }

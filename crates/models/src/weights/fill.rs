@@ -15,6 +15,9 @@ use crate::weights::{Weight, Weights};
 /// How many differences a message lists.
 const LISTED: usize = 10;
 
+/// What to do where nothing but the kind of number differs.
+const OTHER_KIND: &str = "only the kind of number differs; save them as 32-bit, with t.float() as \
+                          in docs/weights.md";
 /// What to ask oneself about differences of any kind.
 const OTHER_MODEL: &str = "was it saved from another model?";
 /// What to do where nothing but the classifier differs.
@@ -25,7 +28,16 @@ const OTHER_CLASSES: &str = "only the classifier differs; to put a fresh one in 
 /// A way in which a file is not what the model wants.
 struct Difference {
     name: String,
+    what: What,
     line: String,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum What {
+    Missing,
+    Extra,
+    Shape,
+    Kind,
 }
 
 /// Fills every tensor of `weights`; see [`Weights::load`].
@@ -34,7 +46,8 @@ pub(super) fn whole(weights: &Weights, file: &WeightsFile) -> Result<(), ModelEr
     let names = names(&tensors);
     let differences = differences(weights, &tensors, &names);
     if !differences.is_empty() {
-        return Err(refusal(weights, file, &differences, OTHER_MODEL));
+        let hint = hint(&differences, OTHER_MODEL);
+        return Err(refusal(weights, file, &differences, hint));
     }
     copy(weights.iter(), &tensors, &names);
     Ok(())
@@ -56,7 +69,7 @@ pub(crate) fn start(
     differences.retain(|difference| !stays(&difference.name));
     if !differences.is_empty() {
         let head_alone = differences.iter().all(|difference| of_head(&difference.name));
-        let hint = if head_alone { OTHER_CLASSES } else { OTHER_MODEL };
+        let hint = hint(&differences, if head_alone { OTHER_CLASSES } else { OTHER_MODEL });
         return Err(refusal(weights, file, &differences, hint));
     }
     copy(weights.iter().filter(|weight| !stays(&weight.name)), &tensors, &names);
@@ -98,10 +111,12 @@ fn differences(
     let compare = |weight: &Weight| {
         let name = weight.name.clone();
         match names.get(&name).map(|name| tensors.tensor(name).expect("one of its names")) {
-            Some(view) => mismatch(weight, &view).map(|line| Difference { name, line }),
+            Some(view) => {
+                mismatch(weight, &view).map(|(what, line)| Difference { name, what, line })
+            }
             None => {
                 let line = format!("{name}: missing from the file");
-                Some(Difference { name, line })
+                Some(Difference { name, what: What::Missing, line })
             }
         }
     };
@@ -113,26 +128,58 @@ fn differences(
         .filter(|name| !known.contains(name.as_str()) && !name.ends_with(".num_batches_tracked"));
     found.extend(extra.map(|name| {
         let line = format!("{name}: not in the model");
-        Difference { name: name.clone(), line }
+        Difference { name: name.clone(), what: What::Extra, line }
     }));
     found
 }
 
-fn mismatch(weight: &Weight, view: &TensorView) -> Option<String> {
+fn mismatch(weight: &Weight, view: &TensorView) -> Option<(What, String)> {
     let wanted = weight.tensor.size();
     let same_shape = view.shape().iter().map(|&size| size as i64).eq(wanted.iter().copied());
     if same_shape && view.dtype() == Dtype::F32 {
         return None;
     }
     let (name, got, kind) = (&weight.name, view.shape(), view.dtype());
-    Some(format!("{name}: file has {got:?} {kind:?}, model wants {wanted:?} F32"))
+    let what = if same_shape { What::Kind } else { What::Shape };
+    Some((what, format!("{name}: file has {got:?} {kind:?}, model wants {wanted:?} F32")))
+}
+
+/// What to do about them: `usual`, unless all have a simpler cause.
+fn hint(differences: &[Difference], usual: &str) -> String {
+    if differences.iter().all(|difference| difference.what == What::Kind) {
+        return OTHER_KIND.into();
+    }
+    match prefix(differences) {
+        Some(prefix) => format!(
+            "its names begin with {prefix} and the model's do not; save them without, with \
+             n.removeprefix('{prefix}')"
+        ),
+        None => usual.into(),
+    }
+}
+
+/// What stands before most of the missing names in the file, such as `module.`.
+fn prefix(differences: &[Difference]) -> Option<&str> {
+    let names = |what: What| {
+        let such = differences.iter().filter(move |difference| difference.what == what);
+        such.map(|difference| difference.name.as_str())
+    };
+    let missing: HashSet<&str> = names(What::Missing).collect();
+    let before = |name: &'_ str| {
+        let mut dots = name.match_indices('.').map(|(at, _)| at + 1);
+        dots.find(|&at| missing.contains(&name[at..]))
+    };
+    let prefix = names(What::Extra).find_map(|name| Some(&name[..before(name)?]))?;
+    let rest = |name: &str| name.strip_prefix(prefix).is_some_and(|rest| missing.contains(rest));
+    let found = names(What::Extra).filter(|name| rest(name)).count();
+    (2 * found > missing.len()).then_some(prefix)
 }
 
 fn refusal(
     weights: &Weights,
     file: &WeightsFile,
     differences: &[Difference],
-    hint: &'static str,
+    hint: String,
 ) -> ModelError {
     let lines: Vec<&str> = differences.iter().map(|difference| difference.line.as_str()).collect();
     ModelError::Differs {

@@ -114,6 +114,30 @@ fn every_difference_is_listed_and_nothing_is_loaded() {
 }
 
 #[test]
+fn halves_and_prefixed_names_are_told_from_another_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = mini(3, 1);
+    let refuse = |rows: &[Row]| {
+        let error = model.weights().load(&write(folder.path(), rows)).unwrap_err();
+        error.to_string().lines().last().unwrap().to_owned()
+    };
+    let mut halves = rows(model.weights());
+    for (_, kind, _, bytes) in &mut halves {
+        (*kind, *bytes) = (Dtype::F16, vec![0; bytes.len() / 2]);
+    }
+    let message = refuse(&halves);
+    assert!(message.contains("only the kind of number differs; save them as 32-bit"), "{message}");
+    halves[0].2 = vec![1, halves[0].2.iter().product()];
+    assert!(refuse(&halves).contains("another model?"));
+    let mut wrapped = rows(model.weights());
+    wrapped.iter_mut().for_each(|row| row.0 = format!("net.module.{}", row.0));
+    let message = refuse(&wrapped);
+    assert!(message.contains("n.removeprefix('net.module.')"), "{message}");
+    let fewer = wrapped.len() / 3;
+    assert!(refuse(&wrapped[..fewer]).contains("another model?"));
+}
+
+#[test]
 fn another_models_file_lists_ten_of_its_differences() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights.safetensors");
