@@ -108,7 +108,6 @@ const CASES: &[Case] = &[
     ),
     ("evaluate --weights bare.safetensors --recipe growth.json", 2, &["this machine has"]),
     ("train --recipe blocks.json --dry-run", 2, &["this machine has"]),
-    ("experiment smoke --recipe growth.json --dry-run", 2, &["this machine has"]),
     ("explain no.jpg --weights three.safetensors --threshold 1", 2, &["0 to below 1"]),
     ("report no-such-folder", 2, &["no-such-folder"]),
     ("report empty-folder", 2, &["holds no runs"]),
