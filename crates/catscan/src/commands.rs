@@ -16,6 +16,7 @@ pub mod parity;
 pub mod predict;
 pub mod report;
 pub mod saving;
+pub mod seeds;
 pub mod serve;
 pub mod summary;
 pub mod train;

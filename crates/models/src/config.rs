@@ -7,6 +7,8 @@ use tch::{Kind, Tensor};
 use crate::convention::Convention;
 use crate::error::ModelError;
 use crate::mnist::MnistConfig;
+use crate::mode::Mode;
+use crate::model::Model;
 use crate::pool::Pool;
 use crate::table::{ModelRow, Shape};
 
@@ -68,6 +70,16 @@ pub struct Sites {
 }
 
 impl ModelConfig {
+    /// Whether such a network can be built, and see one picture of `size_px` × `size_px`. Makes no
+    /// weights.
+    ///
+    /// # Errors
+    /// As [`Model::build`] and [`Model::check_input`].
+    pub fn check(&self, size_px: i64) -> Result<(), ModelError> {
+        let shape = [1, self.in_channels, size_px, size_px];
+        Model::without_values(self)?.check_input(&shape, Mode::Eval)
+    }
+
     /// The same for pictures of `size_px`. Only the MNIST notebooks' networks have a size, since
     /// their linear layer reads every pixel of the last map; all others take any.
     ///

@@ -37,6 +37,8 @@ use crate::taps::Taps;
 pub(crate) const WIDTHS: [i64; 4] = [8, 16, 32, 64];
 /// Units of a stage.
 const UNITS: i64 = 2;
+/// Of a smaller picture two poolings leave nothing.
+const SMALLEST_PX: i64 = 4;
 /// Outputs of the first linear layer.
 pub(crate) const HIDDEN: i64 = 128;
 
@@ -72,11 +74,11 @@ impl MnistConfig {
     /// # Errors
     /// A picture of which two poolings leave nothing.
     pub(crate) fn check(&self, model: &str) -> Result<(), ModelError> {
-        if last_map_px(self.picture_px) >= 1 {
+        if self.picture_px >= SMALLEST_PX {
             return Ok(());
         }
-        let (model, value) = (model.to_string(), self.picture_px.to_string());
-        Err(ModelError::Config { model, key: "picture_px", value, want: "at least 4".into() })
+        let (model, px) = (model.to_string(), self.picture_px);
+        Err(ModelError::InputSize { model, height: px, width: px, smallest: SMALLEST_PX })
     }
 }
 

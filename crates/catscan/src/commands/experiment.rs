@@ -2,17 +2,16 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use catscan_data::{Dataset, Part};
-use catscan_models::ModelRow;
 use catscan_torch_ext::{DeviceSpec, cpu};
-use catscan_train::Recipe;
+use catscan_train::{Init, Recipe};
 use tch::Device;
 
 use super::chosen::read_recipe;
+use super::seeds::Seeds;
 use super::{command_line, device, open_dataset, without_leaks};
 use crate::compose::{self, ReportArgs, known::Known};
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
@@ -25,6 +24,7 @@ use crate::refusal::{Refusal, USAGE};
 use crate::signals::Stop;
 use crate::study::{Failure, Request, Study, print as tables};
 use crate::table::Table;
+use crate::weights::told;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -86,34 +86,6 @@ pub struct Args {
     pub dry_run: bool,
 }
 
-/// More than anybody will run; a slip of the hand must not ask for memory.
-const MOST_SEEDS: u64 = 1000;
-
-/// `--seeds`: a number of them, or a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seeds(Vec<u64>);
-
-impl FromStr for Seeds {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Seeds, String> {
-        let number = |text: &str| text.parse::<u64>().map_err(|_| format!("{text}: not a number"));
-        let seeds: Vec<u64> = match text.contains(',') {
-            true => text
-                .split(',')
-                .filter(|part| !part.is_empty())
-                .map(number)
-                .collect::<Result<_, _>>()?,
-            false => (1..=number(text)?.min(MOST_SEEDS + 1)).collect(),
-        };
-        let twice = seeds.iter().enumerate().any(|(i, seed)| seeds[..i].contains(seed));
-        match seeds.is_empty() || twice || seeds.len() as u64 > MOST_SEEDS {
-            true => Err("want 1 to 1000 different seeds, such as 3 or 1,4,7".into()),
-            false => Ok(Seeds(seeds)),
-        }
-    }
-}
-
 /// What the arguments come to.
 struct Plan {
     experiment: &'static Experiment,
@@ -145,6 +117,7 @@ pub fn run(args: &Args) -> Result<u8> {
     Known::new(&dataset, args.report.masks.as_deref())
         .inspect_err(|_| leave_nothing(&plan.folder))?;
     say(in_words(&dataset, &plan.base.data.source));
+    warn_of_weights(&plan)?;
     let cells = cells(args, &plan, &dataset)?;
     let (jobs, threads) = shares(args.jobs, cells.len(), device.is_cuda());
     let settings = Settings {
@@ -208,7 +181,8 @@ fn plan(args: &Args) -> Result<Plan> {
     };
     // Refuses what is impossible before anything is opened or made.
     for arm in &arms {
-        ModelRow::find(&cell_recipe(&base, arm, seeds[0], 2)?.model.name)?;
+        let recipe = cell_recipe(&base, arm, seeds[0], 2)?;
+        recipe.model.check(i64::from(recipe.data.size_px))?;
     }
     if args.max_steps == Some(0) {
         return Err(Refusal::usage("--max-steps: 0, want at least 1").into());
@@ -277,6 +251,18 @@ fn in_words(dataset: &Dataset, source: &str) -> String {
         dataset.samples.len(),
         dataset.classes.join(", ")
     )
+}
+
+/// Of arms whose network is not the one that the weights to begin with were saved from: such an arm
+/// has further to go than the others.
+fn warn_of_weights(plan: &Plan) -> Result<()> {
+    for arm in &plan.arms {
+        let recipe = cell_recipe(&plan.base, arm, plan.seeds[0], 2)?;
+        if let Init::File(file) = &recipe.init {
+            told::warn(Path::new(&file.path), &format!("arm {}", arm.name), &recipe.model);
+        }
+    }
+    Ok(())
 }
 
 fn cells(args: &Args, plan: &Plan, dataset: &Dataset) -> Result<Vec<Cell>> {
@@ -376,17 +362,6 @@ fn in_full(study: &Study) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn seeds_are_a_number_or_a_list() {
-        let seeds = |text: &str| text.parse::<Seeds>().map(|seeds| seeds.0);
-        assert_eq!(seeds("3").unwrap(), [1, 2, 3]);
-        assert_eq!(seeds("4,1,7").unwrap(), [4, 1, 7]);
-        assert_eq!(seeds("4,").unwrap(), [4]);
-        for wrong in ["0", "", ",", "x", "1,1", "-2", "99999"] {
-            assert!(seeds(wrong).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn cores_go_to_cells_first() {

@@ -93,7 +93,7 @@ pub fn run(args: &Args) -> Result<u8> {
     if let Init::File(file) = &recipe.init
         && !args.queued
     {
-        told::warn(Path::new(&file.path), &recipe.model);
+        told::warn(Path::new(&file.path), "the recipe", &recipe.model);
     }
     if args.dry_run {
         return dry_run::run(&recipe, &dataset, device, args);

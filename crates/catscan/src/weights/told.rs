@@ -33,15 +33,15 @@ pub fn agree(file: &Path, own: &ModelConfig, asked: &ModelConfig, who: &str) -> 
     Err(Refusal::usage(message).into())
 }
 
-/// Warns of weights to start with from a network that computed something else with them: other
-/// poolings, or batch norms of another convention. What has another shape cannot be loaded.
-pub fn warn(file: &Path, model: &ModelConfig) {
+/// Warns of weights that `who` starts with from a network that computed something else with them:
+/// other poolings, or batch norms of another convention. What has another shape cannot be loaded.
+pub fn warn(file: &Path, who: &str, model: &ModelConfig) {
     let Some(own) = read_header(file).ok().and_then(|header| header.config) else { return };
     for (key, own, ours) in differences(&own, model).unwrap_or_default() {
         if ["pooling", "convention"].contains(&key) {
             let file = file.display();
             say(format_args!(
-                "warning: {file}: its {key} was {own}, the recipe's is {ours}; its weights are \
+                "warning: {file}: its {key} was {own}, that of {who} is {ours}; its weights are \
                  taken all the same"
             ));
         }

@@ -24,9 +24,15 @@ fn a_training_begins_where_another_ended() {
     let max = ["train", "--experiment", "smoke", "--arm", "max", "--max-steps", "1"];
     let weights = ["--weights", "first", "--out", "fourth"];
     let said = succeed(&[&max[..], &weights].concat(), folder.path());
-    for words in ["warning: ", "its pooling was {", "\"transition\":\"avg\"", "recipe's is {"] {
+    for words in
+        ["warning: ", "its pooling was {", "\"transition\":\"avg\"", "that of the recipe is {"]
+    {
         assert!(said.stderr.contains(words), "no {words:?} in\n{}", said.stderr);
     }
+    let study = ["experiment", "smoke", "--max-steps", "1", "--seeds", "1", "--no-report"];
+    let said = succeed(&[&study[..], &["--weights", "first"]].concat(), folder.path());
+    assert!(said.stderr.contains("that of arm max is {"), "{}", said.stderr);
+    assert!(!said.stderr.contains("that of arm avg is {"), "{}", said.stderr);
     let recipe = std::fs::read_to_string(folder.path().join("second/recipe.json")).unwrap();
     assert!(recipe.contains("\"head\": \"replace\""), "{recipe}");
     assert!(recipe.contains("\"features.*\""), "{recipe}");

@@ -20,7 +20,10 @@ const OTHER_KIND: &str = "only the kind of number differs; save them as 32-bit, 
                           in docs/weights.md";
 /// What to ask oneself about differences of any kind.
 const OTHER_MODEL: &str = "was it saved from another model?";
-/// What to do where nothing but the classifier differs.
+/// What to ask oneself where the whole file is wanted and one layer differs.
+const ONE_LAYER: &str = "differs and nothing else; if it is the classifier, give the network the \
+                         file's number of classes (outputs in the recipe, --outputs)";
+/// What to do where nothing but the classifier differs, and may be left.
 const OTHER_CLASSES: &str = "only the classifier differs; to put a fresh one in its place, as \
                              another number of classes needs, say head: replace in the recipe, or \
                              --replace-head";
@@ -46,7 +49,11 @@ pub(super) fn whole(weights: &Weights, file: &WeightsFile) -> Result<(), ModelEr
     let names = names(&tensors);
     let differences = differences(weights, &tensors, &names);
     if !differences.is_empty() {
-        let hint = hint(&differences, OTHER_MODEL);
+        let usual = match only_layer(&differences) {
+            Some(layer) => &format!("{layer} {ONE_LAYER}"),
+            None => OTHER_MODEL,
+        };
+        let hint = hint(&differences, usual);
         return Err(refusal(weights, file, &differences, hint));
     }
     copy(weights.iter(), &tensors, &names);
@@ -156,6 +163,13 @@ fn hint(differences: &[Difference], usual: &str) -> String {
         ),
         None => usual.into(),
     }
+}
+
+/// The layer of which every differing tensor is.
+fn only_layer(differences: &[Difference]) -> Option<&str> {
+    let mut layers = differences.iter().map(|difference| difference.name.rsplit_once('.'));
+    let (layer, _) = layers.next()??;
+    layers.all(|other| other.is_some_and(|(other, _)| other == layer)).then_some(layer)
 }
 
 /// What stands before most of the missing names in the file, such as `module.`.

@@ -77,7 +77,7 @@ fn bf16_stops_at_the_head_and_the_layout_is_kept() {
         let exact = full.forward(&x, Mode::TRAIN, &mut Taps::off());
         let difference = (&exact - logits).abs().max() / exact.abs().max();
         // bf16 keeps 8 bits; measured: within 0.021.
-        assert!(difference.double_value(&[]) < 0.1, "{name}: {difference:?}");
+        assert!(difference.double_value(&[]) < 0.04, "{name}: {difference:?}");
     }
 }
 
@@ -105,7 +105,7 @@ fn another_size_is_refused_and_can_be_configured() {
         let shape = Some(Shape::Mnist(MnistConfig { net, picture_px: 3 }));
         let error = Model::build(&ModelConfig { shape, ..notebook(name) }, 0, Device::Cpu);
         let message = error.unwrap_err().to_string();
-        assert!(message.contains("picture_px is 3, want at least 4"), "{message}");
+        assert!(message.contains("3×3 px, want at least 4×4"), "{message}");
     }
 }
 

@@ -103,6 +103,10 @@ fn a_head_is_replaced_when_asked_for_and_only_then() {
     }
     assert_eq!(tensors(&model), before);
 
+    let message = model.weights().load(&fixture()).unwrap_err().to_string();
+    assert!(message.contains("classifier differs and nothing else"), "{message}");
+    assert!(message.contains("--outputs"), "{message}");
+
     let random = model.start_from(&file, Head::Replace).unwrap();
     assert_eq!(random, ["classifier.weight", "classifier.bias"]);
     let whole = twin(3);
