@@ -77,6 +77,11 @@ pub fn device(text: &str) -> Result<DeviceSpec, String> {
     text.parse().map_err(|error: catscan_torch_ext::DeviceError| error.to_string())
 }
 
+/// `--threads` as clap reads it: more than any machine has would only hang it.
+pub fn threads() -> clap::builder::RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..=1024)
+}
+
 /// The device that was asked for, ready to compute on.
 ///
 /// # Errors
@@ -85,6 +90,22 @@ pub fn ready(asked: DeviceSpec) -> Result<Device> {
     let device = asked.resolve()?;
     cuda::prepare(device, cuda::Settings::USUAL)?;
     Ok(device)
+}
+
+/// Refuses a folder that cannot be written, before anything is read or computed for it; makes it.
+/// `option` is what names another.
+///
+/// # Errors
+/// Where it cannot; exit code 2.
+pub fn writable(folder: &Path, option: &str) -> Result<()> {
+    let try_it = || {
+        std::fs::create_dir_all(folder)?;
+        tempfile::NamedTempFile::new_in(folder).map(drop)
+    };
+    try_it().map_err(|error| {
+        let message = format!("cannot be written; name another folder with {option} DIR");
+        Refusal::usage(format!("{}: {message} ({error})", folder.display())).into()
+    })
 }
 
 /// Writes a whole file or leaves what was there; makes its folder.

@@ -1,7 +1,7 @@
-//! What a long command shows: bars on a terminal, plain lines in a log. All of it on standard
-//! error, so that tables and JSON on standard output stay clean.
+//! What a long command shows: bars on a terminal that can draw them, plain lines in a log and on a
+//! dumb terminal. All of it on standard error, so that tables and JSON on standard output stay
+//! clean.
 
-use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -33,9 +33,9 @@ pub struct Board {
 }
 
 impl Board {
-    /// An empty board; the total has a bar where there are several cells and a terminal.
+    /// An empty board; the total has a bar where there are several cells and bars can be drawn.
     pub fn new(cells: usize) -> Board {
-        let bars = std::io::stderr().is_terminal().then(MultiProgress::new);
+        let bars = Some(MultiProgress::new()).filter(|bars| !bars.is_hidden());
         let total = bars.as_ref().filter(|_| cells > 1).map(|bars| {
             bars.add(ProgressBar::new(1000).with_style(style(TOTAL_BAR)).with_prefix("all"))
         });
@@ -257,11 +257,11 @@ impl Stages {
 impl catscan_data::Progress for Stages {
     fn stage(&self, what: &str, total: u64) {
         self.clear();
-        if !std::io::stderr().is_terminal() {
+        let bar = ProgressBar::new(total);
+        if bar.is_hidden() {
             output::say(format_args!("data: {what}"));
             return;
         }
-        let bar = ProgressBar::new(total);
         bar.set_style(style(STAGE_BAR));
         bar.set_prefix("data");
         bar.set_message(what.to_owned());

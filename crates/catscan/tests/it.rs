@@ -24,5 +24,6 @@ mod it {
     mod stops;
     mod study;
     mod support;
+    mod terminal;
     mod transfer;
 }

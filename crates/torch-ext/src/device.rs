@@ -26,7 +26,7 @@ pub enum DeviceError {
     #[error("--device {0}: want auto, cpu, cuda or cuda:N")]
     Unknown(String),
     /// CUDA was asked for by name and does not work here.
-    #[error("--device cuda:{index}: CUDA is {status}; use --device cpu, or see `catscan doctor`")]
+    #[error("--device cuda:{index}: CUDA: {status}; use --device cpu, or see `catscan doctor`")]
     NoCuda {
         /// The device asked for.
         index: usize,

@@ -18,7 +18,6 @@ use tch::Device;
 
 use crate::batches::{Loader, Plan};
 use crate::error::TrainError;
-use crate::event::Signal;
 use crate::learner::Learner;
 use crate::open::{check_data, check_smallest};
 use crate::recipe::{MOST_LR, Recipe, RecipeError};
@@ -93,16 +92,17 @@ impl RangeTest {
     }
 }
 
-/// Makes the test on the training part; `on_step` hears of each step and may end it.
+/// Makes the test on the training part. `on_step` hears of each step and says whether to go on;
+/// what was found is then of the steps until there.
 ///
 /// # Errors
-/// An impossible recipe or range; [`TrainError::Stopped`] where `on_step` ends it.
+/// An impossible recipe or range, pictures that cannot be read.
 pub fn find_lr(
     recipe: &Recipe,
     dataset: &Dataset,
     device: Device,
     range: RangeTest,
-    on_step: &mut dyn FnMut(&RatePoint) -> Option<Signal>,
+    on_step: &mut dyn FnMut(&RatePoint) -> bool,
 ) -> Result<RateSearch, TrainError> {
     range.validate()?;
     check_data(recipe, dataset)?;
@@ -111,7 +111,7 @@ pub fn find_lr(
     check_smallest(recipe, &plan, &learner)?;
     let mut points: Vec<RatePoint> = Vec::new();
     let mut flew_off = false;
-    thread::scope(|scope| {
+    thread::scope(|scope| -> Result<(), TrainError> {
         let steps = 0..u64::from(range.steps);
         let mut batches = Loader::start(scope, dataset, device, 1, plan.steps(steps));
         while let Some(batch) = batches.next_batch()? {
@@ -126,10 +126,7 @@ pub fn find_lr(
             points.push(point);
             let lowest = points.iter().map(|point| point.smoothed).fold(f64::INFINITY, f64::min);
             flew_off = points.len() > SETTLING && point.smoothed > TOO_MUCH * lowest;
-            if let Some(signal) = on_step(&point) {
-                return Err(TrainError::Stopped(signal));
-            }
-            if flew_off {
+            if !on_step(&point) || flew_off {
                 break;
             }
             learner.step(computed.gradient, lr);
@@ -209,7 +206,7 @@ mod tests {
             recipe.data.shuffle_window = window;
             let dataset = Dataset::open(&recipe.data, cache.path(), &()).unwrap();
             let range = RangeTest { steps: 10, ..RANGE };
-            let mut at_once = |_: &RatePoint| None;
+            let mut at_once = |_: &RatePoint| true;
             let found = find_lr(&recipe, &dataset, Device::Cpu, range, &mut at_once).unwrap();
             let counts = PartCounts::of(&dataset).train;
             let (learner, _) = Learner::build(&recipe, &counts, Device::Cpu).unwrap();
@@ -223,6 +220,19 @@ mod tests {
             want
         });
         assert!((losses[0] - losses[1]).abs() > 1e-4, "the window changes nothing: {losses:?}");
+    }
+
+    #[test]
+    fn what_is_ended_early_keeps_its_steps() {
+        let (cache, recipe) = (tempfile::tempdir().unwrap(), recipe());
+        let dataset = Dataset::open(&recipe.data, cache.path(), &()).unwrap();
+        let mut heard = 0;
+        let mut three = |_: &RatePoint| {
+            heard += 1;
+            heard < 3
+        };
+        let found = find_lr(&recipe, &dataset, Device::Cpu, RANGE, &mut three).unwrap();
+        assert_eq!((found.points.len(), found.flew_off), (3, false));
     }
 
     #[test]

@@ -49,8 +49,10 @@ pub enum Schedule {
 
 /// A straight rise at the beginning, for any schedule: the rate is multiplied by
 /// `start_fraction` at the first step and by 1 from step `steps` on (Goyal et al. 2017,
-/// arXiv:1706.02677, section 2.2). The numbers are those of `torch.optim.lr_scheduler.LinearLR`,
-/// chained to the schedule's own. Not beside a schedule that has `warmup_steps` itself.
+/// arXiv:1706.02677, section 2.2). The factors are those of `torch.optim.lr_scheduler.LinearLR`.
+/// Chained to a schedule that multiplies the rate before (constant, step, cosine to 0) PyTorch's
+/// rates are these too; its one-cycle sets rates of its own over a warm-up, ours is multiplied. Not
+/// beside a schedule that has `warmup_steps` itself.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Warmup {

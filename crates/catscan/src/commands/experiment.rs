@@ -12,7 +12,7 @@ use tch::Device;
 
 use super::chosen::read_recipe;
 use super::seeds::Seeds;
-use super::{command_line, device, open_dataset, without_leaks};
+use super::{command_line, device, open_dataset, without_leaks, writable};
 use crate::compose::{self, ReportArgs, known::Known};
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
 use crate::output::{print, print_json, say};
@@ -20,7 +20,7 @@ use crate::progress::duration;
 use crate::queue::fresh::remove_runs;
 use crate::queue::{self, Cell, CellEnd, Settings};
 use crate::recipes;
-use crate::refusal::{Refusal, USAGE};
+use crate::refusal::Refusal;
 use crate::signals::Stop;
 use crate::study::{Failure, Request, Study, print as tables};
 use crate::table::Table;
@@ -104,7 +104,7 @@ pub fn run(args: &Args) -> Result<u8> {
     if args.dry_run {
         return dry_run(args, &plan);
     }
-    writable(&plan.folder)?;
+    writable(&plan.folder, "--runs")?;
     let device = args.device.resolve()?;
     let dataset = open_dataset(&plan.base.data)
         .and_then(|dataset| without_leaks(dataset, args.overrides.strict))
@@ -215,18 +215,6 @@ fn dry_run(args: &Args, plan: &Plan) -> Result<u8> {
         false => print(format_args!("{}\n{table}", plan.experiment.question))?,
     }
     Ok(0)
-}
-
-/// Refuses a folder that cannot be written before anything is decoded or trained.
-fn writable(folder: &Path) -> Result<()> {
-    let try_it = || {
-        fs::create_dir_all(folder)?;
-        tempfile::NamedTempFile::new_in(folder).map(drop)
-    };
-    try_it().map_err(|error| {
-        let message = "cannot be written; name another folder with --runs DIR";
-        Refusal::new(USAGE, format!("{}: {message} ({error})", folder.display())).into()
-    })
 }
 
 /// Removes the experiment's folder and the one above it where nothing is in them: a refusal leaves

@@ -10,7 +10,7 @@ use catscan_viz::chart::{Axes, Line, lines};
 use serde::Serialize;
 
 use super::chosen::RecipeArgs;
-use super::{device, open_dataset, without_leaks, write_file};
+use super::{device, open_dataset, ready, threads, without_leaks, writable, write_file};
 use crate::output::{print, print_json, say};
 use crate::signals::Stop;
 
@@ -34,8 +34,8 @@ pub struct Args {
     #[arg(long, default_value = "auto", value_parser = device)]
     pub device: DeviceSpec,
     /// CPU threads
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = threads())]
+    pub threads: Option<u16>,
     /// Print what was found as JSON
     #[arg(long)]
     pub json: bool,
@@ -51,20 +51,22 @@ struct Found<'a> {
     search: &'a RateSearch,
 }
 
-/// Makes the test, writes its chart and numbers, and says what they suggest.
+/// Makes the test, writes its chart and numbers, and says what they suggest; of the steps until
+/// then, where a signal ends it.
 pub fn run(args: &Args) -> Result<u8> {
     let recipe = args.recipe.read("find-lr")?;
+    writable(&args.out, "--out")?;
     if let Some(threads) = args.threads {
-        cpu::set_threads(threads);
+        cpu::set_threads(threads.into());
     }
-    let device = args.device.resolve()?;
+    let device = ready(args.device)?;
     let dataset = without_leaks(open_dataset(&recipe.data)?, args.recipe.overrides.strict)?;
     let recipe = args.recipe.for_classes(recipe, dataset.classes.len())?;
     let stop = Stop::on_signals().context("handling signals")?;
     let range = RangeTest { from: args.from, to: args.to, steps: args.steps };
     let mut on_step = |point: &RatePoint| {
         say_step(point);
-        stop.asked()
+        stop.asked().is_none()
     };
     let search = find_lr(&recipe, &dataset, device, range, &mut on_step)?;
     let found = Found {
@@ -82,7 +84,13 @@ pub fn run(args: &Args) -> Result<u8> {
         false => print(in_words(&recipe, &search))?,
     }
     say(format_args!("chart: {}", chart.display()));
-    Ok(0)
+    Ok(match stop.asked() {
+        Some(signal) => {
+            say(format_args!("stopped by {signal} after {} steps", search.points.len()));
+            signal.exit_code()
+        }
+        None => 0,
+    })
 }
 
 /// A plain line a step, on standard error.
@@ -108,7 +116,7 @@ fn in_words(recipe: &Recipe, search: &RateSearch) -> String {
         (None, _) => "the loss is not a number before the first step".to_owned(),
         (Some(last), true) => format!("the loss flew off at {:.1e}", last.lr),
         (Some(last), false) => {
-            format!("the loss had not flown off at {:.1e}, the last rate", last.lr)
+            format!("the loss had not flown off at {:.1e}, the last rate taken", last.lr)
         }
     };
     let own = recipe.optimizer.lr();

@@ -12,7 +12,7 @@ use catscan_train::{Event, Init, Job, Outcome, Signal, Watch, train};
 use super::chosen::RecipeArgs;
 use super::dry_run;
 use super::saving::SavingArgs;
-use super::{command_line, device, open_dataset, without_leaks};
+use super::{command_line, device, open_dataset, threads, without_leaks};
 use crate::progress::{Board, Line};
 use crate::queue::protocol;
 use crate::signals::Stop;
@@ -32,8 +32,8 @@ pub struct Args {
     #[arg(long, default_value = "auto", value_parser = device)]
     pub device: DeviceSpec,
     /// CPU threads
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[arg(long, value_name = "N", value_parser = threads())]
+    pub threads: Option<u16>,
     /// Threads that gather batches ahead of the trainer, 0 for none; no result depends on it
     #[arg(long, value_name = "N", default_value_t = 1)]
     #[arg(value_parser = clap::value_parser!(u16).range(..=256))]
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<u8> {
         false => args.recipe.read("train")?,
     };
     if let Some(threads) = args.threads {
-        cpu::set_threads(threads);
+        cpu::set_threads(threads.into());
     }
     let device = args.device.resolve()?;
     cuda::prepare(device, cuda::Settings { tf32: args.tf32, ..cuda::Settings::USUAL })?;

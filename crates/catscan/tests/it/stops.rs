@@ -56,6 +56,20 @@ fn a_training_that_was_terminated_says_so_by_its_code() {
     assert!(newest_step(&folder.path().join("r/checkpoints")) >= 5);
 }
 
+#[test]
+fn a_search_for_a_rate_that_was_interrupted_tells_what_it_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let search = ["find-lr", "--experiment", "smoke", "--arm", "avg", "--steps", "100000"];
+    let mut running = start(&[&search[..], &["--out", "found"]].concat(), folder.path());
+    running.wait_for("rate ");
+    let (code, text) = running.stop("-INT");
+    assert_eq!(code, 130, "{text}");
+    assert!(text.contains("stopped by SIGINT after "), "{text}");
+    let found = std::fs::read_to_string(folder.path().join("found/find-lr.json")).unwrap();
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert!((1..100_000).contains(&found["points"].as_array().unwrap().len()), "{found}");
+}
+
 /// A run that saves after every step.
 fn saving(out: &str) -> Vec<&str> {
     let train = ["train", "--experiment", "smoke", "--arm", "avg", "--threads", "1"];

@@ -143,8 +143,12 @@ pub fn newest_intact(run: &Path) -> Result<PathBuf, TrainError> {
 /// Checks size and hash of every file. Returns nothing but the trust in them.
 pub fn verify(path: &Path) -> Result<(), TrainError> {
     let damaged = |reason: String| checkpoint_error(path, reason);
-    let manifest: Manifest =
-        read_json(&path.join(MANIFEST_FILE)).map_err(|error| damaged(error.to_string()))?;
+    let manifest = path.join(MANIFEST_FILE);
+    if !manifest.exists() {
+        let hint = "a run's are the folders step-N under its checkpoints/";
+        return Err(damaged(format!("no checkpoint here, it has no {MANIFEST_FILE}; {hint}")));
+    }
+    let manifest: Manifest = read_json(&manifest).map_err(|error| damaged(error.to_string()))?;
     for name in [WEIGHTS_FILE, OPTIMIZER_FILE, STATE_FILE] {
         if !manifest.files.contains_key(name) {
             return Err(damaged(format!("{name} is missing from {MANIFEST_FILE}")));
