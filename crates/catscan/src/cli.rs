@@ -7,7 +7,7 @@ use crate::commands::{
     report, serve, summary, train,
 };
 use crate::output::say;
-use crate::{refusal, signals};
+use crate::{out_of_memory, refusal, signals};
 
 /// Controlled Architecture Trials, with scans of what each network looks at.
 ///
@@ -22,7 +22,7 @@ struct Cli {
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 done, 2 bad command line or configuration, 3 bad data, 4 bad weights, \
-5 numbers went bad (NaN), 7 storage failed, 129/130/143 stopped after a checkpoint.
+5 numbers went bad (NaN), 7 storage failed, 8 out of memory, 129/130/143 stopped after a checkpoint.
 To check a machine in seconds: catscan experiment smoke";
 
 #[derive(Debug, Subcommand)]
@@ -69,27 +69,34 @@ pub fn main() -> u8 {
     if let Err(error) = signals::survive_file_limits() {
         say(format_args!("a limit of file sizes would end this program: {error}"));
     }
-    let result = match Cli::parse().command {
-        Command::Experiment(args) => experiment::run(&args),
-        Command::Train(args) => train::run(&args),
-        Command::FindLr(args) => find_lr::run(&args),
-        Command::Evaluate(args) => evaluate::run(&args),
-        Command::Predict(args) => predict::run(&args),
-        Command::Explain(args) => explain::run(&args),
-        Command::Serve(args) => serve::run(&args),
-        Command::Report(args) => report::run(&args),
-        Command::List(args) => list::run(&args),
-        Command::Summary(args) => summary::run(&args),
-        Command::Data(args) => data::run(&args),
-        Command::Doctor(args) => doctor::run(&args),
-        Command::Bench(args) => bench::run(&args),
-        Command::Parity(args) => parity::run(&args),
-        Command::BenchData(args) => bench_data::run(&args),
-    };
+    let command = Cli::parse().command;
+    let result = out_of_memory::told(|| command.run());
     result.unwrap_or_else(|error| {
         say(format_args!("error: {}", message(&error)));
         refusal::exit_code(&error)
     })
+}
+
+impl Command {
+    fn run(&self) -> anyhow::Result<u8> {
+        match self {
+            Command::Experiment(args) => experiment::run(args),
+            Command::Train(args) => train::run(args),
+            Command::FindLr(args) => find_lr::run(args),
+            Command::Evaluate(args) => evaluate::run(args),
+            Command::Predict(args) => predict::run(args),
+            Command::Explain(args) => explain::run(args),
+            Command::Serve(args) => serve::run(args),
+            Command::Report(args) => report::run(args),
+            Command::List(args) => list::run(args),
+            Command::Summary(args) => summary::run(args),
+            Command::Data(args) => data::run(args),
+            Command::Doctor(args) => doctor::run(args),
+            Command::Bench(args) => bench::run(args),
+            Command::Parity(args) => parity::run(args),
+            Command::BenchData(args) => bench_data::run(args),
+        }
+    }
 }
 
 /// The chain of causes, each said once: a transparent error repeats its cause word for word.

@@ -13,7 +13,8 @@
 //! Beside the flow: `transfer` lets a training begin with learnt weights; `weights` opens a trained
 //! network for `evaluate`, `predict` and `explain`; `masks` reads where the evidence of one's own
 //! pictures is; `serve` shows scans on a page; `names` suggests the nearest name; `refusal` has the
-//! exit codes; `table` lines up columns and `output` prints.
+//! exit codes, and `out_of_memory` makes one of a panic; `table` lines up columns and `output`
+//! prints.
 //!
 //! Public is what is of use without the program: the tables and the statistics. The rest is reached
 //! by the command line.
@@ -27,6 +28,7 @@ mod compose;
 pub mod experiment;
 mod masks;
 mod names;
+mod out_of_memory;
 mod output;
 mod progress;
 mod queue;

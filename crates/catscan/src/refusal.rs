@@ -7,6 +7,7 @@
 //! | 4 | bad checkpoint or weights |
 //! | 5 | numbers went bad (NaN, infinity) |
 //! | 7 | storage failed |
+//! | 8 | out of memory |
 //! | 129, 130, 143 | stopped by SIGHUP, SIGINT, SIGTERM after a checkpoint |
 //!
 //! The libraries' errors know their own code; the program's own refusals are [`Refusal`]s.
@@ -25,6 +26,8 @@ pub const DATA: u8 = 3;
 pub const NUMBERS: u8 = 5;
 /// Storage failed.
 pub const STORAGE: u8 = 7;
+/// Out of memory.
+pub const MEMORY: u8 = 8;
 
 /// A refusal of the program itself.
 #[derive(Debug, thiserror::Error)]

@@ -46,16 +46,12 @@ impl Draws<'_> {
     /// of (seed, epoch, sample, `layer`).
     ///
     /// # Panics
-    /// Where there is not one sample number a picture: the forward was not given its draws.
+    /// Where there is not one sample number a picture: the forward was not given its draws, which
+    /// [`Mode::Train`] takes.
     pub fn uniform(&self, layer: &str, shape: &[i64], device: Device) -> Tensor {
-        assert_eq!(
-            self.samples.len() as i64,
-            shape[0],
-            "{layer}: it draws at random in training, and got {} sample numbers for {} pictures; \
-             give Mode::Train the batch's draws",
-            self.samples.len(),
-            shape[0],
-        );
+        let (samples, pictures) = (self.samples.len(), shape[0]);
+        assert!(samples > 0, "{layer} draws at random in training, and got nothing to draw from");
+        assert_eq!(samples as i64, pictures, "{layer}: one sample number a picture is wanted");
         let row = shape[1..].iter().product::<i64>() as usize;
         let numbers: Vec<f32> = self
             .samples
@@ -99,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "pool1: it draws at random in training, and got 0 sample numbers")]
+    #[should_panic(expected = "pool1 draws at random in training, and got nothing to draw from")]
     fn a_forward_without_draws_is_refused() {
         let Mode::Train(draws) = Mode::TRAIN else { unreachable!() };
         let _ = draws.uniform("pool1", &[2, 1], Device::Cpu);

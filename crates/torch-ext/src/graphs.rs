@@ -14,7 +14,11 @@
 use std::any::Any;
 use std::ffi::c_void;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+
+use tch::{no_grad_guard, with_grad};
 
 use crate::plugin::{self, PluginError};
 
@@ -162,9 +166,7 @@ impl Recorder for CudaRecorder {
         // SAFETY: no memory of ours is involved; the graph is ours until freed or abandoned.
         let graph = plugin::made(|message, size| unsafe { (plugin.graph_begin)(message, size) })
             .map_err(|error| error.to_string())?;
-        // An operation that cannot be recorded is an error of libtorch's, hence a panic of tch's.
-        let outcome = catch_unwind(AssertUnwindSafe(work)).map_err(|panic| in_words(&*panic));
-        if let Err(reason) = outcome {
+        if let Err(reason) = unless_it_panics(work) {
             // SAFETY: begun above and not used again.
             unsafe { (plugin.graph_abandon)(graph) };
             return Err(reason);
@@ -198,6 +200,25 @@ impl Drop for Graph {
     }
 }
 
+/// Does the work, or says why not: an operation that cannot be recorded is an error of libtorch's,
+/// hence a panic of tch's, which here is no news for standard error. What follows computes
+/// gradients again, whatever the work had switched off when it panicked.
+fn unless_it_panics(work: &mut dyn FnMut()) -> Result<(), String> {
+    let before = Arc::new(panic::take_hook());
+    let (usual, here) = (Arc::clone(&before), thread::current().id());
+    panic::set_hook(Box::new(move |info| {
+        if thread::current().id() != here {
+            usual(info);
+        }
+    }));
+    let restores = no_grad_guard();
+    let outcome = catch_unwind(AssertUnwindSafe(|| with_grad(work)));
+    drop(restores);
+    let _ = panic::take_hook();
+    panic::set_hook(Box::new(move |info| before(info)));
+    outcome.map_err(|panic| in_words(&*panic))
+}
+
 /// The first line of what a panic said.
 fn in_words(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
@@ -212,6 +233,16 @@ mod tests {
     use tch::{Device, Kind, Tensor, no_grad};
 
     use super::*;
+
+    #[test]
+    fn what_panics_is_told_and_switches_nothing_off() {
+        let mut work = || no_grad(|| panic!("not permitted when stream is capturing\nstack"));
+        let reason = unless_it_panics(&mut work).unwrap_err();
+        assert_eq!(reason, "not permitted when stream is capturing");
+        let x = Tensor::ones([1], (Kind::Float, Device::Cpu)).set_requires_grad(true);
+        assert!((&x * 2.0).requires_grad(), "gradients stayed off");
+        assert!(unless_it_panics(&mut || ()).is_ok());
+    }
 
     /// Keeps what was asked of it; a recording "computes" by calling a closure made beforehand.
     struct Pretend<'a> {

@@ -30,6 +30,7 @@ use crate::batches::{Loader, Plan, pieces};
 use crate::checkpoint::{self, Contents};
 use crate::error::TrainError;
 use crate::evaluate::evaluate;
+use crate::event::Signal;
 use crate::learner::Learner;
 use crate::open::{beginning, check_data, check_smallest, validation_pictures};
 use crate::recipe::Recipe;
@@ -41,10 +42,10 @@ use crate::train::Saving;
 /// Steps that are taken before the clock starts.
 const WARM_UP: u64 = 2;
 
-/// What a process takes at its first steps however small the network: 47 MB beside the rows below
-/// for densenet-mini; rounded up to what the allocator grows by at a time. Whose it is was not
-/// traced.
-const BORROWED_BYTES: u64 = 64 << 20;
+/// What a process takes at its first steps however small the network: 47 to 78 MB beside the rows
+/// below for densenet-mini; rounded up to what the allocator grows by at a time. Whose it is was
+/// not traced.
+const BORROWED_BYTES: u64 = 96 << 20;
 
 /// What a training costs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -107,23 +108,30 @@ pub struct Trial<'a> {
     pub folder: &'a Path,
 }
 
-/// Takes the steps and adds up.
+/// Takes the steps and adds up. `should_stop` is asked between two steps.
 ///
 /// # Errors
-/// An impossible recipe, or one that does not fit the data.
+/// An impossible recipe, or one that does not fit the data; [`TrainError::Stopped`].
 pub fn estimate(
     recipe: &Recipe,
     dataset: &Dataset,
     device: Device,
     trial: Trial,
+    should_stop: &mut dyn FnMut() -> Option<Signal>,
 ) -> Result<Estimate, TrainError> {
     check_data(recipe, dataset)?;
     let plan = Plan::of_training(recipe, dataset)?;
     let (mut learner, _) = Learner::build(recipe, &PartCounts::of(dataset).train, device)?;
     check_smallest(recipe, &plan, &learner)?;
     let measured_steps = trial.measured_steps.max(1);
-    let step_s = time_steps(recipe, dataset, device, &plan, &mut learner, measured_steps)?;
-    let scored_per_s = scored_per_s(recipe, dataset, device, &learner)?;
+    let total = plan.steps_per_epoch(recipe) * u64::from(recipe.epochs);
+    let lr = |step| recipe.lr(step, total);
+    let step_s = thread::scope(|scope| {
+        let steps = plan.steps(0..WARM_UP + measured_steps);
+        let batches = Loader::start(scope, dataset, device, 1, steps);
+        time_steps(batches, &mut learner, lr, should_stop)
+    })?;
+    let scored_per_s = scored_per_s(recipe, dataset, device, &learner, should_stop)?;
     let save_s = time_save(&learner, trial.folder);
 
     let steps_per_epoch = plan.steps_per_epoch(recipe);
@@ -148,31 +156,28 @@ pub fn estimate(
     })
 }
 
-fn time_steps(
-    recipe: &Recipe,
-    dataset: &Dataset,
-    device: Device,
-    plan: &Plan,
+/// Seconds of a step, the median of those after the warm-up.
+fn time_steps<'scope, 'data: 'scope>(
+    mut batches: Loader<'scope, 'data>,
     learner: &mut Learner,
-    steps: u64,
+    lr: impl Fn(u64) -> f64,
+    should_stop: &mut dyn FnMut() -> Option<Signal>,
 ) -> Result<f64, TrainError> {
-    let total = plan.steps_per_epoch(recipe) * u64::from(recipe.epochs);
-    thread::scope(|scope| {
-        let mut batches = Loader::start(scope, dataset, device, 1, plan.steps(0..WARM_UP + steps));
-        let mut seconds = Vec::new();
-        let mut clock = Instant::now();
-        while let Some(batch) = batches.next_batch()? {
-            let computed = learner.compute(&batch);
-            // Reading a number waits for the device, as the loop does.
-            let _ = computed.loss.double_value(&[]);
-            learner.step(computed.gradient, recipe.lr(seconds.len() as u64, total));
-            seconds.push(clock.elapsed().as_secs_f64());
-            clock = Instant::now();
+    let mut seconds = Vec::new();
+    let mut clock = Instant::now();
+    while let Some(batch) = batches.next_batch()? {
+        let computed = learner.compute(&batch);
+        let _ = computed.loss.double_value(&[]); // which on a device waits for the step
+        learner.step(computed.gradient, lr(seconds.len() as u64));
+        seconds.push(clock.elapsed().as_secs_f64());
+        if let Some(signal) = should_stop() {
+            return Err(TrainError::Stopped(signal));
         }
-        let mut timed = seconds.split_off(WARM_UP as usize);
-        timed.sort_by(f64::total_cmp);
-        Ok(timed[timed.len() / 2])
-    })
+        clock = Instant::now();
+    }
+    let mut timed = seconds.split_off(WARM_UP as usize);
+    timed.sort_by(f64::total_cmp);
+    Ok(timed[timed.len() / 2])
 }
 
 /// On as many pictures as two batches of scoring hold, after the same once to warm up.
@@ -181,10 +186,12 @@ fn scored_per_s(
     dataset: &Dataset,
     device: Device,
     learner: &Learner,
+    should_stop: &mut dyn FnMut() -> Option<Signal>,
 ) -> Result<f64, TrainError> {
     let batch = scoring_batch(recipe.batch);
     let some: Vec<u32> = dataset.split.train.iter().copied().take(2 * batch as usize).collect();
-    let score = || evaluate(&learner.model, dataset, &some, batch, device, &mut |_| None);
+    let model = &learner.model;
+    let mut score = || evaluate(model, dataset, &some, batch, device, &mut |_| should_stop());
     score()?;
     Ok(score()?.images_per_s)
 }
@@ -282,7 +289,7 @@ mod tests {
         let run = folder.path().join("not/there/yet");
         let saving = Saving { every_steps: Some(4), ..Saving::USUAL };
         let trial = Trial { max_steps: Some(10), measured_steps: 2, saving, folder: &run };
-        let got = estimate(&recipe(), &dataset, Device::Cpu, trial).unwrap();
+        let got = estimate(&recipe(), &dataset, Device::Cpu, trial, &mut || None).unwrap();
         // 68 pictures in 9 steps; two validations of 16 and a test of 16.
         assert_eq!((got.steps, got.steps_per_epoch, got.scored_pictures), (10, 9, 48));
         assert_eq!(got.saves, 4, "after steps 4 and 8, and after both epochs");
@@ -294,7 +301,10 @@ mod tests {
         // Where nothing can be written the rest is still told.
         if cfg!(target_os = "linux") {
             let trial = Trial { folder: Path::new("/proc/self/run"), ..trial };
-            assert_eq!(estimate(&recipe(), &dataset, Device::Cpu, trial).unwrap().save_s, None);
+            assert_eq!(
+                estimate(&recipe(), &dataset, Device::Cpu, trial, &mut || None).unwrap().save_s,
+                None
+            );
         }
     }
 }

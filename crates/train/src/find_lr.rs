@@ -30,6 +30,9 @@ const TOO_MUCH: f64 = 4.0;
 /// Its first points are all beginning: no rate is read from them.
 const SETTLING: usize = 5;
 
+/// A fall of the smoothed loss by a smaller part than this is its noise.
+const LEAST_FALL: f64 = 0.03;
+
 /// Which rates are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct RangeTest {
@@ -59,10 +62,10 @@ pub struct RateSearch {
     pub points: Vec<RatePoint>,
     /// It ended before the last rate, because the loss had flown off.
     pub flew_off: bool,
-    /// Where the smoothed loss falls fastest by the logarithm of the rate: a peak to begin with.
-    /// `None` where it never falls.
+    /// Where the smoothed loss falls fastest by the logarithm of the rate, on its way to the
+    /// lowest: a peak to begin with. `None` where it falls by less than its noise.
     pub steepest: Option<f64>,
-    /// A tenth of the rate with the lowest smoothed loss: the other usual choice.
+    /// A tenth of the rate with the lowest smoothed loss: the other usual choice. `None` likewise.
     pub tenth_of_lowest: Option<f64>,
 }
 
@@ -147,18 +150,24 @@ fn smoothed(before: &[RatePoint], loss: f64) -> f64 {
 impl RateSearch {
     fn of(points: Vec<RatePoint>, flew_off: bool) -> RateSearch {
         let settled = points.get(SETTLING..).unwrap_or_default();
-        let by_loss = |a: &&RatePoint, b: &&RatePoint| a.smoothed.total_cmp(&b.smoothed);
-        let lowest = settled.iter().min_by(by_loss).map(|point| point.lr);
+        let by_loss = |a: &(usize, f64), b: &(usize, f64)| a.1.total_cmp(&b.1);
+        let losses = settled.iter().map(|point| point.smoothed).enumerate();
+        let lowest = losses.min_by(by_loss).map(|(at, loss)| (at, loss / settled[0].smoothed));
+        // Behind the lowest point the loss flies off, and what falls there falls back.
+        let falling = match lowest {
+            Some((at, left)) if left < 1.0 - LEAST_FALL => &settled[..=at],
+            _ => &[],
+        };
         // Over three points, so that one lucky batch is no slope.
         let slope = |three: &[RatePoint]| {
             let rise = three[2].smoothed - three[0].smoothed;
             (three[1].lr, rise / (three[2].lr / three[0].lr).ln())
         };
-        let steepest = settled.windows(3).map(slope).min_by(|a, b| a.1.total_cmp(&b.1));
+        let steepest = falling.windows(3).map(slope).min_by(|a, b| a.1.total_cmp(&b.1));
         RateSearch {
             flew_off,
             steepest: steepest.filter(|(_, slope)| *slope < 0.0).map(|(lr, _)| lr),
-            tenth_of_lowest: lowest.map(|lr| lr / 10.0),
+            tenth_of_lowest: falling.last().map(|point| point.lr / 10.0),
             points,
         }
     }
@@ -196,6 +205,17 @@ mod tests {
         assert!(near(found.tenth_of_lowest, 1e-3), "{:?}", found.tenth_of_lowest);
         let rising = (0..61).map(|step| RatePoint { smoothed: f64::from(step), ..point(step) });
         assert_eq!(RateSearch::of(rising.collect(), true).steepest, None);
+        // Down by a hundredth, up, and down from there: no rate to begin with.
+        let flown = |step: u32| RatePoint {
+            smoothed: match step {
+                0..30 => 0.7 - 0.007 * f64::from(step) / 30.0,
+                30..50 => 0.7 + 0.1 * f64::from(step - 29),
+                _ => 2.7 - 0.15 * f64::from(step - 49),
+            },
+            ..point(step)
+        };
+        let found = RateSearch::of((0..61).map(flown).collect(), true);
+        assert_eq!((found.steepest, found.tenth_of_lowest), (None, None));
     }
 
     #[test]

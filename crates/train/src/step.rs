@@ -51,8 +51,8 @@ impl Steps {
     /// Why steps are not taken as a graph where that could be expected; told once.
     pub fn fell_back(&mut self) -> Option<String> {
         let How::Eager { reason } = self.stepper.how() else { return None };
-        let text = format!("steps are asked for kernel by kernel, not as a graph: {reason}");
-        std::mem::take(&mut self.tells).then_some(text)
+        std::mem::take(&mut self.tells)
+            .then(|| format!("steps are asked for kernel by kernel, not as a graph: {reason}"))
     }
 
     /// Computes a batch. What it leaves is overwritten by the next.

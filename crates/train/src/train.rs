@@ -176,15 +176,14 @@ fn epochs(
                 let (step, pictures) = (run.state.step, batch.indices.len() as u64);
                 readings.took(Taken { step, pictures, lr, time });
                 run.state.step += 1;
-                if readings.is_due() {
-                    settle(job, run, &mut readings, &mut clock)?;
-                    watch.on_event(&run.step_event());
-                    let text = engine.fell_back();
-                    text.into_iter().for_each(|text| watch.on_event(&Event::Warning { text }));
+                let text = engine.fell_back();
+                text.into_iter().for_each(|text| watch.on_event(&Event::Warning { text }));
+                if readings.is_due() || job.saving.is_due(run.state.step) {
+                    settle(job, run, &mut readings, &mut clock, watch)?;
                 }
                 let signal = watch.should_stop();
-                if signal.is_some() || job.saving.is_due(run.state.step) {
-                    settle(job, run, &mut readings, &mut clock)?;
+                if signal.is_some() {
+                    settle(job, run, &mut readings, &mut clock, watch)?;
                 }
                 if let Some(signal) = signal {
                     return Err(TrainError::Stopped(signal));
@@ -194,30 +193,31 @@ fn epochs(
                     clock = Instant::now();
                 }
             }
-            settle(job, run, &mut readings, &mut clock)?;
+            settle(job, run, &mut readings, &mut clock, watch)?;
             run.close_epoch(job, watch)?;
         }
         Ok(())
     })
 }
 
-/// Reads what was not read yet: the run's sums learn of it, or it is an error. The wait for the
-/// device is a part of the steps that it computed.
+/// Reads what was not read yet: the run's sums and who watches learn of it, or it is an error. The
+/// wait for the device is a part of the steps that it computed.
 fn settle(
     job: &Job,
     run: &mut Run,
     readings: &mut Readings,
     clock: &mut Instant,
+    watch: &mut dyn Watch,
 ) -> Result<(), TrainError> {
     let mut read = readings.read();
-    if let Some((last, _)) = read.last_mut() {
-        last.time.step_s += clock.elapsed().as_secs_f64();
-        *clock = Instant::now();
-    }
+    let Some((last, _)) = read.last_mut() else { return Ok(()) };
+    last.time.step_s += clock.elapsed().as_secs_f64();
+    *clock = Instant::now();
     for (taken, row) in read {
         finite(job, run, taken.step, row)?;
         run.took_step(taken, row);
     }
+    watch.on_event(&run.step_event());
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use catscan_data::Dataset;
 use catscan_train::environment::peak_memory_bytes;
 use catscan_train::estimate::MemoryEstimate;
@@ -13,6 +13,7 @@ use tch::Device;
 use super::train::Args;
 use crate::output::{print, print_json, say};
 use crate::progress::duration;
+use crate::signals::Stop;
 use crate::table::Table;
 
 /// Steps that are timed.
@@ -41,7 +42,8 @@ pub fn run(recipe: &Recipe, dataset: &Dataset, device: Device, args: &Args) -> R
         saving: args.saving.saving(),
         folder: &args.out,
     };
-    let estimate = estimate(recipe, dataset, device, trial)?;
+    let stop = Stop::on_signals().context("handling signals")?;
+    let estimate = estimate(recipe, dataset, device, trial, &mut || stop.asked())?;
     let dry_run = DryRun {
         recipe,
         recipe_hash: recipe.hash(),

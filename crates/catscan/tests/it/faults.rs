@@ -29,15 +29,39 @@ fn environment(folder: &Path) -> String {
     fs::read_to_string(folder.join("r/environment.json")).unwrap()
 }
 
-/// Through a shell that may not write files above 32 KiB (or 64, where a block is 1024 bytes), of
-/// which weights are larger and everything else is smaller.
-fn with_small_files(args: &[&str], folder: &Path) -> Said {
+/// Through a shell with this limit of its `ulimit`.
+fn with_limit(limit: &str, args: &[&str], folder: &Path) -> Said {
     let program = catscan(args, folder);
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -f 64; exec \"$0\" \"$@\""]);
+    command.args(["-c", &format!("ulimit {limit}; exec \"$0\" \"$@\"")]);
     command.arg(program.get_program()).args(program.get_args()).current_dir(folder);
     command.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    command.output().unwrap().into()
+    command.env("RUST_BACKTRACE", "1").output().unwrap().into()
+}
+
+/// Which may not write files above 32 KiB (or 64, where a block is 1024 bytes): weights are larger
+/// and everything else is smaller.
+fn with_small_files(args: &[&str], folder: &Path) -> Said {
+    with_limit("-f 64", args, folder)
+}
+
+/// With a backtrace asked for, which took memory that was not there, and waited for ever.
+#[test]
+#[cfg(target_os = "linux")]
+fn memory_that_is_not_there_is_told_with_advice() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    let recipe = catscan::recipes::with_model(catscan::recipes::smoke(), "resnet18");
+    let mut large = Recipe { batch: 500, ..recipe };
+    large.data.source = "critters:900".into();
+    large.data.size_px = 128;
+    fs::write(here.join("large.json"), large.to_json_pretty()).unwrap();
+    // The first convolution's maps are 524 MB, or half of it.
+    let said = with_limit("-v 1500000", &with_recipe("large.json", &[]), here);
+    assert_eq!(said.code, 8, "{}", said.stderr);
+    assert!(said.stderr.contains("error: out of memory: "), "{}", said.stderr);
+    assert!(said.stderr.contains("micro_batch"), "{}", said.stderr);
+    assert!(!said.stderr.contains("panicked"), "{}", said.stderr);
 }
 
 #[test]

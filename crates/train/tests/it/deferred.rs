@@ -71,3 +71,19 @@ fn a_stop_in_the_middle_of_a_stretch_loses_nothing() {
     assert_eq!(train_reading(&job, Reading::Every(4), &mut ()).unwrap(), Outcome::Finished);
     assert!(results(folder.path()) == trained(&recipe, Reading::AtOnce));
 }
+
+#[test]
+fn every_epoch_is_heard_of_however_seldom_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut watcher = Watcher::default();
+    let recipe = recipe();
+    let job = job(&recipe, folder.path());
+    train_reading(&job, Reading::Every(1000), &mut watcher).unwrap();
+    let step = |event: &Event| match event {
+        Event::Step { step, .. } => Some(*step),
+        _ => None,
+    };
+    let heard: Vec<u64> = watcher.events.iter().filter_map(step).collect();
+    let ends: Vec<u64> = metrics(folder.path()).iter().map(|epoch| epoch.step).collect();
+    assert_eq!(heard, ends);
+}
