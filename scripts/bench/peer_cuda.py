@@ -1,17 +1,32 @@
-"""The other side of train_cuda.py: the same networks and steps in PyTorch and torchvision, on a CUDA
-device. Reads a JSON request a line on standard input, writes a JSON answer a line on standard output.
+"""The other side of train_cuda.py: the same networks and steps in PyTorch, on a CUDA device. Reads a
+JSON request a line on standard input, writes a JSON answer a line on standard output.
 
-Each arm is written as a PyTorch user would write it; which arm does what stands in ARMS.
+    {"about": true, "device": "cuda"}    what is compared with, on which card
+    {"arm": "pytorch amp", "model": "resnet50", "batch": 20, "size_px": 224, "device": "cuda", "repeat": 10}
+
+The networks are torchvision's where it is installed, else those of networks.py. Each arm is written as
+a PyTorch user would write it; which arm does what stands in ARMS. The step of the last request is kept,
+so that repeating a request repeats the work only; torch.compile compiles in the first repetitions.
 """
 
 import json
+import signal
 import sys
 import time
 import warnings
 
 import torch
-import torchvision
 from torch.nn import functional
+
+try:
+    import torchvision
+
+    NETWORKS = f"torchvision {torchvision.__version__}"
+except Exception as error:  # absent, or of another torch: then it raises RuntimeError
+    import networks
+
+    torchvision = None
+    NETWORKS = f"torch.nn's layers, as torchvision 0.26 has them ({type(error).__name__}: {error})"
 
 # arm -> bf16 autocast, channels_last, torch.compile's mode (None: not compiled)
 ARMS = {
@@ -22,6 +37,23 @@ ARMS = {
 }
 
 
+def about(device: torch.device) -> dict:
+    """With the card as nvidia-smi names it, whatever CUDA_VISIBLE_DEVICES makes of the numbers."""
+    found = {"torch": torch.__version__, "networks": NETWORKS, "card": None}
+    if device.type == "cuda":
+        properties = torch.cuda.get_device_properties(device)
+        uuid = str(properties.uuid)
+        found["card"] = uuid if uuid.startswith("GPU-") else f"GPU-{uuid}"
+        found["name"] = properties.name
+    return found
+
+
+def network(name: str):
+    if torchvision is None:
+        return networks.network(name, 2)
+    return getattr(torchvision.models, name)(weights=None, num_classes=2)
+
+
 def build(request: dict):
     amp, channels_last, mode = ARMS[request["arm"]]
     device = torch.device(request["device"])
@@ -29,25 +61,33 @@ def build(request: dict):
     if device.type == "cuda":
         torch.backends.cudnn.benchmark = True
     layout = torch.channels_last if channels_last else torch.contiguous_format
-    model = getattr(torchvision.models, request["model"])(weights=None, num_classes=2)
-    model = model.to(device=device, memory_format=layout).train()
+    model = network(request["model"]).to(device=device, memory_format=layout).train()
     n, size = request["batch"], request["size_px"]
     x = torch.rand(n, 3, size, size, device=device).contiguous(memory_format=layout)
     labels = torch.arange(n, device=device) % 2
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-3, momentum=0.9)
     autocast = torch.autocast(device.type, dtype=torch.bfloat16, enabled=amp)
-    if mode is not None:
-        torch._dynamo.reset()  # of the arm before
-    network = model if mode is None else torch.compile(model, mode=mode)
+    forward = model if mode is None else torch.compile(model, mode=mode)
 
     def step():
         optimizer.zero_grad()
         with autocast:
-            logits = network(x)
+            logits = forward(x)
         functional.cross_entropy(logits.float(), labels).backward()
         optimizer.step()
 
     return step, device
+
+
+def how(request: dict) -> str:
+    """What PyTorch says against its own word, if anything: a graph that it did not record."""
+    mode = ARMS[request["arm"]][2]
+    if mode is None:
+        return ""
+    from torch._dynamo.utils import counters
+
+    skips = counters["inductor"]["cudagraph_skips"]
+    return f"no graph: skipped {skips} times" if mode == "reduce-overhead" and skips else "compiled"
 
 
 def synchronize(device) -> None:
@@ -55,18 +95,26 @@ def synchronize(device) -> None:
         torch.cuda.synchronize(device)
 
 
+def in_words(error: Exception) -> str:
+    """Such as a compiler that is not installed: its reason follows after the first line."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {' '.join(lines[:3])}"[:400]
+
+
 def main() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # ends without a traceback
     warnings.filterwarnings("ignore")
     key, ready = None, None
     for text in iter(sys.stdin.readline, ""):
         request = json.loads(text)
+        if request.pop("about", False):
+            print(json.dumps(about(torch.device(request["device"]))), flush=True)
+            continue
         repeat = request.pop("repeat")
         try:
             if request != key:
-                ready = None  # the old model goes before the new one comes
-                if torch.cuda.is_available():
-                    torch.cuda.empty_cache()
-                key, ready = request, build(request)
+                key, ready = request, None  # the old model goes before the new one comes
+                ready = build(request)
             step, device = ready
             synchronize(device)
             began = time.perf_counter()
@@ -74,11 +122,10 @@ def main() -> None:
                 step()
             synchronize(device)
             seconds = (time.perf_counter() - began) / max(repeat, 1)
-            answer = {"seconds": [seconds] * repeat}
-        except (RuntimeError, torch.cuda.OutOfMemoryError) as error:
-            # Such as a compiler that is not installed: this arm has no figure, the others do.
+            answer = {"seconds": [seconds] * repeat, "how": how(request)}
+        except Exception as error:  # this arm has no figure, the others do
             key, ready = None, None
-            answer = {"seconds": [], "error": str(error).strip().splitlines()[0]}
+            answer = {"seconds": [], "error": in_words(error)}
         print(json.dumps(answer), flush=True)
 
 

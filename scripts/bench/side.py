@@ -12,11 +12,12 @@ OURS, THEIRS = "catscan", "pytorch"
 class Side:
     """One of the two processes: a JSON request a line in, a JSON answer a line out."""
 
-    def __init__(self, command: list[str], threads: int, extra: dict[str, str] = {}):
+    def __init__(self, command: list[str], threads: int, extra: dict[str, str] = {}, stderr=None):
         names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
         environment = {**os.environ, **dict.fromkeys(names, str(threads)), **extra}
         pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=environment)
+        streams = {"stdin": pipe, "stdout": pipe, "stderr": stderr}
+        self.process = subprocess.Popen(command, text=True, env=environment, **streams)
 
     def ask(self, **request) -> dict:
         self.send(request)
