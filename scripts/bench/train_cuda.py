@@ -149,7 +149,11 @@ class Case:
         if arm in self.on_card or "error" in self.rows[arm]:
             return
         began = time.monotonic()
-        self.on_card[arm] = Arm(command(arm, self.arguments))
+        try:
+            self.on_card[arm] = Arm(command(arm, self.arguments))
+        except OSError as error:
+            self.rows[arm]["error"] = str(error)
+            return
         if self.ask(arm, self.arguments.warm_up):
             self.rows[arm]["ready_s"].append(round(time.monotonic() - began, 2))
 
@@ -315,6 +319,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--csv", type=Path, help="every turn goes here, a line each")
     parser.add_argument("--json", type=Path, help="the rows, and what came of the goals, go here")
     arguments = parser.parse_args()
+    arguments.catscan = arguments.catscan.absolute()  # a bare name would be looked for in PATH
     if not arguments.python:
         arguments.python = Path(sys.executable)
         if arguments.cache:  # cargo xtask named it: the benchmarks' own Python

@@ -105,10 +105,10 @@ class Bundle:
     def start(self, *words, script: str = "gpu/check.py") -> subprocess.Popen:
         own = ["--bundle", self.folder, "--torch", self.folder / "torch", "--quick"]
         if script != "gpu/check.py":
-            own = ["--catscan", self.folder / "catscan"]
-        command = [sys.executable, self.folder / "scripts" / script, *own, *words]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(list(map(str, command)), env=self.environment, stdout=pipe, stderr=pipe, text=True)
+            own = ["--catscan", "./catscan"]
+        command = [str(word) for word in [sys.executable, self.folder / "scripts" / script, *own, *words]]
+        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, env=self.environment, cwd=self.folder, **streams)
 
     def run(self, *words, **how) -> tuple[int, str]:
         process = self.start(*words, **how)
