@@ -47,7 +47,8 @@ def stop_on_signals() -> None:
         raise Stopped(number)
 
     # What is ignored stays so, such as SIGHUP under nohup.
-    signals = [each for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
+    signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    signals = [each for each in signals if signal.getsignal(each) != signal.SIG_IGN]
     for each in signals:
         signal.signal(each, stop)
 
@@ -92,8 +93,8 @@ def call(command: list, seconds: int, while_it_runs=lambda: None, **environment)
         for file in (out, words):
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
-    took = round(time.monotonic() - began, 1)
-    return {"exit_code": None if late else process.returncode, "seconds": took, "out": texts[0], "words": texts[1] + late}
+    code, took = None if late else process.returncode, round(time.monotonic() - began, 1)
+    return {"exit_code": code, "seconds": took, "out": texts[0], "words": texts[1] + late}
 
 
 def card() -> dict | None:
@@ -223,12 +224,13 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def looked_at(bundle: Path, torch: dict, about: dict) -> dict:
+def looked_at(bundle: Path, torch: dict) -> dict:
     """The answer before the parts: machine, versions, and what the program says of the card."""
     doctor = parsed(call([bundle / "catscan", "doctor", "--json", "--no-speed"], 300))
     found = doctor["out"] if isinstance(doctor["out"], dict) else {}
     cuda = found.get("cuda", {"status": "unknown", "words": doctor["words"][-400:]})
-    machine = {"card": card(), "processor": platform.processor() or platform.machine(), "torch": torch}
+    processor = platform.processor() or platform.machine()
+    machine = {"card": card(), "processor": processor, "torch": torch}
     on_card = cuda.get("status") == "ready"
     return {"machine": machine, "ran_on_a_card": on_card, "cuda": cuda, "doctor": doctor}
 
@@ -277,23 +279,23 @@ def main() -> int:
     torch = torch_there(arguments.torch, about["torch"])
     if not torch["fits"]:
         has = torch["version"] or "a torch without a version"
-        say(f"{torch['folder']}: is {has}, want {torch['wanted']}: catscan is built on that one; PYTHON=... names another")
+        say(f"{torch['folder']}: is {has}, want {torch['wanted']}, which catscan is built on; PYTHON=... names another")
         return UNUSABLE
-    answer = {"passed": False, "finished": False, "bundle": about}
+    answer = {"passed": False, "finished": False, "quick": arguments.quick, "bundle": about}
 
     def write() -> bool:
         try:
             write_whole(out, json.dumps(answer, indent=1) + "\n")
             return True
         except OSError as error:
-            say(f"{out}: cannot be written ({error.strerror}); make room, or name another file: --out FILE")
+            say(f"{out}: cannot be written ({error.strerror}); make room or name another: --out FILE")
             return False
 
     if not write():
         return UNUSABLE
     stop_on_signals()
     try:
-        answer |= looked_at(bundle, torch, about)
+        answer |= looked_at(bundle, torch)
         write()
         no_card = f"no CUDA device ({answer['cuda']}): the processor's half only"
         say(f"running on {answer['machine']['card']}" if answer["ran_on_a_card"] else no_card)
