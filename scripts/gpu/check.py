@@ -279,7 +279,8 @@ def main() -> int:
     torch = torch_there(arguments.torch, about["torch"])
     if not torch["fits"]:
         has = torch["version"] or "a torch without a version"
-        say(f"{torch['folder']}: is {has}, want {torch['wanted']}, which catscan is built on; PYTHON=... names another")
+        want = f"want {torch['wanted']}, which catscan is built on; PYTHON=... names another"
+        say(f"{torch['folder']}: is {has}, {want}")
         return UNUSABLE
     answer = {"passed": False, "finished": False, "quick": arguments.quick, "bundle": about}
 
