@@ -342,6 +342,7 @@ def main() -> int:
     rows, answer = [], {}
     try:
         about = asked_about(arguments)
+        save(arguments, about, rows, cases)
         print(f"device {arguments.device}, {arguments.size} px, medians of {arguments.rounds} turns; {about}")
         print("| network      | batch | arm                    | images/s (turns) | × pytorch eager | busy | how |")
         print("|---|---|---|---|---|---|---|")
