@@ -55,3 +55,5 @@ mod shards;
 #[cfg(feature = "tch")]
 #[path = "it/transforms.rs"]
 mod transforms;
+#[path = "it/webdataset.rs"]
+mod webdataset;

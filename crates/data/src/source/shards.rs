@@ -1,13 +1,15 @@
 //! `shards:PATH`: tar files of pictures, for sets with more files than a disk has names for.
 //!
 //! PATH is a tar file or a folder of them. A picture's label is what `KEY.cls` beside it in the
-//! same tar says (WebDataset's layout: `000.jpg`, `000.cls`), else the name of its folder in the
-//! tar. A shard that is called `train-0001.tar` (`val…`, `test…`) gives its pictures that part; all
-//! shards do, or none.
+//! same tar says (WebDataset's layout: `000.jpg`, `000.cls`; see [`samples`]), else the name of its
+//! folder in the tar. A shard that is called `train-0001.tar` (`val…`, `test…`) gives its pictures
+//! that part; all shards do, or none.
 //!
 //! A shard's headers are read once; pictures are then read where they lie, from any thread. Hence
 //! shards are not compressed (JPEGs do not get smaller anyway). One entry that no honest tar has (a
 //! path that leads out, a link, a device) condemns the whole set.
+
+mod samples;
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -24,6 +26,7 @@ use crate::config::Part;
 use crate::error::DataError;
 use crate::natural;
 use crate::window::Window;
+use samples::{Listed, key};
 
 /// In all shards together: ten times what ImageNet-1k holds.
 const MAX_ENTRIES: usize = 12_000_000;
@@ -33,6 +36,8 @@ const BLOCK: u64 = 512;
 
 const DAMAGED: &str = "get the shard again";
 const CORRECT: &str = "correct the label and pack the shard again";
+const ONE_PICTURE: &str =
+    "keep one picture a sample, or let one alone have its ending right behind the key (KEY.jpg)";
 const REFUSED: &str = "the whole set is refused; get it from elsewhere";
 
 pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
@@ -115,7 +120,8 @@ fn read(
         return Err(DataError::archive(path, what, "unpack it with gunzip"));
     }
     collector.stamp(path, &meta);
-    let (part, listed) = (part(path), list(path, &window, MAX_ENTRIES)?);
+    let (part, mut listed) = (part(path), list(path, &window, MAX_ENTRIES)?);
+    listed.one_a_sample().map_err(|what| DataError::archive(path, what, ONE_PICTURE))?;
     for (name, (start, end)) in &listed.pictures {
         let label = match listed.labels.get(key(name)) {
             Some(label) => label.clone(),
@@ -134,39 +140,6 @@ fn read(
     listed.ignored.into_iter().for_each(|(name, reason)| collector.ignore(name, reason));
     collector.shards.add(path);
     Ok(())
-}
-
-/// `cat/000` of `cat/000.jpg`: up to the first point of the last piece.
-fn key(name: &str) -> &str {
-    let last = name.rfind('/').map_or(0, |slash| slash + 1);
-    name[last..].find('.').map_or(name, |point| &name[..last + point])
-}
-
-#[derive(Default)]
-struct Listed {
-    /// From where to where.
-    pictures: Vec<(String, (u64, u64))>,
-    /// By key.
-    labels: HashMap<String, String>,
-    ignored: Vec<(String, &'static str)>,
-}
-
-impl Listed {
-    /// What the label file `name` says, or what is wrong with it: none is made up, and none is
-    /// chosen among two.
-    fn label(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), String> {
-        let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))?;
-        let label = text.trim();
-        if label.is_empty() {
-            return Err(format!("{name} is empty, want a label"));
-        }
-        match self.labels.insert(key(name).to_owned(), label.to_owned()) {
-            Some(before) if before != label => {
-                Err(format!("{name} is there twice and says {before:?} and {label:?}"))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Walks the headers; every entry must lie within the file, and the end mark must be there.
@@ -298,9 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_keys_and_parts() {
-        assert_eq!(key("000.jpg"), "000");
-        assert_eq!(key("a.b/c.d.jpg"), "a.b/c");
+    fn names_tell_parts() {
         assert_eq!(part(Path::new("x/train-0001.tar")), Some(Part::Train));
         assert_eq!(part(Path::new("val_3.tar")), Some(Part::Val));
         assert_eq!(part(Path::new("test.tar")), Some(Part::Test));
