@@ -111,7 +111,7 @@ impl Dataset {
             leaks,
             classes: index.classes.clone(),
             rejected: index.rejected.clone(),
-            ignored: index.ignored.clone(),
+            ignored: source.ignored().unwrap_or(&index.ignored).to_vec(),
             notes,
             digest: index.digest.clone(),
             drawings: index.drawings,

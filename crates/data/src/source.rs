@@ -162,6 +162,11 @@ pub(crate) trait Source: Send + Sync {
     /// What there is; where that can be known only by reading whole files, this reads them, so it
     /// is called only when a cache is to be made.
     fn listing(&self) -> Result<&Listing, DataError>;
+    /// [`Listing::ignored`] as it is now, where that is known without reading whole files: such a
+    /// file may come or go, and a cache of the pictures beside it stays as it is.
+    fn ignored(&self) -> Option<&[Rejected]> {
+        None
+    }
     /// What tells, without reading pictures, that they are the ones of a cache made earlier.
     fn fingerprint(&self, hasher: &mut blake3::Hasher);
     /// A reader for one thread, after the listing.

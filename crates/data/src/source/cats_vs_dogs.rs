@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use walkdir::WalkDir;
 
 use super::archive::Archive;
-use super::folder::{hidden, utf8};
+use super::folder::{self, hidden, name_below};
 use super::shelf::{Collector, Place, looks_like_a_picture};
 use super::{Request, Source};
 use crate::error::DataError;
@@ -50,13 +50,20 @@ impl Search {
     /// Takes the loose pictures under `root`; returns the archives there.
     fn loose(&mut self, root: &Path) -> Result<Vec<PathBuf>, DataError> {
         let mut archives = Vec::new();
-        let visible = |entry: &walkdir::DirEntry| {
-            entry.depth() == 0 || !hidden(&entry.file_name().to_string_lossy())
-        };
-        let walk = WalkDir::new(root).follow_links(true).into_iter().filter_entry(visible);
-        for entry in walk {
+        let mut walk = WalkDir::new(root).follow_links(true).into_iter();
+        while let Some(entry) = walk.next() {
             let entry = entry.map_err(|error| DataError::read(root, error.into()))?;
-            let path = utf8(entry.path())?;
+            if entry.depth() > 0 && hidden(&entry.file_name().to_string_lossy()) {
+                if entry.file_type().is_dir() {
+                    walk.skip_current_dir();
+                }
+                folder::hide(root, entry.path(), &mut self.collector);
+                continue;
+            }
+            let path = entry.path().to_string_lossy().into_owned();
+            if is_zip(&path) || looks_like_a_picture(&path) {
+                name_below(root, entry.path())?;
+            }
             if entry.file_type().is_dir() {
                 // Folders called like a labelled picture are refused later, as bad pictures.
                 if let Some((name, label)) = named(&path).filter(|_| looks_like_a_picture(&path)) {
@@ -125,6 +132,8 @@ impl Search {
         let mut nested = Vec::new();
         for (index, name) in archive.names() {
             if name.split('/').any(hidden) {
+                let (folder, file) = name.rsplit_once('/').unwrap_or(("", &name));
+                self.collector.hide(format!("{}: {folder}/", archive.path.display()), file);
                 continue;
             }
             if is_zip(&name) {

@@ -5,8 +5,9 @@
 //! A lone `train` that holds folders, among other folders of pictures, may be either a part or a
 //! class and is refused. Class folders are searched to any depth. Links are followed, as
 //! torchvision and Keras do: sets are commonly put together by links, only pictures are ever read
-//! through them, and a loop is an error. Names that are not UTF-8 are refused, because reports
-//! could not show them.
+//! through them, and a loop is an error. Pictures and classes whose names are not UTF-8 are refused,
+//! because reports could not show them. What is hidden is not taken, and told where it is a picture
+//! or holds some.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -27,7 +28,7 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     }
     let root = root.canonicalize().map_err(|error| DataError::read(&root, error))?;
     let mut collector = Collector::new();
-    let children = children(&root, &mut collector)?;
+    let children = children(&root, &root, &mut collector)?;
     let parts = parts(&children)?;
     let roots: Vec<(Option<Part>, PathBuf)> = if parts.is_empty() {
         vec![(None, root.clone())]
@@ -47,23 +48,37 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
 
 /// The folders in `folder` by name; files are noted as ignored.
 fn children(
+    root: &Path,
     folder: &Path,
     collector: &mut Collector,
 ) -> Result<BTreeMap<String, PathBuf>, DataError> {
     let mut folders = BTreeMap::new();
     for child in std::fs::read_dir(folder).map_err(|error| DataError::read(folder, error))? {
         let path = child.map_err(|error| DataError::read(folder, error))?.path();
-        let name = utf8(path.file_name().unwrap_or_default().as_ref())?;
-        if hidden(&name) {
-            continue;
-        }
-        if path.is_dir() {
-            folders.insert(name, path);
+        if hidden(&last_piece(&path)) {
+            hide(root, &path, collector);
+        } else if path.is_dir() {
+            folders.insert(name_below(folder, &path)?, path);
         } else {
             collector.ignore(path.display().to_string(), "lies outside the class folders");
         }
     }
     Ok(folders)
+}
+
+/// Notes what is hidden, if it is a picture or holds some.
+pub(super) fn hide(root: &Path, path: &Path, collector: &mut Collector) {
+    if !path.is_dir() {
+        let folder = shown(root, path.parent().unwrap_or(root));
+        let place = if folder.is_empty() { root.display().to_string() } else { folder };
+        collector.hide(format!("{place}/"), &last_piece(path));
+    } else if holds_pictures(path) {
+        collector.ignore(format!("{}/", shown(root, path)), "is hidden, and holds pictures");
+    }
+}
+
+fn last_piece(path: &Path) -> String {
+    path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Hidden files (`.DS_Store`) and the shadows that macOS puts into archives.
@@ -129,7 +144,7 @@ fn collect(
         // The root's own files were noted already.
         let mut beside = Collector::new();
         let noted = if part.is_some() { &mut *collector } else { &mut beside };
-        class_folders.push((*part, folder, children(folder, noted)?));
+        class_folders.push((*part, folder, children(root, folder, noted)?));
     }
     let mut classes: Vec<String> = class_folders[0].2.keys().cloned().collect();
     for (part, _, folders) in &class_folders {
@@ -169,14 +184,13 @@ fn collect_class(
     collector: &mut Collector,
 ) -> Result<usize, DataError> {
     let mut count = 0;
-    let visible = |entry: &walkdir::DirEntry| !hidden(&entry.file_name().to_string_lossy());
     let mut walk = WalkDir::new(folder).min_depth(1).follow_links(true).into_iter();
     while let Some(next) = walk.next() {
         let entry = match next {
             Ok(entry) => entry,
             Err(error) => match broken_link(&error) {
                 Some(path) => {
-                    let name = relative(root, path)?;
+                    let name = name_below(root, path)?;
                     collector.add(name, label, part, Place::Bad("is a broken link".into()));
                     count += 1;
                     continue;
@@ -185,19 +199,21 @@ fn collect_class(
             },
         };
         let is_folder = entry.file_type().is_dir();
-        if !visible(&entry) {
+        if hidden(&entry.file_name().to_string_lossy()) {
+            hide(root, entry.path(), collector);
             if is_folder {
                 walk.skip_current_dir();
             }
             continue;
         }
-        let name = relative(root, entry.path())?;
-        if !looks_like_a_picture(&name) {
+        let lossy = shown(root, entry.path());
+        if !looks_like_a_picture(&lossy) {
             if !is_folder {
-                collector.ignore(name, "does not end like a picture's name");
+                collector.ignore(lossy, "does not end like a picture's name");
             }
             continue;
         }
+        let name = name_below(root, entry.path())?;
         if is_folder {
             walk.skip_current_dir();
             collector.add(name, label, part, Place::Bad("is a folder, want a picture".into()));
@@ -218,16 +234,19 @@ fn broken_link(error: &walkdir::Error) -> Option<&Path> {
     error.path().filter(|path| missing && path.is_symlink())
 }
 
-/// The path below `root` with `/` between, on every system.
-fn relative(root: &Path, path: &Path) -> Result<String, DataError> {
+/// The path below `root` with `/` between, on every system; what is not UTF-8 is replaced.
+fn shown(root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
-    let pieces: Result<Vec<String>, DataError> =
-        below.components().map(|piece| utf8(piece.as_os_str().as_ref())).collect();
-    Ok(pieces?.join("/"))
+    let pieces: Vec<_> =
+        below.components().map(|piece| piece.as_os_str().to_string_lossy()).collect();
+    pieces.join("/")
 }
 
-pub(super) fn utf8(path: &Path) -> Result<String, DataError> {
-    path.to_str()
-        .map(String::from)
-        .ok_or_else(|| DataError::layout(path, "has a name that is not UTF-8", "rename it"))
+/// The same, if reports can show it.
+pub(super) fn name_below(root: &Path, path: &Path) -> Result<String, DataError> {
+    let below = path.strip_prefix(root).unwrap_or(path);
+    if below.to_str().is_none() {
+        return Err(DataError::layout(path, "has a name that is not UTF-8", "rename it"));
+    }
+    Ok(shown(root, path))
 }

@@ -3,7 +3,8 @@
 //! PATH is a tar file or a folder of them. A picture's label is what `KEY.cls` beside it in the
 //! same tar says (WebDataset's layout: `000.jpg`, `000.cls`; see [`samples`]), else the name of its
 //! folder in the tar. A shard that is called `train-0001.tar` (`val…`, `test…`) gives its pictures
-//! that part; all shards do, or none.
+//! that part; all shards do, or none. Where a name is in two shards, each picture is called by its
+//! shard and its name.
 //!
 //! A shard's headers are read once; pictures are then read where they lie, from any thread. Hence
 //! shards are not compressed (JPEGs do not get smaller anyway). One entry that no honest tar has (a
@@ -11,16 +12,16 @@
 
 mod samples;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use tar::{Archive, EntryType};
 
-use super::folder::{hidden, part_of, utf8};
+use super::folder::{hidden, name_below, part_of};
 use super::plain;
 use super::shelf::{Collector, Place, looks_like_a_picture};
-use super::tarball::{Names, dishonest, too_long_a_name};
+use super::tarball::{Names, SPARSE, dishonest, goes_on, too_long_a_name};
 use super::{Request, Source};
 use crate::config::Part;
 use crate::error::DataError;
@@ -38,6 +39,8 @@ const DAMAGED: &str = "get the shard again";
 const CORRECT: &str = "correct the label and pack the shard again";
 const ONE_PICTURE: &str =
     "keep one picture a sample, or let one alone have its ending right behind the key (KEY.jpg)";
+const TOGETHER: &str = "where several tar files were put together, give each as a shard of its own";
+const HOLES: &str = "pack the shard again without --sparse";
 const REFUSED: &str = "the whole set is refused; get it from elsewhere";
 
 pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
@@ -54,10 +57,16 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
             return Err(DataError::layout(&root, what, "train on a part of it"));
         }
     }
+    if shards.len() > 1 && repeat(&found) {
+        for found in &mut found {
+            found.name = format!("{}/{}", name_of(&shards[found.shard]), found.name);
+        }
+    }
     let classes = classes(&root, &found)?;
     let labels: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
-    for Found { name, label, part, place } in &found {
-        collector.add(name.clone(), labels[label.as_str()], *part, place.clone());
+    for Found { name, label, part, shard, range: (start, end) } in &found {
+        let place = Place::Within(*shard, *start, *end);
+        collector.add(name.clone(), labels[label.as_str()], *part, place);
     }
     Ok(Box::new(collector.finish(&root, classes.clone())?))
 }
@@ -66,7 +75,17 @@ struct Found {
     name: String,
     label: String,
     part: Option<Part>,
-    place: Place,
+    /// Its number among the shards.
+    shard: usize,
+    /// From where to where in it.
+    range: (u64, u64),
+}
+
+/// Whether one name is there twice: shards may number their pictures each from `0000`, as WebDataset
+/// tells samples apart by shard and key.
+fn repeat(found: &[Found]) -> bool {
+    let mut known = HashSet::with_capacity(found.len());
+    !found.iter().all(|found| known.insert(found.name.as_str()))
 }
 
 /// The tar files of a folder, in natural order.
@@ -74,14 +93,16 @@ fn within(root: &Path, collector: &mut Collector) -> Result<Vec<PathBuf>, DataEr
     let mut shards = Vec::new();
     for child in std::fs::read_dir(root).map_err(|error| DataError::read(root, error))? {
         let path = child.map_err(|error| DataError::read(root, error))?.path();
-        let name = utf8(path.file_name().unwrap_or_default().as_ref())?;
-        if hidden(&name) {
-            continue;
-        }
-        if name.to_ascii_lowercase().ends_with(".tar") {
-            shards.push(path);
-        } else {
-            collector.ignore(name, "is not called like a tar file");
+        let name = name_of(&path);
+        let is_tar = name.to_ascii_lowercase().ends_with(".tar");
+        match (is_tar, hidden(&name)) {
+            (true, false) => {
+                name_below(root, &path)?;
+                shards.push(path);
+            }
+            (true, true) => collector.ignore(name, "is a hidden tar file"),
+            (false, false) => collector.ignore(name, "is not called like a tar file"),
+            (false, true) => {}
         }
     }
     if shards.is_empty() {
@@ -122,20 +143,25 @@ fn read(
     collector.stamp(path, &meta);
     let (part, mut listed) = (part(path), list(path, &window, MAX_ENTRIES)?);
     listed.one_a_sample().map_err(|what| DataError::archive(path, what, ONE_PICTURE))?;
-    for (name, (start, end)) in &listed.pictures {
-        let label = match listed.labels.get(key(name)) {
+    for (name, range) in listed.pictures {
+        let label = match listed.labels.get(key(&name)) {
             Some(label) => label.clone(),
             None => match name.rsplit('/').nth(1) {
                 Some(folder) => folder.to_owned(),
                 None => {
                     let what =
-                        format!("{name} has no label, neither {}.cls nor a folder", key(name));
+                        format!("{name} has no label, neither {}.cls nor a folder", key(&name));
                     return Err(DataError::archive(path, what, "add one"));
                 }
             },
         };
-        let place = Place::Within(number, *start, *end);
-        found.push(Found { name: name.clone(), label, part, place });
+        found.push(Found { name, label, part, shard: number, range });
+    }
+    for name in &listed.hidden {
+        match name.rsplit_once('/') {
+            Some((folder, file)) => collector.hide(format!("{}: {folder}/", name_of(path)), file),
+            None => collector.hide(name_of(path), name),
+        }
     }
     listed.ignored.into_iter().for_each(|(name, reason)| collector.ignore(name, reason));
     collector.shards.add(path);
@@ -158,11 +184,15 @@ fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> 
             return Err(DataError::archive(path, reason, REFUSED));
         }
         let Some(name) = names.of(&mut entry).map_err(damaged)? else { continue };
-        let name = String::from_utf8(name).map_err(|_| {
-            DataError::archive(path, "has an entry whose name is not UTF-8", "rename it")
-        })?;
+        let (name, is_utf8) = match String::from_utf8(name) {
+            Ok(name) => (name, true),
+            Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), false),
+        };
         if let Some(reason) = dishonest(&entry, &name) {
             return Err(DataError::archive(path, format!("entry {name:?} {reason}"), REFUSED));
+        }
+        if names.sparse {
+            return Err(DataError::archive(path, format!("entry {name:?} {SPARSE}"), HOLES));
         }
         let (start, size) = (entry.raw_file_position(), entry.size());
         let Some(end) = start.checked_add(size).filter(|end| *end <= window.length()) else {
@@ -175,10 +205,18 @@ fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> 
             continue;
         }
         let name = name.trim_start_matches("./").to_owned();
+        let is_picture = looks_like_a_picture(&name);
         if name.split('/').any(hidden) {
+            if is_picture {
+                listed.hidden.push(name);
+            }
             continue;
         }
-        if looks_like_a_picture(&name) {
+        if !is_utf8 && (is_picture || name.ends_with(".cls")) {
+            let what = format!("entry {name:?} has a name that is not UTF-8");
+            return Err(DataError::archive(path, what, "rename it and pack the shard again"));
+        }
+        if is_picture {
             listed.pictures.push((name, (start, end)));
         } else if name.ends_with(".cls") && size <= MAX_LABEL_BYTES {
             let mut label = Vec::new();
@@ -188,12 +226,20 @@ fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> 
             listed.ignored.push((name, "is neither a picture nor a label"));
         }
     }
-    let mark = window.read_exact_at(last.next_multiple_of(BLOCK), BLOCK as usize);
+    end(&window, last.next_multiple_of(BLOCK))
+        .map_err(|error| DataError::read(path, error))?
+        .map_or(Ok(listed), |(what, hint)| Err(DataError::archive(path, what, hint)))
+}
+
+/// What is wrong from `start` on, where the end mark should be and padding alone behind it.
+fn end(window: &Window, start: u64) -> io::Result<Option<(String, &'static str)>> {
+    let mark = window.read_exact_at(start, BLOCK as usize);
     if !mark.is_ok_and(|block| block.iter().all(|b| *b == 0)) {
         let what = format!("is a tar cut short: no end mark in {} bytes", window.length());
-        return Err(DataError::archive(path, what, DAMAGED));
+        return Ok(Some((what, DAMAGED)));
     }
-    Ok(listed)
+    let rest = window.part(start, window.length() - start).expect("the mark lies within");
+    Ok(goes_on(rest, start)?.map(|what| (what, TOGETHER)))
 }
 
 /// A buffer that outlives the short steps from header to header, where [`BufReader`]'s own seeking

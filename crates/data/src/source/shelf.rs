@@ -1,5 +1,6 @@
 //! Pictures that lie somewhere, as files or in archives: what `folder` and `cats-vs-dogs` share.
 
+use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -76,6 +77,8 @@ pub(super) struct Shelf {
 pub(super) struct Collector {
     found: Vec<(Entry, Place)>,
     ignored: Vec<Rejected>,
+    /// By folder, how many hidden pictures there are, and one of them.
+    hidden: BTreeMap<String, (usize, String)>,
     pub archives: Vec<Archive>,
     /// Tar files, as they lie on disk.
     pub shards: Volumes,
@@ -85,9 +88,14 @@ pub(super) struct Collector {
 
 impl Collector {
     pub fn new() -> Collector {
-        let (found, ignored) = (Vec::new(), Vec::new());
-        let (archives, shards) = (Vec::new(), Volumes::default());
-        Collector { found, ignored, archives, shards, stamps: Vec::new() }
+        Collector {
+            found: Vec::new(),
+            ignored: Vec::new(),
+            hidden: BTreeMap::new(),
+            archives: Vec::new(),
+            shards: Volumes::default(),
+            stamps: Vec::new(),
+        }
     }
 
     pub fn add(&mut self, name: String, label: u32, part: Option<Part>, place: Place) {
@@ -96,6 +104,18 @@ impl Collector {
 
     pub fn ignore(&mut self, name: impl Into<String>, reason: impl Into<String>) {
         self.ignored.push(Rejected { name: name.into(), reason: reason.into() });
+    }
+
+    /// A hidden file of a folder, ignored; those that are called like pictures are told, all of a
+    /// folder in a line: macOS puts one beside each picture that it packs.
+    pub fn hide(&mut self, folder: impl Into<String>, name: &str) {
+        if looks_like_a_picture(name) {
+            let (count, first) = self.hidden.entry(folder.into()).or_default();
+            if *count == 0 {
+                *first = name.to_owned();
+            }
+            *count += 1;
+        }
     }
 
     /// A file or archive whose change must be noticed.
@@ -116,7 +136,11 @@ impl Collector {
             if pair[0].0.name == pair[1].0.name {
                 let (first, second) = (self.tell(&pair[0].1), self.tell(&pair[1].1));
                 let what = format!("{} is there twice: {first} and {second}", pair[0].0.name);
-                return Err(DataError::layout(root, what, "name the folder of one of them"));
+                let hint = match pair[1].1 {
+                    Place::Within(..) => "keep one of them and pack the shard again",
+                    _ => "name the folder of one of them",
+                };
+                return Err(DataError::layout(root, what, hint));
             }
         }
         let mut has_some = vec![false; classes.len()];
@@ -126,6 +150,13 @@ impl Collector {
                 let place = format!("{}: {class}", root.display());
                 return Err(DataError::EmptyClass { place, table: String::new() });
             }
+        }
+        for (folder, (count, first)) in std::mem::take(&mut self.hidden) {
+            let reason = match count {
+                1 => format!("1 hidden picture, {first}"),
+                _ => format!("{count} hidden pictures, such as {first}"),
+            };
+            self.ignore(folder, reason);
         }
         self.ignored.sort_by(|a, b| natural::compare(&a.name, &b.name));
         self.stamps.sort_unstable();
@@ -139,7 +170,9 @@ impl Collector {
         match place {
             Place::File(path) => path.display().to_string(),
             Place::Zipped(archive, _) => self.archives[*archive].path.display().to_string(),
-            Place::Within(shard, start, _) => format!("byte {start} of shard {}", shard + 1),
+            Place::Within(shard, start, _) => {
+                format!("byte {start} of {}", self.shards.path(*shard).display())
+            }
             Place::Bad(reason) => reason.clone(),
         }
     }
@@ -148,6 +181,10 @@ impl Collector {
 impl Source for Shelf {
     fn listing(&self) -> Result<&Listing, DataError> {
         Ok(&self.listing)
+    }
+
+    fn ignored(&self) -> Option<&[Rejected]> {
+        Some(&self.listing.ignored)
     }
 
     fn fingerprint(&self, hasher: &mut blake3::Hasher) {

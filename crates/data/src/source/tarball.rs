@@ -17,8 +17,12 @@ const MAX_ENTRIES: usize = 10_000;
 const MAX_BYTES: u64 = 1 << 30;
 /// Of a name that does not fit a header; systems allow 4,096.
 const MAX_NAME_BYTES: u64 = 1 << 16;
-/// What may follow the end mark: tar pads to blocks of 10 KiB.
-const MAX_PADDING: u64 = 1 << 20;
+/// What may follow the end mark: tar pads to blocks of 10 KiB, or of what `-b` says.
+const MAX_PADDING: u64 = 1 << 24;
+/// Of an entry stored as its pieces between holes, which no reader here puts together again.
+pub(super) const SPARSE: &str = "is stored in pieces, without its holes (GNU.sparse)";
+
+const BLOCK: u64 = 512;
 
 const DAMAGED: &str = "it is cut short or no tar archive; get it again";
 
@@ -36,9 +40,10 @@ pub(super) fn read(
     let mut archive = Archive::new(Unpack::open(path)?.into_reader());
     let mut found: Vec<(usize, Vec<u8>)> = Vec::new();
     let (mut count, mut total) = (0, 0u64);
-    let mut names = Names::default();
+    let (mut names, mut last) = (Names::default(), 0u64);
     for entry in archive.entries().map_err(damaged)?.raw(true) {
         let mut entry = entry.map_err(damaged)?;
+        last = entry.raw_file_position().saturating_add(entry.size());
         (count, total) = (count + 1, total.saturating_add(entry.size()));
         if count > MAX_ENTRIES || total > MAX_BYTES {
             return refuse(format!(
@@ -53,6 +58,9 @@ pub(super) fn read(
         let name = String::from_utf8_lossy(&name).into_owned();
         if let Some(reason) = dishonest(&entry, &name) {
             return refuse(format!("entry {name:?} {reason}"));
+        }
+        if names.sparse {
+            return refuse(format!("entry {name:?} {SPARSE}"));
         }
         let file = name.rsplit('/').next().unwrap_or_default();
         let Some(number) = wanted.iter().position(|wanted| wanted == file) else { continue };
@@ -76,11 +84,28 @@ pub(super) fn read(
         found.push((number, bytes));
     }
     // To the end, where gzip has its checksum.
-    let padding = io::copy(&mut archive.into_inner().take(MAX_PADDING + 1), &mut io::sink());
-    match padding.map_err(damaged)? {
-        0..=MAX_PADDING => Ok(found),
-        _ => refuse(format!("goes on for more than {MAX_PADDING} bytes after its end")),
+    let behind = last.checked_next_multiple_of(BLOCK).unwrap_or(last).saturating_add(BLOCK);
+    goes_on(archive.into_inner(), behind).map_err(damaged)?.map_or(Ok(found), refuse)
+}
+
+/// In words, that there is more than padding in what `reader` gives, which begins at byte `start`:
+/// a reader that stops at the end mark would lose it in silence.
+pub(super) fn goes_on(mut reader: impl Read, start: u64) -> io::Result<Option<String>> {
+    let (mut bytes, mut done) = ([0; 1 << 13], 0);
+    while done <= MAX_PADDING {
+        let n = match reader.read(&mut bytes) {
+            Ok(0) => return Ok(None),
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        if let Some(at) = bytes[..n].iter().position(|byte| *byte != 0) {
+            let at = start.saturating_add(done + at as u64);
+            return Ok(Some(format!("goes on after its end mark, at byte {at}")));
+        }
+        done += n as u64;
     }
+    Ok(Some(format!("goes on for more than {MAX_PADDING} bytes after its end mark")))
 }
 
 /// The names of entries that are read raw, one after the other. (The library, asked for whole
@@ -89,6 +114,11 @@ pub(super) fn read(
 pub(super) struct Names {
     /// Of the next entry.
     long: Option<Vec<u8>>,
+    /// Whether the entry that was named last is a [`SPARSE`] one: pax writes its name, its size and
+    /// its first bytes otherwise than it has them.
+    pub sparse: bool,
+    /// The next one is.
+    next_sparse: bool,
 }
 
 impl Names {
@@ -96,6 +126,7 @@ impl Names {
     /// room for, as GNU's tar or pax write it. Ask [`too_long_a_name`] first.
     pub fn of<R: Read>(&mut self, entry: &mut Entry<R>) -> io::Result<Option<Vec<u8>>> {
         if !names_the_next(entry) {
+            self.sparse = std::mem::take(&mut self.next_sparse);
             let short = || entry.path_bytes().into_owned();
             return Ok(Some(self.long.take().unwrap_or_else(short)));
         }
@@ -107,6 +138,7 @@ impl Names {
         }
         for extension in PaxExtensions::new(&bytes) {
             let extension = extension?;
+            self.next_sparse |= extension.key_bytes().starts_with(b"GNU.sparse.");
             if extension.key_bytes() == b"path" {
                 self.long = Some(extension.value_bytes().to_vec());
             }

@@ -31,6 +31,11 @@ impl Volumes {
         self.paths.push(path.into());
     }
 
+    /// Where file `number` lies.
+    pub fn path(&self, number: usize) -> &Path {
+        &self.paths[number]
+    }
+
     /// For one thread.
     pub fn reader(&self) -> VolumeReader<'_> {
         VolumeReader { volumes: self, last: None }

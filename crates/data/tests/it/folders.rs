@@ -142,5 +142,46 @@ fn links_are_followed_loops_and_odd_names_refused() {
     std::fs::remove_file(root.path().join("a/loop")).unwrap();
     let odd = root.path().join("a").join(std::ffi::OsStr::from_bytes(b"caf\xe9.jpg"));
     std::fs::write(odd, jpeg(1)).unwrap();
-    assert!(refused(root.path(), 3).contains("not UTF-8; rename it"));
+    let text = refused(root.path(), 3);
+    assert!(text.contains("/a/caf\u{fffd}.jpg: has a name that is not UTF-8; rename it"), "{text}");
+    // Of what is no picture, the name does not matter.
+    let notes = |name: &[u8]| root.path().join("a").join(std::ffi::OsStr::from_bytes(name));
+    std::fs::rename(notes(b"caf\xe9.jpg"), notes(b"caf\xe9.txt")).unwrap();
+    let set = open(&folder(root.path()), cache.path()).unwrap();
+    assert_eq!((set.samples.len(), set.ignored[0].name.as_str()), (8, "a/caf\u{fffd}.txt"));
+    // Of a class it does.
+    fill(root.path(), "c", 1);
+    let class = root.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    std::fs::rename(root.path().join("c"), class).unwrap();
+    let text = refused(root.path(), 3);
+    assert!(text.contains("caf\u{fffd}: has a name that is not UTF-8; rename it"), "{text}");
+}
+
+#[test]
+fn what_is_hidden_is_told_where_it_might_be_meant() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    for class in ["cat", "cow", ".cat", "cat/.cache"] {
+        fill(root.path(), class, 3);
+    }
+    for shadow in ["cow/._0.jpg", "cow/._1.jpg", "cat/.h.png"] {
+        put(&root.path().join(shadow), b"not looked at");
+    }
+    put(&root.path().join("cat/.DS_Store"), b"x");
+    put(&root.path().join(".git/config"), b"x");
+    let told = || {
+        let set = open(&folder(root.path()), cache.path()).unwrap();
+        assert_eq!(set.samples.len(), 6);
+        set.ignored.iter().map(|file| format!("{}: {}", file.name, file.reason)).collect::<Vec<_>>()
+    };
+    let want = [
+        ".cat/: is hidden, and holds pictures",
+        "cat/: 1 hidden picture, .h.png",
+        "cat/.cache/: is hidden, and holds pictures",
+    ];
+    let (last, first) = (told().pop().unwrap(), &told()[..3]);
+    assert_eq!(first, want);
+    assert!(last.starts_with("cow/: 2 hidden pictures, such as ._"), "{last}");
+    // Also beside a cache that was made before.
+    put(&root.path().join("cow/notes.txt"), b"x");
+    assert_eq!(told()[4], "cow/notes.txt: does not end like a picture's name");
 }

@@ -16,6 +16,8 @@ pub(super) struct Listed {
     /// By key.
     pub labels: HashMap<String, String>,
     pub ignored: Vec<(String, &'static str)>,
+    /// Names of hidden pictures, or of pictures in hidden folders.
+    pub hidden: Vec<String>,
 }
 
 impl Listed {
