@@ -24,7 +24,7 @@ pub mod train;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use catscan_data::{BadImages, DataConfig, Dataset, default_cache_dir};
+use catscan_data::{BadImages, DataConfig, Dataset, Rejected, default_cache_dir};
 use catscan_torch_ext::{DeviceSpec, cuda};
 use catscan_train::storage::write_atomic;
 use tch::Device;
@@ -42,6 +42,7 @@ pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
     let dataset = dataset?;
     dataset.notes.iter().for_each(say);
     left_out(&dataset).iter().for_each(say);
+    not_taken(&dataset.ignored).iter().for_each(say);
     say(dataset.kept());
     Ok(dataset)
 }
@@ -52,6 +53,17 @@ fn left_out(dataset: &Dataset) -> Vec<String> {
         return Vec::new();
     }
     dataset.rejected.iter().map(|bad| format!("left out: {}: {}", bad.name, bad.reason)).collect()
+}
+
+/// In a line, the files that were not taken for pictures of the set: most are as they should be,
+/// and one may be a folder of a whole class.
+pub fn not_taken(ignored: &[Rejected]) -> Option<String> {
+    let Rejected { name, reason } = ignored.first()?;
+    let and = match ignored.len() - 1 {
+        0 => String::new(),
+        more => format!("; and {more} more, which split.json and `catscan data audit` list"),
+    };
+    Some(format!("not taken for pictures of the set: {name}: {reason}{and}"))
 }
 
 /// With `--strict`, refuses a set whose leaks [`open_dataset`] has only told.

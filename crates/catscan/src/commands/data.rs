@@ -13,7 +13,7 @@ use catscan_torch_ext::DeviceSpec;
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::json;
 
-use super::{device, write_file};
+use super::{device, not_taken, write_file};
 use crate::output::{print, print_json, say};
 use crate::progress::Stages;
 use crate::recipes::{original, split_of};
@@ -149,8 +149,9 @@ fn summary(audit: &Audit) -> String {
         let (n, asked) = (suspects.pictures.len(), suspects.asked);
         format!("{n} labels are doubted, of {asked} pictures that the run was not trained on\n")
     });
+    let not_taken = not_taken(&audit.ignored).map_or(String::new(), |line| line + "\n");
     format!(
-        "{table}\n{} groups of equal files, {near} pairs that look the same; {} across parts \
+        "{table}\n{not_taken}{} groups of equal files, {near} pairs that look the same; {} across parts \
          (leakage), {} with different labels\n{doubted}",
         audit.exact.len(),
         audit.leaks(),

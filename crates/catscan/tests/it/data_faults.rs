@@ -61,6 +61,22 @@ fn a_changed_picture_is_named_when_a_run_would_go_on() {
 }
 
 #[test]
+fn what_is_not_taken_for_a_picture_is_told_on_the_screen() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_set(here);
+    let said = succeed(&train("r", &["--max-steps", "1"]), here);
+    assert!(!said.stderr.contains("not taken"), "{}", said.stderr);
+    fs::rename(here.join("set/cat/0.png"), here.join("set/cat/.0.png")).unwrap();
+    fs::write(here.join("set/dog/notes.txt"), b"x").unwrap();
+    let want = "not taken for pictures of the set: cat/: 1 hidden picture, .0.png; and 1 more";
+    let said = succeed(&train("other", &["--max-steps", "1"]), here);
+    assert!(said.stderr.contains(want), "{}", said.stderr);
+    let said = succeed(&["data", "audit", "--data", "folder:set"], here);
+    assert!(said.stdout.contains(want), "{}", said.stdout);
+}
+
+#[test]
 fn one_picture_in_two_parts_is_told_and_refused_when_strict() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();
