@@ -16,6 +16,7 @@ mod it {
     mod heap;
     mod kills;
     mod own_masks;
+    mod packing;
     mod rates;
     mod refusals;
     mod report_page;

@@ -8,6 +8,7 @@ use crate::cache::{Cache, Index};
 use crate::colour::Raster;
 use crate::config::{BadImages, DataConfig};
 use crate::error::{BadImage, DataError, Rejected};
+use crate::order;
 use crate::placement::{Placement, Room};
 use crate::progress::Progress;
 use crate::source::{self, Source};
@@ -151,6 +152,12 @@ impl Dataset {
         Some(indices.iter().map(|i| self.shards[*i as usize]).collect())
     }
 
+    /// How the training pictures lie together ([`crate::order::packing`]), which the digest does not
+    /// tell and the order of a pass depends on; `None` unless the recipe has a window.
+    pub fn packing(&self) -> Option<String> {
+        self.shards(&self.split.train).map(|shards| order::packing(&shards))
+    }
+
     /// `[H, W, C]` bytes of sample `i`, straight from the memory map if there is one.
     ///
     /// # Panics
@@ -213,6 +220,7 @@ impl Dataset {
         SplitRecord {
             source: self.config.source.clone(),
             digest: self.digest.clone(),
+            packing: self.packing(),
             rule: self.config.split.clone(),
             train_fraction: self.config.train_fraction,
             train_left_out: self.split.train_left_out,

@@ -85,6 +85,27 @@ pub fn windowed(seed: u64, pass: u64, shards: &[u64], window: usize) -> Vec<u32>
     positions
 }
 
+/// All that [`windowed`] knows of `shards`, in a word to compare: how many there are, and a digest of
+/// which positions share one and of the shards' order. Where it is another one, so are the orders.
+///
+/// ```
+/// use catscan_data::order::packing;
+///
+/// assert_eq!(packing(&[0, 0, 1]), packing(&[5, 5, 9]));
+/// assert_ne!(packing(&[0, 0, 1]), packing(&[0, 1, 1]));
+/// ```
+pub fn packing(shards: &[u64]) -> String {
+    let mut numbers = shards.to_vec();
+    numbers.sort_unstable();
+    numbers.dedup();
+    let mut hasher = blake3::Hasher::new();
+    for shard in shards {
+        let rank = numbers.partition_point(|number| number < shard) as u64;
+        hasher.update(&rank.to_le_bytes());
+    }
+    format!("{} shards {}", numbers.len(), &hasher.finalize().to_hex()[..32])
+}
+
 fn shuffle<T>(values: &mut [T], stream: &mut Stream) {
     for i in (1..values.len()).rev() {
         values.swap(i, stream.below(i as u64 + 1) as usize);
@@ -98,6 +119,28 @@ mod tests {
     use super::*;
 
     proptest! {
+        #[test]
+        fn one_packing_is_one_order_and_another_another(
+            shards in prop::collection::vec(0..9u64, 2..60),
+            gaps in prop::collection::vec(1..1000u64, 9),
+            seed in any::<u64>(),
+            window in 1..20usize,
+        ) {
+            // Other numbers in the same order: the same packing.
+            let number = |shard: &u64| gaps[..=*shard as usize].iter().sum::<u64>();
+            let renumbered: Vec<u64> = shards.iter().map(number).collect();
+            prop_assert_eq!(packing(&shards), packing(&renumbered));
+            for pass in 0..3 {
+                let visits = |shards: &[u64]| windowed(seed, pass, shards, window);
+                prop_assert_eq!(visits(&shards), visits(&renumbered));
+            }
+            let mut moved = shards.clone();
+            moved[0] += 100;
+            let alone = shards.iter().filter(|shard| **shard == shards[0]).count() == 1;
+            let was_last = shards.iter().all(|shard| *shard <= shards[0]);
+            prop_assert_eq!(packing(&shards) == packing(&moved), alone && was_last);
+        }
+
         #[test]
         fn shares_are_the_batch_and_nearly_equal(rows in 0..500usize, world in 1..70usize) {
             let shares: Vec<_> = (0..world).map(|rank| share(rows, rank, world)).collect();

@@ -71,6 +71,10 @@ pub struct State {
     pub recipe_hash: String,
     /// [`Dataset::digest`](catscan_data::Dataset::digest) of its pictures.
     pub data_digest: String,
+    /// [`Dataset::packing`](catscan_data::Dataset::packing) of its pictures, where the recipe has a
+    /// window; absent in the first checkpoints.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packing: Option<String>,
     /// Threads within an operator: the last bits depend on them.
     pub threads: u32,
     /// `cpu` or `cuda:N`; with `threads`, what must be the same to go on bit for bit.

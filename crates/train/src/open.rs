@@ -167,6 +167,7 @@ pub(crate) fn beginning() -> State {
         tally: Tally::default(),
         recipe_hash: String::new(),
         data_digest: String::new(),
+        packing: None,
         threads: 0,
         device: String::new(),
         world_size: 0,
@@ -183,6 +184,7 @@ fn as_of_now(job: &Job, state: State) -> State {
     State {
         recipe_hash: job.recipe.hash(),
         data_digest: job.dataset.digest.clone(),
+        packing: job.dataset.packing(),
         threads: cpu::threads() as u32,
         device: computing_on(job.device),
         world_size: WORLD_SIZE,

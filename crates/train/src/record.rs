@@ -189,13 +189,18 @@ impl TestRecord {
         (probabilities.collect(), labels.collect())
     }
 
-    /// Whether it is about the pictures of `split`, each in its part.
+    /// Whether it is about the pictures of `split`, each in its part and met in the same order.
     ///
     /// # Errors
     /// Where the run's `split.json` cannot be read.
     pub fn is_of(&self, folder: &Path, split: &SplitRecord) -> Result<bool, TrainError> {
-        // The digest is of the pictures; in which part they lie, a manifest may have changed.
-        Ok(self.data_digest == split.digest && read_split(folder)?.difference(split).is_none())
+        if self.data_digest != split.digest {
+            return Ok(false);
+        }
+        // The digest is of the pictures; in which part they lie, a manifest may have changed, and
+        // which of them lie together, whoever packed them.
+        let then = read_split(folder)?;
+        Ok(then.difference(split).is_none() && then.is_packed_as(split))
     }
 
     /// Whether it is of as many steps as are asked for, or of a run that had no more to take.

@@ -176,7 +176,7 @@ fn changes(job: &Job, checkpoint: &Path, state: &State) -> Result<Vec<Change>, T
         None if run.join(RECIPE_FILE).exists() => recipe_changes(job, run)?,
         None => known_by_hash(job, checkpoint, state)?,
     };
-    found.extend(moved(job, run, state));
+    found.extend(moved(job, run, state).or_else(|| repacked(job, state)));
     let mut note = |field: &str, there: String, here: String| {
         if there != here {
             found.push(Change { field: field.into(), there, here });
@@ -226,6 +226,14 @@ fn moved(job: &Job, run: &Path, state: &State) -> Option<Change> {
     let then = read_split(run).ok().filter(|_| job.dataset.digest == state.data_digest)?;
     let here = then.difference(&job.dataset.split_record())?;
     Some(Change { field: "the split".into(), there: "another".into(), here })
+}
+
+/// Pictures that are the same but lie together otherwise, which with a window is another order.
+fn repacked(job: &Job, state: &State) -> Option<Change> {
+    let then = state.packing.clone().filter(|_| job.dataset.digest == state.data_digest)?;
+    let here = job.dataset.packing().filter(|now| *now != then)?;
+    let field = "the packing of the pictures, by which data.shuffle_window goes,";
+    Some(Change { field: field.into(), there: then, here })
 }
 
 /// The digest of the job's pictures; where it is another one, with the picture that differs, if the

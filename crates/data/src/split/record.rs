@@ -16,6 +16,10 @@ pub struct SplitRecord {
     pub source: String,
     /// Of class names and of every picture's name, label and bytes; the same wherever they lie.
     pub digest: String,
+    /// How the training pictures lie together: see [`crate::Dataset::packing`]. Absent without a
+    /// window, and in records of before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packing: Option<String>,
     /// How it was dealt out.
     pub rule: SplitRule,
     /// The share of the training part that `train` is.
@@ -69,6 +73,12 @@ impl SplitRecord {
         })
     }
 
+    /// Whether a pass by windows visits the pictures of both in one order, as far as both tell.
+    pub fn is_packed_as(&self, now: &SplitRecord) -> bool {
+        let both = self.packing.as_ref().zip(now.packing.as_ref());
+        both.is_none_or(|(then, now)| then == now)
+    }
+
     /// In words, how the pictures of `now` differ from these: how many, and the first by name.
     /// `None` where none does, or where it cannot be told.
     pub fn difference(&self, now: &SplitRecord) -> Option<String> {
@@ -114,6 +124,7 @@ mod tests {
         SplitRecord {
             source: "folder:x".into(),
             digest: String::new(),
+            packing: None,
             rule: SplitRule { ratio: [17, 4, 4], seed: 0 },
             train_fraction: 1.0,
             train_left_out: 0,
@@ -126,6 +137,15 @@ mod tests {
             ignored: Vec::new(),
             notes: Vec::new(),
         }
+    }
+
+    #[test]
+    fn another_packing_is_told_where_both_are_known() {
+        let packed =
+            |packing: Option<&str>| SplitRecord { packing: packing.map(Into::into), ..record(&[]) };
+        assert!(packed(Some("a")).is_packed_as(&packed(Some("a"))));
+        assert!(!packed(Some("a")).is_packed_as(&packed(Some("b"))));
+        assert!(packed(None).is_packed_as(&packed(Some("b"))), "a record of before");
     }
 
     #[test]
