@@ -73,6 +73,9 @@ pub struct Resumption {
     pub device: String,
     /// What makes the rest of the run differ from an uninterrupted one; empty when nothing does.
     pub inexact: Vec<String>,
+    /// What has changed since and changes no result, such as which pictures cannot be used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noted: Vec<String>,
 }
 
 impl Environment {

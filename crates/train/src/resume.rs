@@ -32,6 +32,8 @@ pub(crate) struct Place {
     then: State,
     /// What makes going on inexact, when that was allowed.
     pub inexact: Vec<String>,
+    /// What has changed besides, and changes no result.
+    noted: Vec<String>,
 }
 
 /// Something that was so then and is otherwise now.
@@ -71,10 +73,11 @@ pub(crate) fn find_place(
         .collect();
     inexact.extend(moved_to(job, &then));
     inexact.extend(rescale(&mut state, steps_per_epoch));
-    for text in &inexact {
+    let noted = Vec::from_iter(rejected_since(job, &path));
+    for text in inexact.iter().chain(&noted) {
         warn(text.clone());
     }
-    Ok(Some(Place { path, state, then, inexact }))
+    Ok(Some(Place { path, state, then, inexact, noted }))
 }
 
 /// Makes the folder that of a run at `place`, once nothing can be refused any more: what is not on
@@ -141,6 +144,7 @@ pub(crate) fn write_environment(job: &Job, place: Option<&Place>) -> Result<(), 
             threads: now.threads,
             device: now.device,
             inexact: place.map_or_else(Vec::new, |place| place.inexact.clone()),
+            noted: place.map_or_else(Vec::new, |place| place.noted.clone()),
         });
     }
     write_json(&path, &environment)
@@ -234,6 +238,13 @@ fn repacked(job: &Job, state: &State) -> Option<Change> {
     let here = job.dataset.packing().filter(|now| *now != then)?;
     let field = "the packing of the pictures, by which data.shuffle_window goes,";
     Some(Change { field: field.into(), there: then, here })
+}
+
+/// Pictures that cannot be used and could be before, or the other way round: the digest is of the
+/// others.
+fn rejected_since(job: &Job, checkpoint: &Path) -> Option<String> {
+    let run = run_of(checkpoint).unwrap_or(job.folder);
+    read_split(run).ok()?.rejected_since(&job.dataset.split_record())
 }
 
 /// The digest of the job's pictures; where it is another one, with the picture that differs, if the

@@ -61,6 +61,24 @@ fn a_changed_picture_is_named_when_a_run_would_go_on() {
 }
 
 #[test]
+fn a_picture_that_cannot_be_used_since_is_told_and_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    small_set(here);
+    succeed(&train("r", &["--max-steps", "1", "--bad-images", "skip"]), here);
+    fs::write(here.join("set/cat/bad.png"), b"").unwrap();
+    let line =
+        "cat/bad.png is new, which cannot be used: of such pictures there were 0, now 1".to_owned();
+    let said = succeed(&train("r", &["--max-steps", "2", "--bad-images", "skip"]), here);
+    assert!(said.stderr.contains(&format!("warning: {line}")), "{}", said.stderr);
+    let text = fs::read_to_string(here.join("r/environment.json")).unwrap();
+    let environment: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let resumed = &environment["resumed"][0];
+    assert_eq!(resumed["noted"], serde_json::json!([line]));
+    assert_eq!(resumed["inexact"], serde_json::json!([]), "no result depends on it");
+}
+
+#[test]
 fn what_is_not_taken_for_a_picture_is_told_on_the_screen() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

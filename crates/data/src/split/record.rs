@@ -79,6 +79,24 @@ impl SplitRecord {
         both.is_none_or(|(then, now)| then == now)
     }
 
+    /// In words, how the pictures that could not be used differ in `now`; `None` where they do not.
+    /// No result depends on it, and it is a change of the set all the same.
+    pub fn rejected_since(&self, now: &SplitRecord) -> Option<String> {
+        let names = |record: &SplitRecord| -> BTreeSet<String> {
+            record.rejected.iter().map(|rejected| rejected.name.clone()).collect()
+        };
+        let (before, after) = (names(self), names(now));
+        let first = before.symmetric_difference(&after).next()?;
+        let (then, now) = (before.len(), after.len());
+        let (what, which) = match after.contains(first) {
+            true => ("is new", "cannot be used"),
+            false => ("is gone", "could not be used"),
+        };
+        Some(format!(
+            "{first} {what}, which {which}: of such pictures there were {then}, now {now}"
+        ))
+    }
+
     /// In words, how the pictures of `now` differ from these: how many, and the first by name.
     /// `None` where none does, or where it cannot be told.
     pub fn difference(&self, now: &SplitRecord) -> Option<String> {
@@ -146,6 +164,25 @@ mod tests {
         assert!(packed(Some("a")).is_packed_as(&packed(Some("a"))));
         assert!(!packed(Some("a")).is_packed_as(&packed(Some("b"))));
         assert!(packed(None).is_packed_as(&packed(Some("b"))), "a record of before");
+    }
+
+    #[test]
+    fn pictures_that_cannot_be_used_are_compared_by_name() {
+        let rejecting = |names: &[&str]| {
+            let reason = "is empty".to_owned();
+            let one = |name: &&str| Rejected { name: name.to_string(), reason: reason.clone() };
+            SplitRecord { rejected: names.iter().map(one).collect(), ..record(&[]) }
+        };
+        let told = |then: &[&str], now: &[&str]| rejecting(then).rejected_since(&rejecting(now));
+        assert_eq!(told(&["a"], &["a"]), None);
+        assert_eq!(
+            told(&[], &["b", "a"]).unwrap(),
+            "a is new, which cannot be used: of such pictures there were 0, now 2"
+        );
+        assert_eq!(
+            told(&["a"], &[]).unwrap(),
+            "a is gone, which could not be used: of such pictures there were 1, now 0"
+        );
     }
 
     #[test]
