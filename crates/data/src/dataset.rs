@@ -152,8 +152,8 @@ impl Dataset {
         Some(indices.iter().map(|i| self.shards[*i as usize]).collect())
     }
 
-    /// How the training pictures lie together ([`crate::order::packing`]), which the digest does not
-    /// tell and the order of a pass depends on; `None` unless the recipe has a window.
+    /// How the training pictures lie together ([`crate::order::packing`]), which the digest does
+    /// not tell and the order of a pass depends on; `None` unless the recipe has a window.
     pub fn packing(&self) -> Option<String> {
         self.shards(&self.split.train).map(|shards| order::packing(&shards))
     }

@@ -85,8 +85,9 @@ pub fn windowed(seed: u64, pass: u64, shards: &[u64], window: usize) -> Vec<u32>
     positions
 }
 
-/// All that [`windowed`] knows of `shards`, in a word to compare: how many there are, and a digest of
-/// which positions share one and of the shards' order. Where it is another one, so are the orders.
+/// All that [`windowed`] knows of `shards`, in a word to compare: how many there are, and a digest
+/// of which positions share one and of the shards' order. Where the word is the same, so is the
+/// order of every pass.
 ///
 /// ```
 /// use catscan_data::order::packing;

@@ -5,9 +5,9 @@
 //! A lone `train` that holds folders, among other folders of pictures, may be either a part or a
 //! class and is refused. Class folders are searched to any depth. Links are followed, as
 //! torchvision and Keras do: sets are commonly put together by links, only pictures are ever read
-//! through them, and a loop is an error. Pictures and classes whose names are not UTF-8 are refused,
-//! because reports could not show them. What is hidden is not taken, and told where it is a picture
-//! or holds some.
+//! through them, and a loop is an error. Pictures and classes whose names are not UTF-8 are
+//! refused, because reports could not show them. What is hidden is not taken, and told where it is
+//! a picture or holds some.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

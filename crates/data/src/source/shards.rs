@@ -81,8 +81,8 @@ struct Found {
     range: (u64, u64),
 }
 
-/// Whether one name is there twice: shards may number their pictures each from `0000`, as WebDataset
-/// tells samples apart by shard and key.
+/// Whether one name is there twice: shards may number their pictures each from `0000`, as
+/// WebDataset tells samples apart by shard and key.
 fn repeat(found: &[Found]) -> bool {
     let mut known = HashSet::with_capacity(found.len());
     !found.iter().all(|found| known.insert(found.name.as_str()))
@@ -226,7 +226,7 @@ fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> 
             listed.ignored.push((name, "is neither a picture nor a label"));
         }
     }
-    end(&window, last.next_multiple_of(BLOCK))
+    end(window, last.next_multiple_of(BLOCK))
         .map_err(|error| DataError::read(path, error))?
         .map_or(Ok(listed), |(what, hint)| Err(DataError::archive(path, what, hint)))
 }

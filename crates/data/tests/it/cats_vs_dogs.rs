@@ -108,6 +108,46 @@ fn what_is_left_out_is_said() {
 }
 
 #[test]
+fn what_is_hidden_is_said_and_names_of_other_files_do_not_matter() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let at = |name: &str| root.path().join(name);
+    let mut files = kaggle("train/");
+    files.push(("train/._cat.0.jpg".into(), b"macOS's shadow".to_vec()));
+    files.push(("train/._cat.1.jpg".into(), b"macOS's shadow".to_vec()));
+    files.push((".old/cat.9.jpg".into(), jpeg(9)));
+    put(&at("train.zip"), &zip_of(&files, Stored));
+    let zip = open(&cats_vs_dogs(&at("train.zip")), cache.path()).unwrap();
+    assert_eq!(zip.samples.len(), 2 * N as usize);
+    let text = ignored(&zip);
+    assert!(text.contains("train.zip: train/: 2 hidden pictures, such as ._cat.0.jpg"), "{text}");
+    assert!(text.contains("train.zip: .old/: 1 hidden picture, cat.9.jpg"), "{text}");
+    lay(&at("loose"), &files);
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let notes = at("loose/train").join(std::ffi::OsStr::from_bytes(b"caf\xe9.txt"));
+        std::fs::write(notes, b"x").unwrap();
+    }
+    let loose = open(&cats_vs_dogs(&at("loose")), cache.path()).unwrap();
+    assert_eq!((loose.samples.len(), &loose.digest), (2 * N as usize, &zip.digest));
+    let text = ignored(&loose);
+    assert!(text.contains("train/: 2 hidden pictures, such as ._cat."), "{text}");
+    assert!(text.contains(".old/: is hidden, and holds pictures"), "{text}");
+    assert!(!cfg!(unix) || text.contains("1 file not called like a picture"), "{text}");
+    #[cfg(unix)]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let odd = at("loose/train").join(std::ffi::OsStr::from_bytes(b"cat.caf\xe9.jpg"));
+        std::fs::write(odd, jpeg(1)).unwrap();
+        let error = open(&cats_vs_dogs(&at("loose")), cache.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("train/cat.caf\u{fffd}.jpg: has a name that is not UTF-8"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn what_is_not_cats_and_dogs_is_refused() {
     let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
     let at = |name: &str| root.path().join(name);

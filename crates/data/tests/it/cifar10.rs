@@ -195,6 +195,12 @@ fn archives_that_cannot_be_trusted_are_refused_whole() {
     let huge = vec![b'a'; 1 << 20];
     let huge = ("././@LongLink", EntryType::GNULongName, 0o644, &huge[..]);
     refuse(&gzip(&tar_of(&[huge, one])), &["holds a name of 1048576 bytes, at most 65536", whole]);
+    let holes = ("x/PaxHeaders/2", EntryType::XHeader, 0o644, &b"22 GNU.sparse.major=1\n"[..]);
+    refuse(&tar_of(&[holes, one]), &["is stored in pieces, without its holes", whole]);
+    let alone = tar_of(&[one]);
+    let says = format!("goes on after its end mark, at byte {}", alone.len());
+    refuse(&gzip(&[alone.clone(), published()].concat()), &[&says, whole]);
+    refuse(&[alone, vec![0; (1 << 24) + 513]].concat(), &["goes on for more than 16777216", whole]);
     let packed = gzip(&published());
     refuse(&packed[..packed.len() * 2 / 3], &["it is cut short or no tar archive; get it again"]);
     refuse(&packed[..packed.len() - 4], &["it is cut short or no tar archive"]);

@@ -1,5 +1,5 @@
-//! `shards:PATH` as WebDataset writes them: one picture a sample, whatever lies beside it; samples of
-//! one key in several shards; and what is lost in silence elsewhere.
+//! `shards:PATH` as WebDataset writes them: one picture a sample, whatever lies beside it; samples
+//! of one key in several shards; and what is lost in silence elsewhere.
 
 use std::process::Command;
 

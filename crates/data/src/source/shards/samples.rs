@@ -2,9 +2,9 @@
 //!
 //! WebDataset tells samples by keys: all files of one key, the name up to the first point of its
 //! last piece, are one sample. A sample that has a label, `KEY.cls`, has one picture: the one whose
-//! ending stands right behind the key (`000.jpg`; `000.seg.png` is a mask), else its only one. Where
-//! two may be meant nothing tells which, and the set is refused. Without `KEY.cls` the folder is
-//! the label, points belong to the names (`cat.0.jpg`, `cat.1.jpg`), and each picture stands for
+//! ending stands right behind the key (`000.jpg`; `000.seg.png` is a mask), else its only one.
+//! Where two may be meant nothing tells which, and the set is refused. Without `KEY.cls` the folder
+//! is the label, points belong to the names (`cat.0.jpg`, `cat.1.jpg`), and each picture stands for
 //! itself, as in `folder:PATH`.
 
 use std::collections::HashMap;
