@@ -268,6 +268,14 @@ impl catscan_data::Progress for Stages {
         *self.0.lock().expect("drawing does not panic") = Some(bar);
     }
 
+    fn note(&self, what: &str) {
+        let bar = self.0.lock().expect("drawing does not panic");
+        match &*bar {
+            Some(bar) if std::io::stderr().is_terminal() => bar.println(format!("data: {what}")),
+            _ => output::say(format_args!("data: {what}")),
+        }
+    }
+
     fn advance(&self, n: u64) {
         if let Some(bar) = &*self.0.lock().expect("drawing does not panic") {
             bar.inc(n);

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::colour::Colour;
 use crate::config::{DataConfig, Part};
-use crate::error::{BadImage, DataError, Rejected};
+use crate::error::{BadImage, DataError, Doing, Rejected};
 use crate::map::map;
 use crate::placement::{Placement, Room};
 use crate::progress::Progress;
@@ -137,7 +137,7 @@ impl Cache {
         if let Some(cache) = found() {
             return Ok(cache);
         }
-        let storing = |error| DataError::storage(&folder, "making the pixel cache", error);
+        let storing = |error| DataError::storage(&folder, Doing::MakingTheCache, error);
         std::fs::create_dir_all(&folder).map_err(storing)?;
         let lock = File::create(folder.join(format!("{name}.lock"))).map_err(storing)?;
         match lock.try_lock() {
@@ -157,7 +157,7 @@ impl Cache {
         match want.unwrap_or_else(|| room.choose(needed)) {
             Placement::Mapped => {
                 build::build(source.as_ref(), config, &place, build::Kept::File, progress)?;
-                let reading = |e| DataError::storage(&place, "reading back the new pixel cache", e);
+                let reading = |e| DataError::storage(&place, Doing::ReadingTheCache, e);
                 Cache::map(&place, config).map_err(reading)
             }
             Placement::Memory => {

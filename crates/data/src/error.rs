@@ -86,30 +86,29 @@ pub enum DataError {
     )]
     TooManyBad { checked: usize, total: usize, limit: f64, table: String, first: Rejected },
 
-    #[error(
-        "{url}: {what}; run it again to go on with {}, or name a mirror by --url",
-        path.display()
-    )]
-    Download { url: String, what: String, path: PathBuf },
+    #[error("--url {url}: {what}; give a folder on the web, such as https://mirror.example/mnist")]
+    Mirror { url: String, what: String },
+
+    #[error("{url}: {what}; {hint}")]
+    Download { url: String, what: String, hint: String },
 
     #[error("{}: {what}; {hint}", path.display())]
     Archive { path: PathBuf, what: String, hint: String },
 
-    #[error("{}: cannot be read ({error}); check its permissions", path.display())]
+    #[error("{}: cannot be read ({error}); {}", path.display(), remedy(error))]
     Read { path: PathBuf, error: io::Error },
 
     #[error(
-        "{}: {doing} failed ({error}); make room or name another folder by CATSCAN_CACHE",
-        path.display()
+        "{}: {} failed ({error}); {}, or name another folder by {}",
+        path.display(), doing.words(), remedy(error), doing.folder_by()
     )]
-    Storage { path: PathBuf, doing: &'static str, error: io::Error },
+    Storage { path: PathBuf, doing: Doing, error: io::Error },
 
     #[error(
-        "{}: {free} bytes are free, the pixel cache needs {needed}; \
-         make room or name another folder by CATSCAN_CACHE",
-        path.display()
+        "{}: {free} bytes are free, {} needs {needed}; make room or name another folder by {}",
+        path.display(), doing.words(), doing.folder_by()
     )]
-    NoRoom { path: PathBuf, needed: u64, free: u64 },
+    NoRoom { path: PathBuf, doing: Doing, needed: u64, free: u64 },
 }
 
 impl DataError {
@@ -119,6 +118,7 @@ impl DataError {
             DataError::Config { .. }
             | DataError::UnknownSource { .. }
             | DataError::Usage { .. }
+            | DataError::Mirror { .. }
             | DataError::Missing { .. }
             | DataError::MissingFiles { .. }
             | DataError::TooFewClasses { .. } => 2,
@@ -145,10 +145,78 @@ impl DataError {
         DataError::Read { path: path.into(), error }
     }
 
-    pub(crate) fn storage(path: &Path, doing: &'static str, error: io::Error) -> DataError {
+    pub(crate) fn storage(path: &Path, doing: Doing, error: io::Error) -> DataError {
         DataError::Storage { path: path.into(), doing, error }
     }
 }
+
+/// What is written when storage fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Doing {
+    MakingTheCache,
+    WritingTheCache,
+    ReadingTheCache,
+    UnpackingAnArchive,
+    Fetching,
+}
+
+impl Doing {
+    fn words(self) -> &'static str {
+        match self {
+            Doing::MakingTheCache => "making the pixel cache",
+            Doing::WritingTheCache => "writing the pixel cache",
+            Doing::ReadingTheCache => "reading back the new pixel cache",
+            Doing::UnpackingAnArchive => "unpacking an archive",
+            Doing::Fetching => "fetching",
+        }
+    }
+
+    /// What names another folder for it.
+    fn folder_by(self) -> &'static str {
+        if self == Doing::Fetching { "--to" } else { "CATSCAN_CACHE" }
+    }
+}
+
+/// What to do about an error of the system, by its kind.
+pub fn remedy(error: &io::Error) -> &'static str {
+    use io::ErrorKind as Kind;
+    // A walk through folders tells a loop before the system does.
+    let within = error.get_ref().and_then(|error| error.downcast_ref::<walkdir::Error>());
+    if within.is_some_and(|error| error.loop_ancestor().is_some()) {
+        return LOOP;
+    }
+    match (error.kind(), error.raw_os_error()) {
+        (Kind::NotFound, _) => "check the path",
+        (Kind::PermissionDenied, _) => "check its permissions",
+        (Kind::ReadOnlyFilesystem, _) => "mount its disk so that it can be written to",
+        (Kind::NotADirectory | Kind::AlreadyExists, _) => {
+            "a file is where a folder should be: move it, or correct the path"
+        }
+        (Kind::IsADirectory, _) => {
+            "a folder is where a file should be: move it, or correct the path"
+        }
+        (Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge, _) => "make room",
+        (Kind::TimedOut | Kind::StaleNetworkFileHandle | Kind::NetworkDown, _) => {
+            "see to the network drive, then start again"
+        }
+        (_, Some(code)) if cfg!(unix) && code == ELOOP => LOOP,
+        (_, Some(EIO)) if cfg!(unix) => {
+            "its disk or drive is failing: save what can be read, and work on a copy"
+        }
+        (_, Some(ENFILE | EMFILE)) if cfg!(unix) => {
+            "too many files are open at once: raise the limit (ulimit -n)"
+        }
+        _ => "look into the system's log",
+    }
+}
+
+const LOOP: &str = "a link leads to itself or to a folder above it: remove the link";
+/// The same on Linux and macOS, but for the loop.
+const EIO: i32 = 5;
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
 
 fn bad_pictures(checked: usize, total: usize, first: &[Rejected]) -> String {
     let mut text = format!("{total} of {checked} pictures cannot be used:\n");
@@ -160,4 +228,50 @@ fn bad_pictures(checked: usize, total: usize, first: &[Rejected]) -> String {
     }
     text.push_str("delete them or pass --bad-images skip");
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn the_hint_is_for_the_kind_of_error() {
+        let told = |code, doing: Option<Doing>| {
+            let error = io::Error::from_raw_os_error(code);
+            match doing {
+                None => DataError::read(Path::new("x"), error).to_string(),
+                Some(doing) => DataError::storage(Path::new("x"), doing, error).to_string(),
+            }
+        };
+        let (eacces, enotdir, enospc, erofs, enoent) = (13, 20, 28, 30, 2);
+        for (code, hint) in [
+            (eacces, "check its permissions"),
+            (enotdir, "a file is where a folder should be"),
+            (enoent, "check the path"),
+            (ELOOP, "a link leads to itself"),
+            (EIO, "work on a copy"),
+            (EMFILE, "ulimit -n"),
+        ] {
+            let text = told(code, None);
+            assert!(text.contains(hint), "{text}");
+            assert_eq!(text.contains("permissions"), code == eacces, "{text}");
+        }
+        let text = told(enospc, Some(Doing::WritingTheCache));
+        assert!(text.ends_with("; make room, or name another folder by CATSCAN_CACHE"), "{text}");
+        let text = told(erofs, Some(Doing::Fetching));
+        assert!(!text.contains("room") && text.ends_with("another folder by --to"), "{text}");
+    }
+
+    #[test]
+    fn each_shortage_of_room_is_told_for_what_it_is() {
+        let text =
+            |doing| DataError::NoRoom { path: "x".into(), doing, needed: 9, free: 5 }.to_string();
+        assert_eq!(
+            text(Doing::Fetching),
+            "x: 5 bytes are free, fetching needs 9; make room or name another folder by --to"
+        );
+        let text = text(Doing::UnpackingAnArchive);
+        assert!(text.contains("unpacking an archive needs 9") && !text.contains("pixel"), "{text}");
+    }
 }

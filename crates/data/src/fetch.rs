@@ -9,6 +9,7 @@
 //! Kaggle's own download wants an account, whose keys are the user's business: put its `train.zip`
 //! or `dogs-vs-cats.zip` anywhere and name it, `cats-vs-dogs:PATH`.
 
+mod address;
 mod sets;
 
 use std::fs::{File, OpenOptions, TryLockError};
@@ -22,7 +23,7 @@ use ureq::http::StatusCode;
 
 pub use sets::{FETCHABLE, Fetchable, RemoteFile};
 
-use crate::error::DataError;
+use crate::error::{DataError, Doing};
 use crate::progress::Progress;
 
 /// How often and how patiently.
@@ -53,8 +54,8 @@ pub fn default_folder(cache_dir: &Path, set: &str) -> PathBuf {
 /// are there and right are left alone.
 ///
 /// # Errors
-/// [`DataError::Download`] where a file cannot be had, or is not the published one (exit 3);
-/// storage errors (exit 7).
+/// [`DataError::Mirror`] where `mirror` is no address on the web (exit 2); [`DataError::Download`]
+/// where a file cannot be had, or is not the published one (exit 3); storage errors (exit 7).
 pub fn fetch(
     set: &Fetchable,
     folder: &Path,
@@ -62,11 +63,12 @@ pub fn fetch(
     patience: Patience,
     progress: &dyn Progress,
 ) -> Result<(), DataError> {
-    let storing = |error| DataError::storage(folder, "fetching", error);
+    mirror.map_or(Ok(()), address::check)?;
+    let storing = |error| DataError::storage(folder, Doing::Fetching, error);
     std::fs::create_dir_all(folder).map_err(storing)?;
     for file in set.files {
         let url = match mirror {
-            Some(mirror) => format!("{}/{}", mirror.trim_end_matches('/'), file.name),
+            Some(mirror) => address::below(mirror, file.name),
             None => file.url.to_owned(),
         };
         fetch_file(file, &url, folder, patience, progress)?;
@@ -83,7 +85,7 @@ fn fetch_file(
 ) -> Result<(), DataError> {
     let target = folder.join(file.name);
     let part = folder.join(format!("{}.part", file.name));
-    let storing = |error| DataError::storage(&part, "fetching", error);
+    let storing = |error| DataError::storage(&part, Doing::Fetching, error);
     let lock = File::create(folder.join(format!("{}.lock", file.name))).map_err(storing)?;
     match lock.try_lock() {
         Ok(()) => {}
@@ -134,6 +136,12 @@ enum Failed {
     Storage(io::Error),
 }
 
+/// The wrong bytes came. Where some were `kept` from an earlier try, those may be what is wrong; a
+/// file that came in one go will be the same the next time.
+fn other_file(kept: u64, what: String) -> Failed {
+    if kept > 0 { Failed::Again(what) } else { Failed::Never(what) }
+}
+
 struct Job<'a> {
     file: &'a RemoteFile,
     url: &'a str,
@@ -144,27 +152,6 @@ struct Job<'a> {
 
 const MEGABYTE: u64 = 1_000_000;
 const MOST_REDIRECTS: usize = 5;
-
-/// Where the answer of `url` leads to. A server may send on by http alone: what else it names, a file
-/// of ours say, is never opened.
-fn sent_on(url: &str, to: &str) -> Result<String, String> {
-    let scheme = to.split_once(':').map(|(scheme, _)| scheme.to_ascii_lowercase());
-    match scheme.filter(|scheme| !scheme.contains(['/', '?', '#'])) {
-        Some(scheme) if ["http", "https"].contains(&scheme.as_str()) => return Ok(to.to_owned()),
-        Some(_) => {
-            return Err(format!("the server sends on to {to}; only http and https are followed"));
-        }
-        None => {}
-    }
-    let (scheme, rest) = url.split_once("://").unwrap_or(("https", url));
-    let host = rest.split('/').next().unwrap_or(rest);
-    let folder = url.rfind('/').map_or(url, |end| &url[..end]);
-    Ok(match to {
-        to if to.starts_with("//") => format!("{scheme}:{to}"),
-        to if to.starts_with('/') => format!("{scheme}://{host}{to}"),
-        to => format!("{folder}/{to}"),
-    })
-}
 
 /// How long the whole file is, by the head of an answer that gives it or knows no such range.
 fn announced(response: &ureq::http::Response<ureq::Body>) -> Option<u64> {
@@ -182,12 +169,13 @@ fn announced(response: &ureq::http::Response<ureq::Body>) -> Option<u64> {
 impl Job<'_> {
     /// Until the part file is the published one.
     fn run(&mut self) -> Result<(), DataError> {
-        let storing = |error| DataError::storage(self.part, "fetching", error);
+        let storing = |error| DataError::storage(self.part, Doing::Fetching, error);
         let free = fs4::available_space(self.part.parent().unwrap_or(Path::new(".")));
         let free = free.map_err(storing)?;
         let needed = self.file.bytes.saturating_sub(self.have());
         if free < needed {
-            return Err(DataError::NoRoom { path: self.part.into(), needed, free });
+            let doing = Doing::Fetching;
+            return Err(DataError::NoRoom { path: self.part.into(), doing, needed, free });
         }
         let megabytes = self.file.bytes.div_ceil(MEGABYTE);
         self.progress.stage(&format!("fetching {} (MB)", self.file.name), megabytes);
@@ -206,6 +194,8 @@ impl Job<'_> {
             if fruitless >= self.patience.tries {
                 return Err(self.gives_up(why));
             }
+            let name = self.file.name;
+            self.progress.note(&format!("{name}: {why}; trying again in {pause:?}"));
             std::thread::sleep(pause);
             pause = pause.saturating_mul(2).min(Duration::from_secs(60));
         }
@@ -216,7 +206,14 @@ impl Job<'_> {
     }
 
     fn gives_up(&self, why: String) -> DataError {
-        DataError::Download { url: self.url.into(), what: why, path: self.part.into() }
+        let hint = match self.have() {
+            0 => "name a mirror by --url, or try again later".into(),
+            _ => {
+                let part = self.part.display();
+                format!("run it again to go on with {part}, or name a mirror by --url")
+            }
+        };
+        DataError::Download { url: address::shown(self.url), what: why, hint }
     }
 
     fn forget(&self) -> Result<(), Failed> {
@@ -233,9 +230,7 @@ impl Job<'_> {
             self.forget()?;
             have = 0;
         }
-        if have < self.file.bytes {
-            self.request(have)?;
-        }
+        let kept = if have < self.file.bytes { self.request(have)? } else { have };
         let (bytes, hash) = hash_of(self.part).map_err(Failed::Storage)?;
         let want = self.file.bytes;
         if bytes < want {
@@ -248,10 +243,12 @@ impl Job<'_> {
         }
         self.forget()?;
         let (is, want) = (&hash[..12], &self.file.sha256[..12]);
-        Err(Failed::Again(format!("SHA-256 is {is}…, want {want}…: it is not the published file")))
+        let what = format!("SHA-256 is {is}…, want {want}…: it is not the published file");
+        Err(other_file(kept, what))
     }
 
-    fn request(&self, have: u64) -> Result<(), Failed> {
+    /// Gives the bytes of earlier tries that were kept, 0 where the server began anew.
+    fn request(&self, have: u64) -> Result<u64, Failed> {
         let mut response = self.answer(have)?;
         let status = response.status();
         let resumed = status == StatusCode::PARTIAL_CONTENT;
@@ -283,11 +280,10 @@ impl Job<'_> {
         let bytes = begun + copied?;
         if bytes > want {
             self.forget()?;
-            return Err(Failed::Again(format!(
-                "the server sends more than the {want} bytes it should"
-            )));
+            let what = format!("the server sends more than the {want} bytes it should");
+            return Err(other_file(begun, what));
         }
-        Ok(())
+        Ok(begun)
     }
 
     /// To a request for the file from byte `have` on, of whatever server it is sent on to.
@@ -304,11 +300,12 @@ impl Job<'_> {
             })?;
             let to = response.headers().get("location").and_then(|to| to.to_str().ok());
             match to.filter(|_| response.status().is_redirection()) {
-                Some(to) => url = sent_on(&url, to).map_err(Failed::Never)?,
+                Some(to) => url = address::sent_on(&url, to).map_err(Failed::Never)?,
                 None => return Ok(response),
             }
         }
-        Err(Failed::Never(format!("more than {MOST_REDIRECTS} redirects, the last to {url}")))
+        let last = address::shown(&url);
+        Err(Failed::Never(format!("more than {MOST_REDIRECTS} redirects, the last to {last}")))
     }
 
     /// True if a partial answer begins where our part ends.
@@ -325,7 +322,9 @@ impl Job<'_> {
                 Ok(0) => return Ok(copied),
                 Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => return Err(Failed::Again(error.to_string())),
+                Err(error) => {
+                    return Err(Failed::Again(format!("the connection broke off ({error})")));
+                }
             };
             to.write_all(&buffer[..n]).map_err(Failed::Storage)?;
             let (before, now) = (begun + copied, begun + copied + n as u64);
@@ -345,28 +344,5 @@ impl Job<'_> {
             .user_agent(concat!("catscan/", env!("CARGO_PKG_VERSION")))
             .build()
             .new_agent()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::sent_on;
-
-    #[test]
-    fn a_server_sends_on_by_http_alone() {
-        let from = |to| sent_on("https://a.example/sets/mnist/x.gz", to);
-        for (to, want) in [
-            ("http://b.example/y", "http://b.example/y"),
-            ("HTTPS://b.example/y?z=1:2", "HTTPS://b.example/y?z=1:2"),
-            ("//b.example/y", "https://b.example/y"),
-            ("/y/x.gz?at=1:2", "https://a.example/y/x.gz?at=1:2"),
-            ("y.gz", "https://a.example/sets/mnist/y.gz"),
-        ] {
-            assert_eq!(from(to).as_deref(), Ok(want));
-        }
-        for to in ["file:///etc/passwd", "file:/etc/passwd", "ftp://b.example/y", "javascript:x"] {
-            let refusal = from(to).unwrap_err();
-            assert!(refusal.contains(&format!("sends on to {to}; only http")), "{refusal}");
-        }
     }
 }

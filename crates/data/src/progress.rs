@@ -6,6 +6,8 @@ pub trait Progress: Sync {
     fn stage(&self, what: &str, total: u64);
     /// `n` more steps of the stage are done.
     fn advance(&self, n: u64);
+    /// Something happened that is worth a line that stays, such as why a download is tried again.
+    fn note(&self, _what: &str) {}
 }
 
 /// Silence.

@@ -73,6 +73,23 @@ fn every_set_is_asked_for_by_its_files_and_refused_where_they_are_not() {
 }
 
 #[test]
+fn an_address_without_http_is_a_wrong_command_line_and_a_token_goes_with_each_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, asked) = serve(0, 0);
+    let fetch =
+        |url: &str| run(&["data", "fetch", "mnist", "--to", "here", "--url", url], folder.path());
+    let said = fetch(address.strip_prefix("http://").unwrap());
+    assert_eq!(said.code, 2, "{}", said.stderr);
+    assert!(said.stderr.contains("begins with neither http:// nor https://"), "{}", said.stderr);
+    assert!(asked.lock().unwrap().is_empty() && !folder.path().join("here").exists());
+    let said = fetch(&format!("{address}/?token=abc"));
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    let path = "/train-images-idx3-ubyte.gz?token=abc".to_owned();
+    assert_eq!(*asked.lock().unwrap(), [(path, None)]);
+    assert!(!said.stderr.contains("abc"), "{}", said.stderr);
+}
+
+#[test]
 fn a_killed_fetch_keeps_its_part_and_goes_on_from_there() {
     let set = FETCHABLE.iter().find(|set| set.name == "mnist").unwrap();
     let file = &set.files[0];

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::{EVIDENCE, FORMAT, INDEX, Index, Indexed, PIXELS};
 use crate::config::DataConfig;
-use crate::error::{BadImage, DataError, Rejected};
+use crate::error::{BadImage, DataError, Doing, Rejected};
 use crate::progress::Progress;
 use crate::source::{Listing, Picture, Reader, Source};
 
@@ -36,7 +36,7 @@ pub(super) fn build(
     progress: &dyn Progress,
 ) -> Result<Index, DataError> {
     let tmp = place.with_extension("tmp");
-    let storing = |error| DataError::storage(&tmp, "making the pixel cache", error);
+    let storing = |error| DataError::storage(&tmp, Doing::MakingTheCache, error);
     // Under the lock a leftover is from a process that was killed, or a cache to be made anew.
     for stale in [&tmp, place] {
         if stale.exists() {
@@ -63,7 +63,7 @@ fn fill(
     kept: Kept,
     progress: &dyn Progress,
 ) -> Result<Index, DataError> {
-    let storing = |error| DataError::storage(tmp, "writing the pixel cache", error);
+    let storing = |error| DataError::storage(tmp, Doing::WritingTheCache, error);
     let index = match kept {
         Kept::Nowhere => survey(source, config, progress, |_, _| Ok(()))?,
         Kept::File => {
@@ -116,14 +116,15 @@ struct Files {
 
 impl Files {
     fn create(source: &dyn Source, config: &DataConfig, tmp: &Path) -> Result<Files, DataError> {
-        let storing = |error| DataError::storage(tmp, "writing the pixel cache", error);
+        let storing = |error| DataError::storage(tmp, Doing::WritingTheCache, error);
         let n = source.listing()?.entries.len() as u64;
         let mask_bytes = u64::from(config.size_px) * u64::from(config.size_px);
         let picture_bytes = mask_bytes * config.colour.channels() as u64;
         let needed = super::room_for(source, config)?;
         let free = fs4::available_space(tmp).map_err(storing)?;
         if free < needed {
-            return Err(DataError::NoRoom { path: tmp.into(), needed, free });
+            let (path, doing) = (tmp.into(), Doing::WritingTheCache);
+            return Err(DataError::NoRoom { path, doing, needed, free });
         }
         let pixels = sized(&tmp.join(PIXELS), n * picture_bytes).map_err(storing)?;
         let evidence = if source.drawings() {

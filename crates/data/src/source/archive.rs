@@ -10,7 +10,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::plain;
 use crate::decode::{MAX_BYTES, too_long};
-use crate::error::{BadImage, DataError};
+use crate::error::{BadImage, DataError, Doing};
 use crate::window::Window;
 
 /// More entries than any set of pictures in one archive that we know of; a bomb has more.
@@ -91,12 +91,13 @@ impl Archive {
                 None => Err(DataError::archive(&path, "ends outside its archive", DAMAGED)),
             };
         }
-        let room = |error| DataError::storage(cache_dir, "unpacking an archive", error);
+        let room = |error| DataError::storage(cache_dir, Doing::UnpackingAnArchive, error);
         std::fs::create_dir_all(cache_dir).map_err(room)?;
         let free = fs4::available_space(cache_dir).map_err(room)?;
         let needed = entry.size();
         if free < needed {
-            return Err(DataError::NoRoom { path: cache_dir.into(), needed, free });
+            let (path, doing) = (cache_dir.into(), Doing::UnpackingAnArchive);
+            return Err(DataError::NoRoom { path, doing, needed, free });
         }
         let mut spool = tempfile::tempfile_in(cache_dir).map_err(room)?;
         let copied = std::io::copy(&mut entry.by_ref().take(needed + 1), &mut spool);

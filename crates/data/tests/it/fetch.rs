@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use catscan_data::DataError;
 use catscan_data::fetch::{Fetchable, Patience, RemoteFile, fetch};
+use catscan_data::{DataError, Progress};
 use sha2::{Digest, Sha256};
 use tempfile::tempdir;
 
@@ -222,10 +222,10 @@ fn servers_without_ranges_or_with_wrong_ones_are_begun_anew() {
 fn what_is_not_the_file_is_never_used() {
     use Answer::{More, Other, Page, Short, Status, To, Unsaid};
     let cases: [(&'static [Answer], &str, usize); 15] = [
-        (&[Other], "it is not the published file", 3),
+        (&[Other], "it is not the published file", 1),
         (&[Page], "the server's file has 24 bytes, the published one 100000", 1),
         (&[More], "the server's file has 200000 bytes, the published one 100000", 1),
-        (&[Unsaid(200_000)], "more than the 100000 bytes it should", 3),
+        (&[Unsaid(200_000)], "more than the 100000 bytes it should", 1),
         (&[Short { length: true }], "the server's file has 319 bytes", 1),
         (&[Short { length: false }], "the server's file has 319 bytes", 2),
         // At 24, 0, 24 … bytes: more than nothing, and no more than was there.
@@ -253,6 +253,52 @@ fn what_is_not_the_file_is_never_used() {
         assert!(!folder.path().join("set.bin").exists(), "{answers:?}");
         let asked = server.asked.lock().unwrap().len();
         assert!(asked <= requests, "{answers:?}: {asked} requests, at most {requests}");
+    }
+}
+
+/// What is told while it is fetched.
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+impl Progress for Notes {
+    fn stage(&self, _: &str, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn note(&self, what: &str) {
+        self.0.lock().unwrap().push(what.into());
+    }
+}
+
+#[test]
+fn wrong_bytes_are_asked_for_again_only_where_some_were_there_before() {
+    use Answer::{Cut, Other, Whole};
+    // What came of two tries may be of two files.
+    let (folder, server) = (tempdir().unwrap(), serve(&[Cut(10), Whole]));
+    std::fs::write(folder.path().join("set.bin.part"), [9; 70_000]).unwrap();
+    let (notes, mirror) = (Notes::default(), Some(server.address.as_str()));
+    fetch(&set(), folder.path(), mirror, PATIENCE, &notes).unwrap();
+    let notes = notes.0.into_inner().unwrap();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    let ended = |note: &str| note.starts_with("set.bin: the connection broke off (");
+    assert!(ended(&notes[0]) && notes[0].ends_with("; trying again in 1ms"), "{notes:?}");
+    assert!(notes[1].contains("it is not the published file"), "{notes:?}");
+    // What came in one go is no better the next time; and no part is left to go on with.
+    let (folder, server) = (tempdir().unwrap(), serve(&[Other, Whole]));
+    let error = run(folder.path(), &server).unwrap_err().to_string();
+    assert!(error.ends_with("; name a mirror by --url, or try again later"), "{error}");
+    assert_eq!((server.asked.lock().unwrap().len(), left(folder.path()).len()), (1, 0));
+    let (folder, server) = (tempdir().unwrap(), serve(&[Cut(10), Cut(0)]));
+    let error = run(folder.path(), &server).unwrap_err().to_string();
+    assert!(error.contains("run it again to go on with ") && error.contains(".part,"), "{error}");
+}
+
+#[test]
+fn what_is_no_address_is_refused_before_anything_is_made() {
+    let folder = tempdir().unwrap();
+    for mirror in ["file:///etc", "127.0.0.1:8811", "http://"] {
+        let to = folder.path().join("new");
+        let error = fetch(&set(), &to, Some(mirror), PATIENCE, &()).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{error}");
+        assert!(!to.exists());
     }
 }
 
