@@ -40,7 +40,7 @@ use held::Held;
 use stream::Stream;
 
 /// Raise it when the files' layout, the decoders or the resizing change what a cache would hold.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 
 const PIXELS: &str = "pixels.u8";
 const EVIDENCE: &str = "evidence.u8";

@@ -4,7 +4,9 @@
 //! - the format is told by the content, never by the extension;
 //! - the number of pixels is checked in the header, before memory is taken;
 //! - a JPEG must reach its end-of-image marker, a PNG its IEND, and every block in between must
-//!   decode (checksums included);
+//!   decode (checksums included); other formats must be there to their end too ([`whole`]), also
+//!   behind their first picture;
+//! - what may be whole but is of a kind that no decoder here reads is told apart from what is broken;
 //! - the EXIF orientation is applied;
 //! - the result is RGB, 8 bits: grey is repeated, palettes are looked up, 16-bit values are rounded
 //!   to 8, alpha is dropped (as Keras and Pillow's `convert("RGB")` do, so what lies under
@@ -13,12 +15,14 @@
 
 mod jpeg;
 mod png;
+mod whole;
 
 use std::io::Cursor;
 use std::path::Path;
 
+use image::error::{UnsupportedError, UnsupportedErrorKind};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader};
+use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
 pub use image::RgbImage;
 
@@ -32,7 +36,30 @@ pub const MAX_BYTES: u64 = 1 << 29;
 
 /// The bytes of one picture's file to RGB; `name` is for the message only.
 pub fn read_rgb(bytes: &[u8], name: &str) -> Result<RgbImage, BadImage> {
-    decode(bytes).map_err(|reason| BadImage::new(name, reason))
+    decode(bytes).map_err(|why| match why {
+        Why::Broken(reason) => BadImage::new(name, reason),
+        Why::OtherKind(reason) => BadImage::other_kind(name, reason),
+    })
+}
+
+/// Why bytes do not become a picture.
+enum Why {
+    Broken(String),
+    /// For all that is known it is whole.
+    OtherKind(String),
+}
+
+impl From<String> for Why {
+    fn from(reason: String) -> Why {
+        Why::Broken(reason)
+    }
+}
+
+impl Why {
+    /// `kind`: with its article, as in "a TIFF".
+    fn other_kind(kind: &str, what: impl std::fmt::Display) -> Why {
+        Why::OtherKind(format!("is {kind} of a kind that is not read ({what}); save it as PNG"))
+    }
 }
 
 /// A picture's file to RGB.
@@ -61,7 +88,7 @@ pub(crate) fn too_long(bytes: u64) -> String {
     format!("has {bytes} bytes, at most {MAX_BYTES} are read")
 }
 
-fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
+fn decode(bytes: &[u8]) -> Result<RgbImage, Why> {
     let format = tell_format(bytes)?;
     let (mut picture, orientation) = match format {
         ImageFormat::Jpeg => jpeg::decode(bytes)?,
@@ -76,15 +103,31 @@ fn decode(bytes: &[u8]) -> Result<RgbImage, String> {
     Ok(picture.into_rgb8())
 }
 
-fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), String> {
-    let name = format!("{format:?}").to_uppercase();
-    let broken = |error: image::ImageError| format!("is a broken {name}: {error}");
+fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orientation), Why> {
+    let name = called(format);
+    let broken = |error: ImageError| match error {
+        ImageError::Unsupported(error) => Why::other_kind(&format!("a {name}"), feature(&error)),
+        error => Why::Broken(format!("is a broken {name}: {error}")),
+    };
     let reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut decoder = reader.into_decoder().map_err(broken)?;
     let (width, height) = decoder.dimensions();
-    check_pixels(&name, width.into(), height.into())?;
+    check_pixels(name, width.into(), height.into())?;
     let orientation = decoder.orientation().map_err(broken)?;
-    Ok((DynamicImage::from_decoder(decoder).map_err(broken)?, orientation))
+    let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
+    whole::check(bytes, format)?;
+    Ok((picture, orientation))
+}
+
+/// What it is that the decoder does not support.
+fn feature(error: &UnsupportedError) -> String {
+    match error.kind() {
+        UnsupportedErrorKind::GenericFeature(what) => what.clone(),
+        UnsupportedErrorKind::Color(ExtendedColorType::Unknown(bits)) => {
+            format!("colours of {bits} bits a pixel")
+        }
+        _ => error.to_string(),
+    }
 }
 
 fn check_pixels(format: &str, width: u64, height: u64) -> Result<(), String> {
@@ -103,48 +146,64 @@ fn check_pixels(format: &str, width: u64, height: u64) -> Result<(), String> {
 
 /// What the content says it is.
 pub(crate) fn format(bytes: &[u8]) -> &'static str {
-    match tell_format(bytes) {
-        Ok(ImageFormat::Jpeg) => "JPEG",
-        Ok(ImageFormat::Png) => "PNG",
-        Ok(ImageFormat::Gif) => "GIF",
-        Ok(ImageFormat::Bmp) => "BMP",
-        Ok(ImageFormat::WebP) => "WebP",
-        Ok(ImageFormat::Tiff) => "TIFF",
+    tell_format(bytes).map_or("unknown", called)
+}
+
+fn called(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Png => "PNG",
+        ImageFormat::Gif => "GIF",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Tiff => "TIFF",
         _ => "unknown",
     }
 }
 
 /// By the first bytes. Anything else is described, so that the message helps.
-fn tell_format(bytes: &[u8]) -> Result<ImageFormat, String> {
-    const KNOWN: [ImageFormat; 6] = [
-        ImageFormat::Jpeg,
-        ImageFormat::Png,
-        ImageFormat::Gif,
-        ImageFormat::Bmp,
-        ImageFormat::WebP,
-        ImageFormat::Tiff,
-    ];
+fn tell_format(bytes: &[u8]) -> Result<ImageFormat, Why> {
     if bytes.is_empty() {
-        return Err("ends after 0 bytes, want a picture".into());
+        return Err(Why::Broken("ends after 0 bytes, want a picture".into()));
     }
     if let Ok(format) = image::guess_format(bytes)
-        && KNOWN.contains(&format)
+        && called(format) != "unknown"
     {
         return Ok(format);
+    }
+    if let Some(other) = other_format(bytes) {
+        let what = format!("is {other}, which is not read; save it as PNG");
+        return Err(Why::OtherKind(what));
     }
     let head = &bytes[..bytes.len().min(512)];
     let text = String::from_utf8_lossy(head).trim_start().to_ascii_lowercase();
     if text.starts_with("<!doctype html") || text.starts_with("<html") {
-        return Err("is an HTML page, want a picture".into());
+        return Err(Why::Broken("is an HTML page, want a picture".into()));
     }
     let start: Vec<String> = bytes.iter().take(8).map(|b| format!("{b:02x}")).collect();
     let (start, n) = (start.join(" "), bytes.len());
-    Err(format!("starts with bytes {start} ({n} in all), want a JPEG, PNG, GIF, BMP, WebP or TIFF"))
+    let want = "want a JPEG, PNG, GIF, BMP, WebP or TIFF";
+    Err(Why::Broken(format!("starts with bytes {start} ({n} in all), {want}")))
+}
+
+/// A kind of picture that is met and not read, by what its first bytes promise.
+fn other_format(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [b'I', b'I', 0x2B, 0, 8, 0, ..] | [b'M', b'M', 0, 0x2B, 0, 8, ..] => Some("a BigTIFF"),
+        [_, _, _, _, b'f', b't', b'y', b'p', brand @ ..] => match brand.first_chunk()? {
+            b"heic" | b"heix" | b"hevc" | b"mif1" | b"msf1" => Some("a HEIC"),
+            b"avif" | b"avis" => Some("an AVIF"),
+            _ => None,
+        },
+        [0, 0, 0, 12, b'J', b'X', b'L', b' ', ..] => Some("a JPEG XL"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Fault;
 
     pub(crate) fn encode(picture: &DynamicImage, format: ImageFormat) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -186,9 +245,10 @@ mod tests {
         for format in formats {
             let bytes = encode(&whole, format);
             assert!(read_rgb(&bytes, "whole").is_ok(), "{format:?}");
-            for percent in [1, 10, 50, 90, 99] {
-                let cut = &bytes[..bytes.len() * percent / 100];
-                assert!(read_rgb(cut, "cut").is_err(), "{format:?} cut at {percent} %");
+            let percents = [1, 10, 50, 90, 99].map(|percent| bytes.len() * percent / 100);
+            for end in percents.into_iter().chain(bytes.len() - 3..bytes.len()) {
+                let bad = read_rgb(&bytes[..end], "cut");
+                assert!(bad.is_err(), "{format:?} cut after {end} of {} bytes", bytes.len());
             }
         }
     }
@@ -198,6 +258,31 @@ mod tests {
         assert_eq!(reason(b""), "ends after 0 bytes, want a picture");
         assert!(reason(b"\n <!DOCTYPE html><html>").contains("HTML page"));
         assert!(reason(b"plain text").contains("70 6c 61 69 6e"), "{}", reason(b"plain text"));
+    }
+
+    #[test]
+    fn what_is_whole_but_not_read_is_not_called_broken() {
+        let other = |bytes: &[u8]| {
+            let bad = read_rgb(bytes, "x.tif").expect_err("must be refused");
+            assert_eq!(bad.fault, Fault::OtherKind, "{bad}");
+            assert!(bad.reason.ends_with("; save it as PNG"), "{bad}");
+            bad.reason
+        };
+        let (photometric, bits, compression, palette) = (262, 258, 259, 3);
+        let not_read: [&[(u16, u16)]; 4] = [
+            &[(photometric, palette), (320, 0)],
+            &[(bits, 32)],
+            &[(bits, 32), (339, 3)],
+            &[(compression, 50_000)],
+        ];
+        for entries in not_read {
+            let reason = other(&whole::tests::tiff_of(1, entries));
+            assert!(reason.starts_with("is a TIFF of a kind that is not read ("), "{reason}");
+        }
+        assert_eq!(other(b"II\x2B\0\x08\0\0\0"), "is a BigTIFF, which is not read; save it as PNG");
+        assert!(other(b"\0\0\0\x18ftypheic\0\0").starts_with("is a HEIC, "));
+        let broken = read_rgb(&whole::tests::tiff_of(1, &[])[..20], "cut.tif").unwrap_err();
+        assert_eq!(broken.fault, Fault::Broken, "{broken}");
     }
 
     #[test]

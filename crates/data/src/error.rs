@@ -23,20 +23,36 @@ pub struct BadImage {
     pub name: String,
     /// Why not, in words.
     pub reason: String,
-    /// True if the bytes could not be had at all (permissions, a file that vanished): trying again
-    /// may help, so such a refusal is never remembered in the cache.
-    pub unreadable: bool,
+    /// Why not, by its kind.
+    pub fault: Fault,
+}
+
+/// What is wrong with a picture, by what helps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The bytes are there, and they are no whole picture: it must be had again, or done without.
+    Broken,
+    /// It may be whole, and is of a kind that is not read here: saved anew as a PNG it is.
+    OtherKind,
+    /// The bytes could not be had at all (permissions, a file that vanished): trying again may help,
+    /// so such a refusal is never remembered in the cache.
+    Unreadable,
 }
 
 impl BadImage {
     /// The bytes are there, and they are no whole picture.
     pub fn new(name: &str, reason: impl Into<String>) -> BadImage {
-        BadImage { name: name.into(), reason: reason.into(), unreadable: false }
+        BadImage { name: name.into(), reason: reason.into(), fault: Fault::Broken }
+    }
+
+    /// They may be one, of a kind that is not read.
+    pub fn other_kind(name: &str, reason: impl Into<String>) -> BadImage {
+        BadImage { name: name.into(), reason: reason.into(), fault: Fault::OtherKind }
     }
 
     /// The bytes could not be had.
     pub fn unreadable(name: &str, reason: impl Into<String>) -> BadImage {
-        BadImage { name: name.into(), reason: reason.into(), unreadable: true }
+        BadImage { name: name.into(), reason: reason.into(), fault: Fault::Unreadable }
     }
 
     /// 3: bad data.
@@ -226,7 +242,7 @@ fn bad_pictures(checked: usize, total: usize, first: &[Rejected]) -> String {
     if total > first.len() {
         text.push_str(&format!("  and {} more\n", total - first.len()));
     }
-    text.push_str("delete them or pass --bad-images skip");
+    text.push_str("mend or delete them, or pass --bad-images skip");
     text
 }
 

@@ -97,7 +97,7 @@ pub use config::{BadImages, DataConfig, Filter, Normalize, Part, SplitRule};
 pub use critters::Critter;
 pub use dataset::{Dataset, Sample};
 pub use decode::RgbImage;
-pub use error::{BadImage, DataError, Rejected};
+pub use error::{BadImage, DataError, Fault, Rejected};
 pub use placement::Placement;
 pub use progress::Progress;
 pub use source::{SOURCES, SourceRow};

@@ -14,7 +14,7 @@ use rayon::prelude::*;
 
 use super::{EVIDENCE, FORMAT, INDEX, Index, Indexed, PIXELS};
 use crate::config::DataConfig;
-use crate::error::{BadImage, DataError, Doing, Rejected};
+use crate::error::{BadImage, DataError, Doing, Fault, Rejected};
 use crate::progress::Progress;
 use crate::source::{Listing, Picture, Reader, Source};
 
@@ -201,7 +201,7 @@ fn index(
                 hash: hash.to_hex().to_string(),
             }),
             Err(bad) => {
-                retry |= bad.unreadable;
+                retry |= bad.fault == Fault::Unreadable;
                 rejected_by_class[entry.label as usize] += 1;
                 rejected.push(Rejected { name: bad.name, reason: bad.reason });
             }

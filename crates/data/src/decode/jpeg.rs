@@ -13,6 +13,8 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
+use super::Why;
+
 const SOS: u8 = 0xDA;
 const EOI: u8 = 0xD9;
 const DRI: u8 = 0xDD;
@@ -20,7 +22,7 @@ const DRI: u8 = 0xDD;
 const SOF0: u8 = 0xC0;
 const SOF1: u8 = 0xC1;
 
-pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), String> {
+pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), Why> {
     let frame = check_complete(bytes)?;
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -43,7 +45,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), String
     };
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(shown), options);
     decoder.decode_headers().map_err(broken)?;
-    let info = decoder.info().ok_or("is a JPEG without a frame header")?;
+    let info = decoder.info().ok_or_else(|| "is a JPEG without a frame header".to_owned())?;
     super::check_pixels("JPEG", info.width.into(), info.height.into())?;
     check_plausible(info.width.into(), info.height.into(), bytes.len() as u64)?;
     if !frame.plain {
@@ -52,7 +54,7 @@ pub(super) fn decode(bytes: &[u8]) -> Result<(DynamicImage, Orientation), String
     let exif = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let rgb = decoder.decode().map_err(broken)?;
     let picture = RgbImage::from_raw(info.width.into(), info.height.into(), rgb)
-        .ok_or("is a JPEG of a colour space that does not become RGB")?;
+        .ok_or_else(|| "is a JPEG of a colour space that does not become RGB".to_owned())?;
     Ok((DynamicImage::ImageRgb8(picture), exif.unwrap_or(Orientation::NoTransforms)))
 }
 
@@ -79,7 +81,7 @@ struct Frame {
 
 /// Walks from marker to marker (ITU-T T.81, annex B) until the end of the image. Thumbnails inside
 /// a segment are stepped over with it, so their end is not taken for the picture's.
-fn check_complete(bytes: &[u8]) -> Result<Frame, String> {
+fn check_complete(bytes: &[u8]) -> Result<Frame, Why> {
     let cut = || format!("is a JPEG cut short: no end-of-image marker in {} bytes", bytes.len());
     let mut at = 2;
     let (mut scans, mut sequential, mut restarts) = (0, false, false);
@@ -92,8 +94,12 @@ fn check_complete(bytes: &[u8]) -> Result<Frame, String> {
                 let one_scan = scans == 1 && met == components;
                 return Ok(Frame { end: at - 2, plain: sequential && one_scan && !restarts });
             }
-            EOI => return Err("is a JPEG that ends before its first scan".into()),
+            EOI => return Err(Why::Broken("is a JPEG that ends before its first scan".into())),
             SOS => (scans, met) = (scans + 1, *bytes.get(at + 2).ok_or_else(cut)?),
+            0xC3 | 0xC5..=0xC7 => return Err(Why::other_kind("a JPEG", "lossless, or layered")),
+            0xC9..=0xCB | 0xCD..=0xCF => {
+                return Err(Why::other_kind("a JPEG", "arithmetic coding"));
+            }
             SOF0 | SOF1 => {
                 (sequential, components) = (true, *bytes.get(at + 7).ok_or_else(cut)?);
             }
@@ -139,6 +145,19 @@ mod tests {
         let mut padded = bytes.clone();
         padded.extend([0; 100]);
         assert!(read_rgb(&padded, "trailing bytes are harmless").is_ok());
+    }
+
+    #[test]
+    fn a_jpeg_of_another_kind_is_not_called_broken() {
+        let mut bytes = encode(&picture(64, 48), ImageFormat::Jpeg);
+        let at = bytes.windows(2).position(|w| w == [0xFF, super::SOF0]).unwrap();
+        for (frame, kind) in [(0xC3, "lossless, or layered"), (0xC9, "arithmetic coding")] {
+            bytes[at + 1] = frame;
+            let bad = read_rgb(&bytes, "x.jpg").unwrap_err();
+            assert_eq!(bad.fault, crate::error::Fault::OtherKind, "{bad}");
+            let want = format!("is a JPEG of a kind that is not read ({kind}); save it as PNG");
+            assert_eq!(bad.reason, want);
+        }
     }
 
     /// With an APP1 segment that holds one tag, 0x0112.

@@ -96,6 +96,7 @@ impl VolumeReader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Fault;
 
     #[test]
     fn more_files_than_stay_open_are_all_read() {
@@ -135,9 +136,9 @@ mod tests {
              back, then start again",
             path.display()
         );
-        assert_eq!((bad.to_string(), bad.unreadable), (want, true));
+        assert_eq!((bad.to_string(), bad.fault), (want, Fault::Unreadable));
         assert_eq!(reader.read(0, (0, 95), "b.jpg").unwrap(), [7; 95], "what is left is read");
         let bad = reader.read(1, (0, 1), "c.jpg").unwrap_err();
-        assert!(bad.unreadable && bad.reason.contains("bytes 0 to 1 of"), "{bad}");
+        assert!(bad.fault == Fault::Unreadable && bad.reason.contains("bytes 0 to 1 of"), "{bad}");
     }
 }

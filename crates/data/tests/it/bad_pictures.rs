@@ -42,7 +42,7 @@ fn fail_names_them_all_and_skip_goes_on_without() {
     assert_eq!(error.exit_code(), 3);
     let text = error.to_string();
     assert!(text.starts_with(&format!("{bad} of 25 pictures cannot be used:")), "{text}");
-    assert!(text.ends_with("delete them or pass --bad-images skip"), "{text}");
+    assert!(text.ends_with("\nmend or delete them, or pass --bad-images skip"), "{text}");
     assert!(text.contains("cat/empty.jpg: ends after 0 bytes, want a picture"), "{text}");
     assert!(text.contains("cat/page.jpg: is an HTML page"), "{text}");
     assert!(text.contains("cat/folder.jpg: is a folder"), "{text}");

@@ -146,6 +146,19 @@ fn odd_pictures_are_read_as_pillow_shows_them() {
 }
 
 #[test]
+fn no_beginning_of_a_picture_is_one() {
+    let mut cuts = 0;
+    for case in odd_pictures().files {
+        let whole = bytes(&case.file);
+        for end in 0..whole.len() {
+            assert!(decode::read_rgb(&whole[..end], &case.name).is_err(), "{}: {end}", case.name);
+            cuts += 1;
+        }
+    }
+    assert!(cuts > 15_000, "{cuts} cuts");
+}
+
+#[test]
 fn half_size_chroma_is_smoothed_as_in_libjpeg_turbo_but_at_an_uneven_edge() {
     let mut golden = odd_pictures();
     golden.files.retain(|case| case.name.starts_with("half chroma"));

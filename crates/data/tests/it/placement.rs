@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use catscan_data::{DataConfig, Dataset, Placement, order};
+use catscan_data::{DataConfig, Dataset, Fault, Placement, order};
 use proptest::prelude::*;
 use tempfile::tempdir;
 
@@ -85,7 +85,7 @@ fn a_streamed_picture_that_changed_or_went_is_named() {
     put(&root.path().join("0/4.jpg"), &jpeg(99));
     let error = set.try_gather(&all).unwrap_err();
     assert!(error.to_string().starts_with("0/4.jpg: has changed since the set was opened"));
-    assert!(error.unreadable, "trying again may help");
+    assert_eq!(error.fault, Fault::Unreadable, "trying again may help");
     std::fs::remove_file(root.path().join("0/4.jpg")).unwrap();
     let error = set.try_gather(&all).unwrap_err();
     assert!(error.to_string().starts_with("0/4.jpg: "), "{error}");

@@ -233,7 +233,9 @@ fn a_tar_cut_while_it_is_streamed_is_an_error_of_the_picture_with_file_and_place
     let text = bad.to_string();
     let ends = format!(" of {}, which ends after {} bytes", path.display(), left.into_inner());
     assert!(
-        bad.unreadable && text.contains(".jpg: lies at bytes ") && text.contains(&ends),
+        bad.fault == catscan_data::Fault::Unreadable
+            && text.contains(".jpg: lies at bytes ")
+            && text.contains(&ends),
         "{text}"
     );
     assert_eq!(set.try_gather(&[0]).unwrap(), set.gather(&[0]), "what is left is still read");
