@@ -8,8 +8,10 @@
 //!
 //! Paths are relative to the manifest's folder and stay within it: a path that leads out, by `..`,
 //! by a root or by a link, is refused with its line, for whoever wrote the manifest decides what is
-//! read. A first line whose first field is `path` is a header. Quotes are RFC 4180's; lines may end
-//! as Windows ends them. The split is all rows' or no row's.
+//! read. A first line whose first field is `path` is a header, and so is one of the usual words for a
+//! picture and a label (`filename,class`). Quotes are RFC 4180's, what is quoted is taken to the
+//! letter, and spaces around other fields are not; lines may end as Windows ends them. `\` parts
+//! folders as `/` does, unless on Unix a file is called so. The split is all rows' or no row's.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
@@ -73,10 +75,18 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, Wrong> {
     })?;
     let mut rows = Vec::new();
     for (line, fields) in records(text)? {
-        let fields: Vec<&str> = fields.iter().map(|field| field.trim()).collect();
-        let is_header = rows.is_empty() && fields[0].eq_ignore_ascii_case("path");
-        if is_header || fields == [""] {
+        let fields: Vec<&str> = fields.iter().map(Field::text).collect();
+        if fields == [""] {
             continue;
+        }
+        if rows.is_empty()
+            && let Some(known) = header(&fields)
+        {
+            if known {
+                continue;
+            }
+            let what = "looks like a header, want path,label or path,label,split";
+            return Err((line, what.into()));
         }
         let (path, label, part) = match fields[..] {
             [path, label] => (path, label, ""),
@@ -107,42 +117,76 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, Wrong> {
     Ok(rows)
 }
 
+/// True if a first line is a header, false if it is one that is not understood.
+fn header(fields: &[&str]) -> Option<bool> {
+    const PICTURE: [&str; 8] =
+        ["path", "file", "filename", "file_name", "filepath", "file_path", "image", "image_path"];
+    const LABEL: [&str; 5] = ["label", "labels", "class", "category", "target"];
+    let is =
+        |words: &[&str], field: &str| words.iter().any(|word| field.eq_ignore_ascii_case(word));
+    let labelled = fields.get(1).is_some_and(|field| is(&LABEL, field));
+    match fields[0] {
+        first if first.eq_ignore_ascii_case("path") => Some(true),
+        first if labelled && is(&PICTURE, first) => Some(true),
+        // A picture's name ends in its kind; a title does not.
+        first if labelled && !first.contains('.') => Some(false),
+        _ => None,
+    }
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Field {
+    written: String,
+    quoted: bool,
+}
+
+impl Field {
+    fn text(&self) -> &str {
+        if self.quoted { &self.written } else { self.written.trim() }
+    }
+}
+
+type Record = (usize, Vec<Field>);
+
 /// RFC 4180: fields of each record, with the line it begins on.
-fn records(text: &str) -> Result<Vec<(usize, Vec<String>)>, Wrong> {
+fn records(text: &str) -> Result<Vec<Record>, Wrong> {
     let mut records = Vec::new();
     let (mut line, mut begins) = (1, 1);
-    let (mut fields, mut field) = (Vec::new(), String::new());
-    let (mut quoted, mut closed) = (false, false);
+    let (mut fields, mut field) = (Vec::new(), Field::default());
+    let mut quoted = false;
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
         line += usize::from(character == '\n');
+        let closed = field.quoted && !quoted;
         match character {
             '"' if quoted && characters.peek() == Some(&'"') => {
                 characters.next();
-                field.push('"');
+                field.written.push('"');
             }
-            '"' if quoted => (quoted, closed) = (false, true),
-            _ if quoted => field.push(character),
-            '"' if field.is_empty() && !closed => quoted = true,
-            ',' => {
-                fields.push(std::mem::take(&mut field));
-                closed = false;
-            }
+            '"' if quoted => quoted = false,
+            _ if quoted => field.written.push(character),
+            '"' if field.written.is_empty() && !closed => (quoted, field.quoted) = (true, true),
+            ',' => fields.push(std::mem::take(&mut field)),
             '\r' if characters.peek() == Some(&'\n') => {}
+            '\r' => {
+                let what = "has a carriage return without a line feed; save it with the line ends \
+                            of Unix or Windows";
+                return Err((line, what.into()));
+            }
             '\n' => {
                 fields.push(std::mem::take(&mut field));
                 records.push((begins, std::mem::take(&mut fields)));
-                (begins, closed) = (line, false);
+                begins = line;
             }
             '"' => return Err((line, "has a quote within a field".into())),
             _ if closed => return Err((line, "goes on after a closing quote".into())),
-            _ => field.push(character),
+            _ => field.written.push(character),
         }
     }
     if quoted {
         return Err((begins, "opens a quote that is never closed".into()));
     }
-    if !field.is_empty() || !fields.is_empty() || closed {
+    if field != Field::default() || !fields.is_empty() {
         fields.push(field);
         records.push((begins, fields));
     }
@@ -192,7 +236,11 @@ fn collect(
 
 /// The picture's name, with `/` between its pieces, and where it lies.
 fn place(root: &Path, row: &Row) -> Result<(String, Place), String> {
-    let written = row.path.replace('\\', "/");
+    let is_called_so = cfg!(unix) && root.join(&row.path).symlink_metadata().is_ok();
+    let written = match is_called_so {
+        true => row.path.clone(),
+        false => row.path.replace('\\', "/"),
+    };
     let mut pieces = Vec::new();
     for piece in Path::new(&written).components() {
         match piece {
@@ -249,6 +297,21 @@ mod tests {
     }
 
     #[test]
+    fn the_usual_headers_are_known_and_pictures_are_none() {
+        for header in ["filename,label", "Image,Class", "file_path , category", "path,breed"] {
+            assert_eq!(told(&format!("{header}\na.jpg,cat\n")), ["2 a.jpg|cat|-"], "{header}");
+        }
+        // A class may be called so, and a picture too.
+        assert_eq!(told("a.jpg,label\nimage,cat\n"), ["1 a.jpg|label|-", "2 image|cat|-"]);
+    }
+
+    #[test]
+    fn what_is_quoted_is_taken_to_the_letter() {
+        let text = "\" a.jpg\",cat\n a.jpg ,\" dog \"\n\"b\r.jpg\",cat\n";
+        assert_eq!(told(text), ["1  a.jpg|cat|-", "2 a.jpg| dog |-", "3 b\r.jpg|cat|-"]);
+    }
+
+    #[test]
     fn each_fault_is_told_with_its_line() {
         assert_eq!(wrong(""), "line 1: no pictures are listed");
         assert_eq!(
@@ -269,6 +332,10 @@ mod tests {
             "line 2: opens a quote that is never closed"
         );
         assert_eq!(wrong("a\"b,cat"), "line 1: has a quote within a field");
+        let text = wrong("path,label\ra.jpg,cat\rb.jpg,dog\r");
+        assert!(text.starts_with("line 1: has a carriage return without a line feed"), "{text}");
+        let text = wrong("Bild,label\na.jpg,cat\n");
+        assert_eq!(text, "line 1: looks like a header, want path,label or path,label,split");
         assert_eq!(rows(b"a.jpg,cat\n\xff,dog"), Err((2, "is not UTF-8".into())));
     }
 
@@ -283,8 +350,8 @@ mod tests {
             let text = format!("x{},{label}\n", "");
             prop_assert!(rows(text.as_bytes()).is_ok());
             let quoted = path.replace('"', "\"\"");
-            let got = records(&format!("\"{quoted}\",{label}\r\n")).unwrap();
-            prop_assert_eq!(got, vec![(1, vec![path, label])]);
+            let got = rows(format!("\"{quoted}\", {label} \r\n").as_bytes()).unwrap();
+            prop_assert_eq!(got, vec![Row { line: 1, path, label, part: None }]);
         }
     }
 }

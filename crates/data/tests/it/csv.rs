@@ -104,6 +104,22 @@ fn other_faults_are_told_with_their_line_too() {
     assert!(error.to_string().contains("line 2: is not UTF-8"), "{error}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_is_found_by_the_name_it_has() {
+    let root = tempdir().unwrap();
+    for (name, seed) in
+        [(" 0.jpg", 0), ("0.jpg", 1), ("a\\b.jpg", 2), ("a/b.jpg", 3), ("c/d.jpg", 4)]
+    {
+        put(&root.path().join(name), &jpeg(seed));
+    }
+    let text = "\" 0.jpg\",cat\n0.jpg,dog\na\\b.jpg,cat\na/b.jpg,dog\nc\\d.jpg,cat\n";
+    let set = open_csv(root.path(), text).unwrap();
+    let mut found = names(&set);
+    found.sort();
+    assert_eq!(found, [" 0.jpg", "0.jpg", "a/b.jpg", "a\\b.jpg", "c/d.jpg"]);
+}
+
 #[test]
 fn a_picture_that_is_not_there_is_a_bad_picture() {
     let (root, cache) = (pictures(), tempdir().unwrap());
