@@ -194,20 +194,24 @@ impl Draw {
 
     /// Rotation · shear · zoom · flip, and the shifts.
     pub fn affine(&self) -> Affine {
+        Affine(self.rows().map(|entry| entry as f32))
+    }
+
+    /// The same, before it is rounded to 32 bits.
+    fn rows(&self) -> [f64; 6] {
         let (sin, cos) = self.rotation_rad.sin_cos();
         let (shear_sin, shear_cos) = self.shear_rad.sin_cos();
         let zoom_x = if self.flip { -self.zoom_x } else { self.zoom_x };
         let zoom_y = if self.flip_vertical { -self.zoom_y } else { self.zoom_y };
         let (move_x, move_y) = (self.move_x_px, self.move_y_px);
-        let rows = [
+        [
             cos * zoom_x,
             (-cos * shear_sin - sin * shear_cos) * zoom_y,
             cos * move_x - sin * move_y + f64::from(self.shift_x_px),
             sin * zoom_x,
             (-sin * shear_sin + cos * shear_cos) * zoom_y,
             sin * move_x + cos * move_y + f64::from(self.shift_y_px),
-        ];
-        Affine(rows.map(|entry| entry as f32))
+        ]
     }
 }
 

@@ -173,13 +173,14 @@ mod tests {
 
     #[test]
     fn one_walk_gives_what_the_tensors_give() {
-        let augment = Augment {
+        let augment = |side: u32| Augment {
             rotation_deg: 180.0,
             shear: crate::Shear::Degrees(30.0),
             zoom: 0.5,
             horizontal_flip: true,
-            shift_px: 9,
-            width_shift_px: 3.3,
+            shift_px: side.min(9),
+            // With a pixel alone, as often within it as beside it.
+            width_shift_px: (0.7 * f64::from(side)).min(3.3),
             ..Augment::none()
         };
         let normalize = |channels| {
@@ -187,13 +188,13 @@ mod tests {
             Some(Normalize { mean: mean[..channels].into(), std: std[..channels].into() })
         };
         for (side, colour) in
-            [2, 9, 64].into_iter().flat_map(|s| [(s, Colour::Rgb), (s, Colour::Grey)])
+            [1, 2, 9, 64, 224].into_iter().flat_map(|s| [(s, Colour::Rgb), (s, Colour::Grey)])
         {
             let channels = colour.channels();
             let n = 12;
             let bytes = n * (side * side) as usize * channels;
             let pixels: Vec<u8> = (0..bytes).map(|i| (i * 7919 % 256) as u8).collect();
-            let affines: Vec<Affine> = (0..n as u64).map(|i| augment.draw(3, 1, i)).collect();
+            let affines: Vec<Affine> = (0..n as u64).map(|i| augment(side).draw(3, 1, i)).collect();
             for (fill, normalize) in
                 FILLS.into_iter().flat_map(|f| [(f, None), (f, normalize(channels))])
             {
@@ -207,6 +208,80 @@ mod tests {
                 assert!(gap < 5e-4, "{side} px, {colour:?}, {fill:?}: off by {gap}");
             }
         }
+    }
+
+    /// Keras computes places in doubles; the golden of it (`keras_augment`) has 6 pixels a side, and
+    /// the farther a place lies from the middle, the coarser 32 bits are.
+    #[test]
+    fn large_pictures_are_what_doubles_give() {
+        let side = 225usize;
+        let far = Augment {
+            rotation_deg: 180.0,
+            shear: crate::Shear::Degrees(60.0),
+            zoom: 0.9,
+            horizontal_flip: true,
+            width_shift_px: 3.0 * side as f64,
+            height_shift_px: 3.0 * side as f64,
+            ..Augment::none()
+        };
+        let near = Augment { width_shift_px: 0.0, height_shift_px: 0.0, ..far.clone() };
+        let config = crate::DataConfig { size_px: side as u32, colour: Colour::Grey, ..config() };
+        let pixels: Vec<u8> = (0..side * side).map(|i| (i * 7919 ^ (i >> 3)) as u8).collect();
+        let mut worst = [[0.0f64; 3]; 2];
+        for (i, augment) in (0..12).flat_map(|i| [(i, &near), (i, &far)]) {
+            let draw = augment.sample(5, 1, i);
+            for (k, fill) in [Fill::Edge, Fill::Reflect, Fill::Wrap].into_iter().enumerate() {
+                let got = warp(&pixels, &config, &[draw.affine()], fill).view([-1]);
+                let got = Vec::<f32>::try_from(got).unwrap();
+                let off = farthest(&got, &pixels, side, &draw.rows(), fill);
+                let worst = &mut worst[usize::from(std::ptr::eq(augment, &far))][k];
+                *worst = worst.max(off);
+            }
+        }
+        // With shifts of up to three sides a place is farther from the middle.
+        let most = [[0.008, 0.012, 0.012], [0.01, 0.03, 0.03]];
+        let within =
+            worst.as_flattened().iter().zip(most.as_flattened()).all(|(is, most)| is <= most);
+        assert!(within && worst[0][0] > 0.0, "{worst:?} of 255");
+    }
+
+    /// From the same picture moved in doubles, in steps of 255.
+    fn farthest(got: &[f32], pixels: &[u8], side: usize, rows: &[f64; 6], fill: Fill) -> f64 {
+        let last = side as f64 - 1.0;
+        let centre = last / 2.0;
+        let moved = |v: f64| match fill {
+            Fill::Reflect => {
+                let along = (v + 0.5).rem_euclid(2.0 * side as f64);
+                (along.min(2.0 * side as f64 - along) - 0.5).clamp(0.0, last)
+            }
+            Fill::Wrap if !(0.0..=last).contains(&v) => v.rem_euclid(last),
+            _ => v.clamp(0.0, last),
+        };
+        // Where the picture is repeated its last pixel is followed by its first.
+        let jumps = |v: f64| {
+            let along = v.rem_euclid(last);
+            matches!(fill, Fill::Wrap) && along.min(last - along) < 1e-3
+        };
+        let [a, b, x, c, d, y] = rows;
+        let mut worst = 0.0f64;
+        for (i, got) in got.iter().enumerate() {
+            let (right, below) = ((i % side) as f64 - centre, (i / side) as f64 - centre);
+            let at = (a * right + b * below + x + centre, c * right + d * below + y + centre);
+            if jumps(at.0) || jumps(at.1) {
+                continue;
+            }
+            let (x, y) = (moved(at.0), moved(at.1));
+            let (left, top) = (x.floor().min(last - 1.0), y.floor().min(last - 1.0));
+            let (right, down) = (x - left, y - top);
+            let pixel = |dx: usize, dy: usize| {
+                f64::from(pixels[(top as usize + dy) * side + left as usize + dx])
+            };
+            let upper = pixel(0, 0) * (1.0 - right) + pixel(1, 0) * right;
+            let lower = pixel(0, 1) * (1.0 - right) + pixel(1, 1) * right;
+            let want = upper * (1.0 - down) + lower * down;
+            worst = worst.max((f64::from(*got) * 255.0 - want).abs());
+        }
+        worst
     }
 
     #[test]

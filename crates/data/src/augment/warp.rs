@@ -20,8 +20,11 @@ impl Augment {
         let (n, c, h, w) = batch.size4().expect("a batch is [N, C, H, W]");
         assert_eq!(h, w, "augment: {h} x {w} pictures, want square ones");
         assert_eq!(n as usize, affines.len(), "augment: {n} pictures, {} affines", affines.len());
+        if w == 1 {
+            return kept_strides(batch, one_pixel(batch, affines, fill));
+        }
         // align_corners: −1 and 1 are the centres of the first and last pixel, as in Keras.
-        let halves = 2.0 / (w - 1).max(1) as f32;
+        let halves = 2.0 / (w - 1) as f32;
         let theta = |&Affine([a, b, x, c, d, y]): &Affine| [a, b, x * halves, c, d, y * halves];
         let rows: Vec<f32> = affines.iter().flat_map(theta).collect();
         let theta = sent(Tensor::from_slice(&rows).view([n, 2, 3]), batch.device());
@@ -33,6 +36,22 @@ impl Augment {
 
 fn kept_strides(before: &Tensor, after: Tensor) -> Tensor {
     if is_channels_last(before) { to_channels_last(&after) } else { after }
+}
+
+/// Pictures of one pixel, beside which a grid with aligned corners has no place: it is seen as far as
+/// its moved place is within a pixel of it, by `Constant` only where it has not moved.
+fn one_pixel(batch: &Tensor, affines: &[Affine], fill: Fill) -> Tensor {
+    let near = |by: f32| (1.0 - by.abs()).max(0.0);
+    let share = |&Affine([_, _, x, _, _, y]): &Affine| match fill {
+        Fill::Zero => near(x) * near(y),
+        Fill::Constant(_) => f32::from(u8::from(x == 0.0 && y == 0.0)),
+        Fill::Edge | Fill::Reflect | Fill::Wrap => 1.0,
+    };
+    let shares: Vec<f32> = affines.iter().map(share).collect();
+    let shares = Tensor::from_slice(&shares).view([-1, 1, 1, 1]).to_kind(batch.kind());
+    let shares = sent(shares, batch.device());
+    let outside = if let Fill::Constant(value) = fill { f64::from(value) / 255.0 } else { 0.0 };
+    batch * &shares + (1.0 - &shares) * outside
 }
 
 /// `grid` has corners aligned.

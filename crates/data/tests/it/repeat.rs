@@ -12,8 +12,22 @@ use tempfile::{TempDir, tempdir};
 
 use crate::help::{cases, config, encode, folder, picture, pool, put};
 
-/// Erasing alone leaves most pictures as the affine made them.
-fn everything(mix: Mix, erase_alone: bool) -> Augment {
+/// What a recipe does to its pictures.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Does {
+    Everything,
+    /// Most pictures are left as the affine made them.
+    MovesAndErases,
+    /// Half of the pictures are not moved at all.
+    FlipsAndErases,
+}
+
+fn augment(mix: Mix, does: Does) -> Augment {
+    if does == Does::FlipsAndErases {
+        let all = augment(mix, Does::MovesAndErases);
+        let (then, mix) = (all.then, all.mix);
+        return Augment { horizontal_flip: true, then, mix, ..Augment::none() };
+    }
     let erase = |probability| Step::Erase { probability, scale: [0.02, 0.33], ratio: [0.3, 3.3] };
     let then = vec![
         Step::ResizedCrop { scale: [0.3, 1.0], ratio: [0.75, 1.33] },
@@ -31,7 +45,7 @@ fn everything(mix: Mix, erase_alone: bool) -> Augment {
         fill: Fill::Reflect,
         vertical_flip: true,
         width_shift_px: 1.5,
-        then: if erase_alone { vec![erase(0.1)] } else { then },
+        then: if does == Does::Everything { then } else { vec![erase(0.1)] },
         mix: Some(mix),
         ..Augment::none()
     }
@@ -60,18 +74,22 @@ fn pass(set: &Dataset, augment: &Augment, seed: u64, epoch: u64) -> Vec<(u32, Dr
 }
 
 proptest! {
-    #![proptest_config(cases(12))]
+    #![proptest_config(cases(18))]
 
     #[test]
     fn threads_and_shares_change_nothing(
         seed in any::<u64>(),
         epoch in 0..1000u64,
         cut_mix in any::<bool>(),
-        erase_alone in any::<bool>(),
+        does in prop::sample::select(vec![
+            Does::Everything,
+            Does::MovesAndErases,
+            Does::FlipsAndErases,
+        ]),
         world in 1..5usize,
     ) {
         let mix = if cut_mix { Mix::CutMix { alpha: 1.0 } } else { Mix::Mixup { alpha: 0.4 } };
-        let augment = everything(mix, erase_alone);
+        let augment = augment(mix, does);
         let root = set();
         let open = |threads| {
             let cache = tempdir().unwrap();
@@ -109,7 +127,7 @@ proptest! {
                 let gap = share.narrow(0, 1, count) - whole.narrow(0, from, count);
                 let gap = gap.abs().max().double_value(&[]);
                 // Means over a picture may be added up in another order, and equalize rounds them.
-                let most = if erase_alone { 0.0 } else { 1e-5 };
+                let most = if does == Does::Everything { 1e-5 } else { 0.0 };
                 prop_assert!(gap <= most, "rank {rank} of {world}: off by {gap}");
             }
         }
