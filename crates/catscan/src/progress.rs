@@ -5,6 +5,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use catscan_data::shown::{shown, shown_lines};
 use catscan_train::Event;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
@@ -159,7 +160,7 @@ impl Line {
 fn say(bars: Option<&MultiProgress>, text: &str) {
     match bars {
         // A terminal that is gone is no reason to stop a training.
-        Some(bars) => drop(bars.println(text)),
+        Some(bars) => drop(bars.println(shown_lines(text))),
         None => output::say(text),
     }
 }
@@ -264,14 +265,16 @@ impl catscan_data::Progress for Stages {
         }
         bar.set_style(style(STAGE_BAR));
         bar.set_prefix("data");
-        bar.set_message(what.to_owned());
+        bar.set_message(shown(what).into_owned());
         *self.0.lock().expect("drawing does not panic") = Some(bar);
     }
 
     fn note(&self, what: &str) {
         let bar = self.0.lock().expect("drawing does not panic");
         match &*bar {
-            Some(bar) if std::io::stderr().is_terminal() => bar.println(format!("data: {what}")),
+            Some(bar) if std::io::stderr().is_terminal() => {
+                bar.println(shown_lines(&format!("data: {what}")));
+            }
             _ => output::say(format_args!("data: {what}")),
         }
     }

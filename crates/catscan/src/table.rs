@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use catscan_data::shown::shown;
+
 /// A table of ready-made text.
 #[derive(Clone, Debug, Default)]
 pub struct Table {
@@ -22,9 +24,10 @@ impl Table {
         Table { head, rows: Vec::new(), numeric }
     }
 
-    /// Adds a line; one cell a column.
+    /// Adds a line; one cell a column, each on one line.
     pub fn row(&mut self, cells: impl IntoIterator<Item = impl Into<String>>) {
-        self.rows.push(cells.into_iter().map(Into::into).collect());
+        let shown = |cell: String| shown(&cell).into_owned();
+        self.rows.push(cells.into_iter().map(|cell| shown(cell.into())).collect());
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -60,6 +63,13 @@ impl fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_stays_in_its_cell() {
+        let mut table = Table::new(&["class", "#n"]);
+        table.row(["\x1b[31mcat\n", "1"]);
+        assert_eq!(table.to_string().lines().last(), Some("\\u{1b}[31mcat\\u{a}  1"));
+    }
 
     #[test]
     fn columns_line_up() {

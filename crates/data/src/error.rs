@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::shown::{shown, shown_lines, shown_path};
+
 /// A picture that was found and not used, and why. Listed in `split.json` and in the report.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
@@ -17,7 +19,7 @@ pub struct Rejected {
 
 /// One picture that cannot be read in full.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("{name}: {reason}")]
+#[error("{}: {}", shown(name), shown(reason))]
 pub struct BadImage {
     /// The picture's, for the message.
     pub name: String,
@@ -74,55 +76,65 @@ pub enum DataError {
     #[error("data {source_name}: {what}; write {usage}")]
     Usage { source_name: String, what: String, usage: String },
 
-    #[error("{}: no such file or folder; check the path after the colon", path.display())]
+    #[error("{}: no such file or folder; check the path after the colon", shown_path(path))]
     Missing { path: PathBuf },
 
-    #[error("{}: holds no {missing}; {looked_for}; check the path after the colon", path.display())]
+    #[error(
+        "{}: holds no {missing}; {looked_for}; check the path after the colon",
+        shown_path(path)
+    )]
     MissingFiles { path: PathBuf, missing: String, looked_for: String },
 
     #[error(
         "{}: holds {found} class folders, want at least 2; lay pictures out as PATH/class/picture",
-        path.display()
+        shown_path(path)
     )]
     TooFewClasses { path: PathBuf, found: usize },
 
-    #[error("{}: {what}; {hint}", path.display())]
+    #[error("{}: {}; {}", shown_path(path), shown(what), shown(hint))]
     Layout { path: PathBuf, what: String, hint: String },
 
-    #[error("{place}: 0 pictures in this class{table}; add pictures or remove the class")]
+    #[error(
+        "{}: 0 pictures in this class{}; add pictures or remove the class",
+        shown(place),
+        shown_lines(table)
+    )]
     EmptyClass { place: String, table: String },
 
     #[error("{}", bad_pictures(*checked, *total, first))]
     BadPictures { checked: usize, total: usize, first: Vec<Rejected> },
 
     #[error(
-        "{total} of {checked} pictures cannot be used, more than the {} % allowed ({table}); \
+        "{total} of {checked} pictures cannot be used, more than the {} % allowed ({}); \
          the first: {}: {}; repair them or allow more (--max-bad)",
-        limit * 100.0, first.name, first.reason
+        limit * 100.0, shown_lines(table), shown(&first.name), shown(&first.reason)
     )]
     TooManyBad { checked: usize, total: usize, limit: f64, table: String, first: Rejected },
 
-    #[error("--url {url}: {what}; give a folder on the web, such as https://mirror.example/mnist")]
+    #[error(
+        "--url {}: {what}; give a folder on the web, such as https://mirror.example/mnist",
+        shown(url)
+    )]
     Mirror { url: String, what: String },
 
-    #[error("{url}: {what}; {hint}")]
+    #[error("{}: {}; {}", shown(url), shown(what), shown(hint))]
     Download { url: String, what: String, hint: String },
 
-    #[error("{}: {what}; {hint}", path.display())]
+    #[error("{}: {}; {}", shown_path(path), shown(what), shown(hint))]
     Archive { path: PathBuf, what: String, hint: String },
 
-    #[error("{}: cannot be read ({error}); {}", path.display(), remedy(error))]
+    #[error("{}: cannot be read ({}); {}", shown_path(path), told(error), remedy(error))]
     Read { path: PathBuf, error: io::Error },
 
     #[error(
-        "{}: {} failed ({error}); {}, or name another folder by {}",
-        path.display(), doing.words(), remedy(error), doing.folder_by()
+        "{}: {} failed ({}); {}, or name another folder by {}",
+        shown_path(path), doing.words(), told(error), remedy(error), doing.folder_by()
     )]
     Storage { path: PathBuf, doing: Doing, error: io::Error },
 
     #[error(
         "{}: {free} bytes are free, {} needs {needed}; make room or name another folder by {}",
-        path.display(), doing.words(), doing.folder_by()
+        shown_path(path), doing.words(), doing.folder_by()
     )]
     NoRoom { path: PathBuf, doing: Doing, needed: u64, free: u64 },
 }
@@ -194,6 +206,11 @@ impl Doing {
     }
 }
 
+/// The system's own words, which may hold a path.
+fn told(error: &io::Error) -> String {
+    shown(&error.to_string()).into_owned()
+}
+
 /// What to do about an error of the system, by its kind.
 pub fn remedy(error: &io::Error) -> &'static str {
     use io::ErrorKind as Kind;
@@ -237,7 +254,7 @@ const ELOOP: i32 = if cfg!(target_os = "linux") { 40 } else { 62 };
 fn bad_pictures(checked: usize, total: usize, first: &[Rejected]) -> String {
     let mut text = format!("{total} of {checked} pictures cannot be used:\n");
     for rejected in first {
-        text.push_str(&format!("  {}: {}\n", rejected.name, rejected.reason));
+        text.push_str(&format!("  {}: {}\n", shown(&rejected.name), shown(&rejected.reason)));
     }
     if total > first.len() {
         text.push_str(&format!("  and {} more\n", total - first.len()));
@@ -277,6 +294,23 @@ mod tests {
         assert!(text.ends_with("; make room, or name another folder by CATSCAN_CACHE"), "{text}");
         let text = told(erofs, Some(Doing::Fetching));
         assert!(!text.contains("room") && text.ends_with("another folder by --to"), "{text}");
+    }
+
+    #[test]
+    fn names_cannot_steer_a_terminal_from_a_message() {
+        let evil = "\x1b[2J\u{202e}cat";
+        let rejected = Rejected { name: evil.into(), reason: evil.into() };
+        let texts = [
+            DataError::layout(Path::new(evil), evil, evil).to_string(),
+            DataError::read(Path::new(evil), io::Error::other(evil)).to_string(),
+            DataError::EmptyClass { place: evil.into(), table: format!("\n{evil}") }.to_string(),
+            DataError::BadPictures { checked: 1, total: 1, first: vec![rejected] }.to_string(),
+            BadImage::new(evil, evil).to_string(),
+        ];
+        for text in texts {
+            assert!(text.contains("\\u{1b}[2J\\u{202e}cat"), "{text}");
+            assert!(!text.contains(['\x1b', '\u{202e}']), "{text}");
+        }
     }
 
     #[test]

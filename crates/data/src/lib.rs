@@ -13,6 +13,7 @@
 //! | who trains on what | [`split`] | stratified, seeded train, validation and test parts |
 //! | from the network | `fetch` | FETCHABLE: public sets, resumed and checked (feature `fetch`) |
 //! | what is in it | [`audit`] | counts, doubles, leakage, what cannot be read, the oddest |
+//! | names on screen | [`shown`] | what would steer a terminal is written out |
 //! | all together | [`dataset`] | [`Dataset::open`], what the other crates use |
 //! | chance | [`draw`], [`order`] | every draw is a function of (seed, epoch, sample, purpose) |
 //! | augmentation | [`augment`] | Keras' affine draws; applied to a whole batch at once |
@@ -84,6 +85,7 @@ pub mod order;
 pub mod placement;
 pub mod progress;
 pub mod resize;
+pub mod shown;
 pub mod source;
 pub mod split;
 mod window;

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use super::{Audit, Placed};
 use crate::config::SplitRule;
+use crate::shown::shown;
 
 /// Lines of a list that are shown; the JSON has all.
 const SHOWN: usize = 50;
@@ -150,10 +151,9 @@ pub(super) fn cell(text: &str) -> String {
     let safe = |c: char| match c {
         '`' => '\'',
         '|' => '¦',
-        c if c.is_control() => ' ',
         c => c,
     };
-    format!("`{}`", text.chars().map(safe).collect::<String>())
+    format!("`{}`", shown(text).chars().map(safe).collect::<String>())
 }
 
 #[cfg(test)]
@@ -162,6 +162,7 @@ mod tests {
 
     #[test]
     fn names_cannot_leave_their_span() {
-        assert_eq!(cell("a|b`<img src=x>\n.jpg"), "`a¦b'<img src=x> .jpg`");
+        assert_eq!(cell("a|b`<img src=x>\n.jpg"), "`a¦b'<img src=x>\\u{a}.jpg`");
+        assert_eq!(cell("cat/\u{202e}gnp.exe.png"), "`cat/\\u{202e}gnp.exe.png`");
     }
 }
