@@ -24,6 +24,7 @@ pub mod train;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use catscan_data::error::remedy;
 use catscan_data::{BadImages, DataConfig, Dataset, Rejected, default_cache_dir};
 use catscan_torch_ext::{DeviceSpec, cuda};
 use catscan_train::storage::write_atomic;
@@ -127,11 +128,20 @@ pub fn writable(folder: &Path, option: &str) -> Result<()> {
 pub fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
     let path = std::path::absolute(path).context("finding the current folder")?;
     let folder = path.parent().unwrap_or(Path::new("/"));
-    std::fs::create_dir_all(folder).map_err(|error| {
-        let message = "cannot be made; make room or name another folder";
-        Refusal::new(STORAGE, format!("{}: {message} ({error})", folder.display()))
-    })?;
+    make_folder(folder)?;
     Ok(write_atomic(&path, contents)?)
+}
+
+/// A folder and those above it.
+///
+/// # Errors
+/// Where it cannot be made; exit code 7.
+pub fn make_folder(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(|error| {
+        let (place, what) = (folder.display(), remedy(&error));
+        let message = format!("{place}: cannot be made ({error}); {what}, or name another folder");
+        Refusal::new(STORAGE, message).into()
+    })
 }
 
 /// The names of the folders in a folder, in order.

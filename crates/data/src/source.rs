@@ -16,6 +16,7 @@ mod tarball;
 mod unpack;
 mod volumes;
 
+use std::io::ErrorKind as Kind;
 use std::path::{Path, PathBuf};
 
 use crate::colour::Raster;
@@ -115,10 +116,10 @@ impl Request<'_> {
         let path = PathBuf::from(path);
         match std::fs::metadata(&path) {
             Ok(_) => Ok(path),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-                Err(DataError::read(&path, error))
+            Err(error) if matches!(error.kind(), Kind::NotFound | Kind::NotADirectory) => {
+                Err(DataError::Missing { path })
             }
-            Err(_) => Err(DataError::Missing { path }),
+            Err(error) => Err(DataError::read(&path, error)),
         }
     }
 

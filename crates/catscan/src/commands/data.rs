@@ -13,7 +13,7 @@ use catscan_torch_ext::DeviceSpec;
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::json;
 
-use super::{device, not_taken, write_file};
+use super::{device, make_folder, not_taken, write_file};
 use crate::output::{print, print_json, say};
 use crate::progress::Stages;
 use crate::recipes::{original, split_of};
@@ -104,8 +104,20 @@ fn run_audit(args: &AuditArgs) -> Result<u8> {
     let seed = args.split_seed.unwrap_or(split.seed);
     let split = SplitRule { seed, ratio: args.split.as_ref().map_or(split.ratio, |own| own.0) };
     let config = DataConfig { source: args.data.clone(), split, ..original().data };
+    // A large set is not looked at for a report that cannot be written.
+    let was_there = args.out.exists();
+    make_folder(&args.out)?;
+    let outcome = audited(args, &config);
+    if outcome.is_err() && !was_there {
+        // Only a folder that is still empty goes.
+        let _ = std::fs::remove_dir(&args.out);
+    }
+    outcome
+}
+
+fn audited(args: &AuditArgs, config: &DataConfig) -> Result<u8> {
     let stages = Stages::new();
-    let found = audit(&config, &default_cache_dir(), &stages);
+    let found = audit(config, &default_cache_dir(), &stages);
     stages.clear();
     let (mut audit, sheet) = found?;
     let mut text = audit.markdown("oddest.png");
@@ -121,7 +133,7 @@ fn run_audit(args: &AuditArgs) -> Result<u8> {
     write_file(&args.out.join("audit.json"), json.as_bytes())?;
     write_file(&args.out.join("oddest.png"), &sheet.png())?;
     match args.json {
-        true => print(json)?,
+        true => print_json(&audit)?,
         false => print(summary(&audit))?,
     }
     say(format_args!("the report is {}", report.display()));

@@ -60,6 +60,54 @@ fn wrong_labels_are_found_where_the_network_was_not_trained() {
     assert_eq!((sheet.width(), sheet.height()), (104, 104));
 }
 
+#[cfg(unix)]
+#[test]
+fn names_are_shown_and_steer_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    set(folder.path());
+    let class = folder.path().join("set/\x1b[31mcat");
+    fs::rename(folder.path().join("set/cat"), &class).unwrap();
+    fs::rename(class.join("0.png"), class.join("\u{202e}gnp.exe.png")).unwrap();
+    fs::write(class.join("\x1b]0;bad\x07.png"), b"no picture").unwrap();
+    fs::copy(class.join("\u{202e}gnp.exe.png"), folder.path().join("set/dog/same.png")).unwrap();
+    let unseen = |text: &str| text.contains(['\x1b', '\x07', '\u{202e}']);
+    for more in [&[][..], &["--json"]] {
+        let line = ["data", "audit", "--data", "folder:set"];
+        let said = succeed(&[&line[..], more].concat(), folder.path());
+        assert!(!unseen(&said.stdout) && !unseen(&said.stderr), "{}{}", said.stdout, said.stderr);
+        assert!(said.stdout.contains("[31mcat"), "{}", said.stdout);
+        let text = fs::read_to_string(folder.path().join("audit/audit.md")).unwrap();
+        assert!(!unseen(&text) && text.contains("/\\u{202e}gnp.exe.png` ("), "{text}");
+        if !more.is_empty() {
+            let found: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+            assert_eq!(found["classes"][0], "\x1b[31mcat");
+        }
+    }
+    let train = "train --experiment smoke --arm avg --data folder:set --out r";
+    let said = run(&train.split(' ').collect::<Vec<_>>(), folder.path());
+    assert_eq!(said.code, 3, "{}", said.stderr);
+    assert!(
+        !unseen(&said.stderr) && said.stderr.contains("\\u{1b}]0;bad\\u{7}.png"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_refused_before_the_set_is_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("taken"), b"a file").unwrap();
+    let audit = |data: &str, out: &str| {
+        run(&["data", "audit", "--data", data, "--out", out], folder.path())
+    };
+    let said = audit("critters:40", "taken");
+    assert_eq!(said.code, 7, "{}", said.stderr);
+    let hint = "a file is where a folder should be";
+    assert!(said.stderr.contains(hint) && !said.stderr.contains("data:"), "{}", said.stderr);
+    assert_eq!(audit("folder:nowhere", "new").code, 2);
+    assert!(!folder.path().join("new").exists(), "nothing is left where nothing was found");
+}
+
 #[test]
 fn weights_of_which_nobody_knows_the_pictures_are_refused() {
     let folder = tempfile::tempdir().unwrap();
