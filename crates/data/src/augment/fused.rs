@@ -226,7 +226,7 @@ mod tests {
         };
         let near = Augment { width_shift_px: 0.0, height_shift_px: 0.0, ..far.clone() };
         let config = crate::DataConfig { size_px: side as u32, colour: Colour::Grey, ..config() };
-        let pixels: Vec<u8> = (0..side * side).map(|i| (i * 7919 ^ (i >> 3)) as u8).collect();
+        let pixels: Vec<u8> = (0..side * side).map(|i| ((i * 7919) ^ (i >> 3)) as u8).collect();
         let mut worst = [[0.0f64; 3]; 2];
         for (i, augment) in (0..12).flat_map(|i| [(i, &near), (i, &far)]) {
             let draw = augment.sample(5, 1, i);
