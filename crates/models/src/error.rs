@@ -38,6 +38,11 @@ pub enum ModelError {
          use a larger batch or larger pictures"
     )]
     TooFewValues { model: String, pictures: i64, height: i64, width: i64, values: i64 },
+    #[error(
+        "{bad} of {all} numbers that the network gives for it are NaN or infinite; has the training \
+         diverged?"
+    )]
+    NoAnswer { bad: usize, all: usize },
     #[error("{path}: {what}, want safetensors (a pickle can run code, so none is read); {convert}")]
     NotSafetensors { path: PathBuf, what: &'static str, convert: String },
     #[error("{path}: damaged safetensors file ({reason}); copy or convert it again")]
@@ -52,10 +57,11 @@ pub enum ModelError {
 
 impl ModelError {
     /// The exit status a program should end with: 2 a bad command line, recipe or file kind,
-    /// 4 bad weights, 7 storage.
+    /// 4 bad weights, 5 bad numbers, 7 storage.
     pub fn exit_code(&self) -> u8 {
         match self {
             ModelError::Damaged { .. } | ModelError::Differs { .. } => 4,
+            ModelError::NoAnswer { .. } => 5,
             ModelError::Save { .. } => 7,
             _ => 2,
         }

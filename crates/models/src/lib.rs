@@ -13,7 +13,7 @@
 //! 5. [`resnet`]: residual and plain networks, [`densenet`]: dense ones, from those layers;
 //!    [`mnist`]: two small ones of both kinds.
 //! 6. [`model`]: the public entrance: build, check the input, forward.
-//!    `sound`: whether the weights may be folded.
+//!    `sound`: whether the weights may be folded; `answer`: what logits say.
 //! 7. [`taps`]: the named activations a forward shows; [`weights`]: named tensors, load and save;
 //!    [`summary`]: what a network costs.
 //!
@@ -44,6 +44,7 @@
 //! # Ok::<(), catscan_models::ModelError>(())
 //! ```
 
+mod answer;
 mod builder;
 pub mod config;
 pub mod convention;
@@ -64,6 +65,7 @@ pub mod table;
 pub mod taps;
 pub mod weights;
 
+pub use answer::{check_answer, probabilities};
 pub use config::{Memory, ModelConfig, Pooling, Precision, Sites, Transitions};
 pub use convention::Convention;
 pub use error::ModelError;

@@ -4,7 +4,7 @@ use std::thread;
 use std::time::Instant;
 
 use catscan_data::Dataset;
-use catscan_models::{Mode, Model, Taps};
+use catscan_models::{Mode, Model, Taps, probabilities};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::batches::{Batch, Loader, Planned};
@@ -82,7 +82,7 @@ fn score(model: &Model, batch: &Batch) -> (f64, Vec<Vec<f32>>) {
     no_grad(|| {
         let logits = model.forward(&batch.images, Mode::Eval, &mut Taps::off());
         let loss = loss::sum(&logits, &batch.targets.labels).double_value(&[]);
-        (loss, rows(&loss::probabilities(&logits)))
+        (loss, rows(&probabilities(&logits)))
     })
 }
 

@@ -160,16 +160,6 @@ fn log_probabilities(logits: &Tensor) -> Tensor {
     }
 }
 
-/// `logits [N, 1 | K] -> [N, 2 | K]` probabilities.
-pub fn probabilities(logits: &Tensor) -> Tensor {
-    if one_logit(logits) {
-        // Two sigmoids, not 1 − p: a sure model's small probability keeps its digits.
-        Tensor::cat(&[(-logits).sigmoid(), logits.sigmoid()], 1)
-    } else {
-        logits.softmax(1, Kind::Float)
-    }
-}
-
 /// How many of the batch are right, `[]` i64, on the device.
 pub fn right(logits: &Tensor, labels: &Tensor) -> Tensor {
     let predicted = if one_logit(logits) {
@@ -186,6 +176,8 @@ fn one_logit(logits: &Tensor) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use catscan_models::probabilities;
+
     use super::*;
 
     const PLAIN: Loss = Loss { label_smoothing: 0.0, class_weights: None };

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use catscan_data::{BadImage, Raster, RgbImage, decode, picture_tensor, resize};
-use catscan_models::{Mode, Model, Taps};
+use catscan_models::{Mode, Model, ModelError, Taps, check_answer};
 use catscan_torch_ext::DeviceSpec;
 use catscan_train::RunRecord;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use super::{device, folders, ready};
 use crate::refusal::Refusal;
@@ -58,40 +58,30 @@ pub fn input(rgb: RgbImage, trained: &Trained) -> (Raster, Tensor) {
     (picture, x)
 }
 
-/// `[N, C, H, W]` pictures to N rows of K probabilities; one logit p gives `[1 − p, p]`.
+/// `[N, C, H, W]` pictures to N rows of K probabilities; one logit gives two.
 pub fn probabilities(model: &Model, x: &Tensor) -> Vec<Vec<f32>> {
-    shares(model, &logits(model, x))
+    rows(&logits(model, x))
 }
 
-/// What the network says of one picture `[1, C, H, W]`, a share a class.
+/// What the network says of one picture `[1, C, H, W]`, a probability a class.
 ///
 /// # Errors
-/// A sentence, where a logit is NaN or infinite: such an answer is none.
-pub fn answer(model: &Model, x: &Tensor) -> Result<Vec<f32>, String> {
+/// Where a logit is NaN or infinite: such an answer is none.
+pub fn answer(model: &Model, x: &Tensor) -> Result<Vec<f32>, ModelError> {
     let logits = logits(model, x);
     let said: Vec<f32> =
         Vec::try_from(logits.flatten(0, -1).to_device(Device::Cpu)).expect("floats");
-    let bad = said.iter().filter(|logit| !logit.is_finite()).count();
-    if bad == 0 {
-        return Ok(shares(model, &logits).remove(0));
-    }
-    let all = said.len();
-    Err(format!("{bad} of {all} numbers that the network gives for it are NaN or infinite"))
+    check_answer(&said)?;
+    Ok(rows(&logits).remove(0))
 }
 
 fn logits(model: &Model, x: &Tensor) -> Tensor {
     tch::no_grad(|| model.forward(x, Mode::Eval, &mut Taps::off()))
 }
 
-fn shares(model: &Model, logits: &Tensor) -> Vec<Vec<f32>> {
-    let shares = match model.config().outputs {
-        1 => {
-            let second = logits.sigmoid();
-            Tensor::cat(&[1.0 - &second, second], 1)
-        }
-        _ => logits.softmax(1, Kind::Float),
-    };
-    Vec::try_from(shares.to_device(Device::Cpu)).expect("a matrix of floats")
+fn rows(logits: &Tensor) -> Vec<Vec<f32>> {
+    let probabilities = catscan_models::probabilities(logits);
+    Vec::try_from(probabilities.to_device(Device::Cpu)).expect("a matrix of floats")
 }
 
 /// Names and folders: the run itself, or its checkpoint, or of each arm of an experiment the first
@@ -126,4 +116,22 @@ pub fn runs(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
         return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sure_network_leaves_the_other_class_its_share() {
+        let recipe = crate::recipes::smoke();
+        let model = Model::build(&recipe.model, 1, Device::Cpu).unwrap();
+        for (name, value) in [("classifier.weight", 0.0), ("classifier.bias", 17.0)] {
+            let _ = model.weights().get(name).unwrap().detach().fill_(value);
+        }
+        let x = picture_tensor(&resize::prepare(RgbImage::new(32, 32), &recipe.data), &recipe.data);
+        let [first, second] = answer(&model, &x).unwrap()[..] else { panic!("two classes") };
+        assert!((first - 4.14e-8).abs() < 1e-10 && second == 1.0, "{first}, {second}");
+        assert_eq!(probabilities(&model, &x), [[first, second]]);
+    }
 }

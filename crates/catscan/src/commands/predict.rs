@@ -78,7 +78,7 @@ fn ask<'a>(path: &Path, trained: &'a Trained, device: Device) -> Result<Said<'a>
     trained.model.check_input(&x.size(), Mode::Eval)?;
     let probabilities = match answer(&trained.model, &x) {
         Ok(probabilities) => probabilities,
-        Err(problem) => return Ok(none(picture, NUMBERS, problem)),
+        Err(problem) => return Ok(none(picture, NUMBERS, problem.to_string())),
     };
     let class = Some(&*trained.classes[predicted(&probabilities) as usize]);
     Ok(Said { picture, class, probabilities, problem: None, code: 0 })

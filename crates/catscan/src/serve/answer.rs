@@ -2,10 +2,11 @@
 
 use std::time::Instant;
 
+use anyhow::Context;
 use catscan_data::decode;
 use catscan_data::resize;
 use catscan_data::{RgbImage, picture_tensor};
-use catscan_models::Mode;
+use catscan_models::{Mode, check_answer};
 use catscan_train::metrics::predicted;
 use catscan_viz::cam::{CAMS, CamRow, INPUT, explain_each};
 use catscan_viz::overlay::overlay;
@@ -15,7 +16,6 @@ use serde_json::{Value, json};
 
 use super::{Arm, Question, Refused};
 use crate::commands::network;
-use crate::refusal::{NUMBERS, Refusal};
 use crate::weights::Trained;
 
 /// One layer's map over the picture.
@@ -79,10 +79,7 @@ pub fn warm_up(arm: &Arm) -> anyhow::Result<Cost> {
     let Trained { model, recipe, .. } = &arm.trained;
     let picture = resize::prepare(RgbImage::new(32, 32), &recipe.data);
     let x = picture_tensor(&picture, &recipe.data).to_device(arm.device);
-    network::answer(model, &x).map_err(|why| {
-        let name = &arm.name;
-        Refusal::new(NUMBERS, format!("{name}: a black picture: {why}; take other weights"))
-    })?;
+    network::answer(model, &x).with_context(|| format!("{}: a black picture", arm.name))?;
     let method = CamRow::find("grad-cam").expect("a row of the table");
     let said = seen(arm, method, None, RgbImage::new(32, 32));
     said.map_err(|(_, error)| anyhow::anyhow!("{}: {error}", arm.name))?;
@@ -136,9 +133,7 @@ fn seen(
     let choices: Vec<Vec<i64>> = classes.iter().map(|class| vec![*class as i64]).collect();
     let mut all = explain_each(method, &trained.model, &x, &choices, &taps).map_err(failed)?;
     let shares = all[0].probabilities[0].clone();
-    if !shares.iter().all(|share| share.is_finite()) {
-        return Err(failed("the network's answer is NaN"));
-    }
+    check_answer(&shares).map_err(failed)?;
     let predicted = predicted(&shares) as usize;
     let at = if classes.len() == 2 { predicted } else { 0 };
     let (class, cams) = (classes[at], all.swap_remove(at));
@@ -176,8 +171,8 @@ mod tests {
         let mut bias = arm.trained.model.weights().get("classifier.bias").unwrap().detach();
         let _ = bias.fill_(f64::NAN);
         let error = warm_up(&arm).err().unwrap();
-        assert_eq!(crate::refusal::exit_code(&error), NUMBERS);
-        assert!(error.to_string().contains("1 of 1 numbers"), "{error}");
+        assert_eq!(crate::refusal::exit_code(&error), crate::refusal::NUMBERS);
+        assert!(format!("{error:#}").contains("1 of 1 numbers"), "{error}");
         for method in ["grad-cam", "score-cam"] {
             let method = CamRow::find(method).unwrap();
             let said = seen(&arm, method, Some(1), RgbImage::new(32, 32));

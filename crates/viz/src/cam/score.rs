@@ -27,13 +27,7 @@ pub(super) fn signs(classes: &[i64], device: Device) -> Tensor {
 
 /// Logits `[N, K]` → K probabilities a picture; one logit means two classes.
 pub(crate) fn probabilities(logits: &Tensor) -> Vec<Vec<f32>> {
-    let logits = logits.detach();
-    let probabilities = if logits.size()[1] == 1 {
-        let second = logits.sigmoid();
-        Tensor::cat(&[1.0 - &second, second], 1)
-    } else {
-        logits.softmax(1, Kind::Float)
-    };
+    let probabilities = catscan_models::probabilities(&logits.detach());
     (0..probabilities.size()[0]).map(|n| super::values(&probabilities.get(n))).collect()
 }
 
@@ -82,5 +76,8 @@ mod tests {
     fn probabilities_of_one_logit_are_two() {
         let p = probabilities(&Tensor::from_slice(&[0.0f32]).view([1, 1]));
         assert_eq!(p, [[0.5, 0.5]]);
+        // In f32 1 − p would be 0 here, and a drop by a share of it none.
+        let sure = Tensor::from_slice(&[17.0f32]).view([1, 1]);
+        assert!(class_probabilities(&sure, &[0]).unwrap()[0] > 4e-8);
     }
 }

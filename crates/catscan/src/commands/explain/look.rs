@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use catscan_data::RgbImage;
+use catscan_models::check_answer;
 use catscan_train::metrics::predicted;
-use catscan_viz::VizError;
 use catscan_viz::cam::{CamRow, Look, Map};
 use catscan_viz::feature_maps::{FeatureGrid, GridLayout, channels_of, grid_of};
 use tch::Tensor;
@@ -133,11 +133,8 @@ fn one_network<'a>(
     };
     let shares = look.probabilities();
     for (picture, shares) in pictures.iter().zip(&shares) {
-        let count = shares.iter().filter(|share| !share.is_finite()).count();
-        if count > 0 {
-            let place = format!("what {name} says of {}", picture.path.display());
-            return Err(VizError::NotFinite { place, count, total: shares.len() }.into());
-        }
+        let place = || format!("what {name} says of {}", picture.path.display());
+        check_answer(shares).with_context(place)?;
     }
     let said: Vec<usize> = shares.iter().map(|shares| predicted(shares) as usize).collect();
     let classes: Vec<usize> = said.iter().map(|said| class.unwrap_or(*said)).collect();
