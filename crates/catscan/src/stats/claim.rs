@@ -27,7 +27,7 @@ pub enum Claim {
 
 impl Claim {
     /// What the intervals allow: the one over seeds and, where there is one, the one over pictures.
-    pub(super) fn of(over_seeds: &Estimate, over_pictures: Option<&Interval>) -> Claim {
+    pub fn of(over_seeds: &Estimate, over_pictures: Option<&Interval>) -> Claim {
         let all = |lies: &dyn Fn(&Interval) -> bool| {
             over_seeds.interval.iter().chain(over_pictures).all(lies)
         };

@@ -288,7 +288,8 @@ fn half(estimate: &Estimate, factor: f64, digits: usize) -> String {
     }
 }
 
-fn over_seeds(estimate: &Estimate) -> String {
+/// The interval over seeds, or why there is none.
+pub fn over_seeds(estimate: &Estimate) -> String {
     match (estimate.interval, estimate.n) {
         (Some(interval), _) => signed_range(&interval),
         (None, 1) => "one seed".into(),
@@ -296,7 +297,8 @@ fn over_seeds(estimate: &Estimate) -> String {
     }
 }
 
-fn signed_range(interval: &Interval) -> String {
+/// An interval's two ends in points.
+pub fn signed_range(interval: &Interval) -> String {
     format!("{} to {}", signed(interval.low), signed(interval.high))
 }
 

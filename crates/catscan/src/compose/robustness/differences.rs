@@ -6,8 +6,9 @@ use catscan_viz::report::Block;
 
 use super::worse::Answers;
 use crate::compose::table;
-use crate::stats::{Interval, bootstrap_mean, mean_t};
+use crate::stats::{Claim, Estimate, Interval, bootstrap_mean, mean_t, signed};
 use crate::study::Study;
+use crate::study::print::{over_seeds, signed_range};
 use crate::table::Table;
 
 /// The seed of the resamples.
@@ -26,8 +27,8 @@ pub fn differences(study: &Study, all: &[Answers], pictures: usize) -> Option<Bl
         "arm",
         "what",
         "#difference, points",
-        "#95 % over seeds",
-        "#95 % over pictures",
+        "#over seeds",
+        "#over pictures",
         "#seeds",
         "shown",
     ]);
@@ -35,27 +36,23 @@ pub fn differences(study: &Study, all: &[Answers], pictures: usize) -> Option<Bl
         for (name, at, values) in questions() {
             let pairs = pairs(all, &first.arm, &other.arm, |run| values(run, at));
             let Some(difference) = difference(&pairs) else { continue };
-            let range = |interval: Option<Interval>| match interval {
-                Some(Interval { low, high }) => format!("{} to {}", points(low), points(high)),
-                None => "–".to_owned(),
-            };
             rows.row([
                 other.arm.clone(),
                 name,
-                points(difference.mean),
-                range(difference.over_seeds),
-                range(Some(difference.over_pictures)),
-                pairs.len().to_string(),
-                difference.verdict().to_owned(),
+                signed(difference.over_seeds.mean),
+                over_seeds(&difference.over_seeds),
+                signed_range(&difference.over_pictures),
+                difference.over_seeds.n.to_string(),
+                difference.in_words().to_owned(),
             ]);
         }
     }
     let caption = format!(
         "Each arm less {}, in points: accuracy on clean pictures, accuracy under each corruption \
          and consistency, means over the levels; on the same {pictures} pictures and the same \
-         seeds. A difference is shown only where both intervals exclude zero: over seeds \
-         (Student's t) and over pictures (bootstrap, 10,000 resamples). The levels are ours, so is \
-         their mean; of {} differences an arm some would be shown by chance.",
+         seeds, with 95 % intervals. A difference is shown only where both intervals exclude zero: \
+         over seeds (Student's t) and over pictures (bootstrap, 10,000 resamples). The levels are \
+         ours, so is their mean; of {} differences an arm some would be shown by chance.",
         first.arm,
         questions().len()
     );
@@ -99,8 +96,7 @@ fn pairs(
 /// A paired difference, shares.
 #[derive(Debug, PartialEq)]
 struct Difference {
-    mean: f64,
-    over_seeds: Option<Interval>,
+    over_seeds: Estimate,
     over_pictures: Interval,
 }
 
@@ -110,33 +106,26 @@ fn difference(seeds: &[Vec<f64>]) -> Option<Difference> {
     let of_picture = |n: usize| seeds.iter().map(|seed| seed[n]).sum::<f64>() / seeds.len() as f64;
     let of_seeds: Vec<f64> =
         seeds.iter().map(|seed| seed.iter().sum::<f64>() / pictures as f64).collect();
-    let estimate = mean_t(&of_seeds);
     Some(Difference {
-        mean: estimate.mean,
-        over_seeds: estimate.interval,
+        over_seeds: mean_t(&of_seeds),
         over_pictures: bootstrap_mean(&(0..pictures).map(of_picture).collect::<Vec<_>>(), SEED),
     })
 }
 
 impl Difference {
-    fn verdict(&self) -> &'static str {
-        let both = self.over_pictures.excludes_zero()
-            && self.over_seeds.is_some_and(|interval| interval.excludes_zero());
-        match (both, self.over_seeds) {
-            (true, _) if self.mean > 0.0 => "✓ better",
-            (true, _) => "✓ worse",
-            (false, None) => "one seed cannot show it",
-            (false, Some(_)) => "not shown",
-        }
+    /// The study's own rule, for these two intervals.
+    fn claim(&self) -> Claim {
+        Claim::of(&self.over_seeds, Some(&self.over_pictures))
     }
-}
 
-/// A share in points with its sign.
-fn points(share: f64) -> String {
-    let value = (1000.0 * share).round() / 10.0 + 0.0;
-    match value {
-        v if v > 0.0 => format!("+{v:.1}"),
-        v => format!("{v:.1}").replace('-', "−"),
+    fn in_words(&self) -> &'static str {
+        match self.claim() {
+            Claim::SecondBetter => "✓ better",
+            Claim::FirstBetter => "✓ worse",
+            Claim::NoDifferenceShown => "not shown",
+            Claim::OneSeed => "one seed cannot show it",
+            Claim::SeedsAgree => "not without a spread",
+        }
     }
 }
 
@@ -163,18 +152,36 @@ mod tests {
         // Seed 2 alone is both arms': a picture gained at both levels, one at one of them.
         assert_eq!(pairs, [[1.0, 0.0, 0.5, 0.0]]);
         let one = difference(&pairs).unwrap();
-        assert_eq!((one.mean, one.over_seeds), (0.375, None));
-        assert_eq!(one.verdict(), "one seed cannot show it");
+        assert_eq!((one.over_seeds.mean, one.over_seeds.interval), (0.375, None));
+        assert_eq!(one.in_words(), "one seed cannot show it");
         assert_eq!(difference(&[]), None);
     }
 
     #[test]
     fn a_difference_is_shown_where_both_intervals_exclude_zero() {
         let seeds = |values: [f64; 3]| values.map(|v| vec![v; 50]).to_vec();
-        assert_eq!(difference(&seeds([0.1, 0.11, 0.12])).unwrap().verdict(), "✓ better");
-        assert_eq!(difference(&seeds([-0.1, -0.11, -0.12])).unwrap().verdict(), "✓ worse");
+        let words = |values| difference(&seeds(values)).unwrap().in_words();
+        assert_eq!(words([0.1, 0.11, 0.12]), "✓ better");
+        assert_eq!(words([-0.1, -0.11, -0.12]), "✓ worse");
         // Pictures all agree, seeds do not.
-        assert_eq!(difference(&seeds([0.3, 0.01, -0.1])).unwrap().verdict(), "not shown");
-        assert_eq!([points(0.0123), points(-0.0123), points(-0.0001)], ["+1.2", "−1.2", "0.0"]);
+        assert_eq!(words([0.3, 0.01, -0.1]), "not shown");
+    }
+
+    #[test]
+    fn seeds_that_agree_are_not_said_to_be_one() {
+        let (yes, no) = (true, false);
+        // Max gets one picture more under either seed: another one each, so pictures tell nothing.
+        let all = [
+            run("avg", 1, [[yes, no, no, no]; 2]),
+            run("avg", 2, [[yes, no, no, no]; 2]),
+            run("max", 1, [[yes, yes, no, no]; 2]),
+            run("max", 2, [[yes, no, yes, no]; 2]),
+        ];
+        let pairs = pairs(&all, "avg", "max", |run| over_levels(&run.steady));
+        let agree = difference(&pairs).unwrap();
+        assert_eq!((agree.over_seeds.mean, agree.over_seeds.interval), (0.25, None));
+        assert_eq!(agree.claim(), Claim::SeedsAgree);
+        assert_eq!(agree.in_words(), "not without a spread");
+        assert_eq!(over_seeds(&agree.over_seeds), "2 seeds that agree");
     }
 }
