@@ -176,7 +176,7 @@ fn in_tables(scores: &Scores) -> String {
         format!("{:.1}", scores.images_per_s),
     ]);
     let line = table.to_string();
-    let head: Vec<String> = std::iter::once("true \\ said".to_owned())
+    let head: Vec<String> = std::iter::once("true \\ predicted".to_owned())
         .chain(scores.classes.iter().map(|class| format!("#{class}")))
         .collect();
     let head: Vec<&str> = head.iter().map(String::as_str).collect();

@@ -58,7 +58,7 @@ pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section
         }
     }
     for (arm, of_arm) in verdicts.iter().enumerate() {
-        let (all, picked) = surest_errors(of_arm);
+        let (all, picked) = most_confident_errors(of_arm);
         let caption = format!(
             "The most confident errors of {}: of {all} pictures that most of its runs get wrong, \
              those whose true class has the least probability.",
@@ -71,7 +71,8 @@ pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section
     let (all, picked) = doubted(&verdicts);
     let caption = format!(
         "Perhaps labelled wrongly, or very hard: {all} pictures that every run of every arm takes \
-         for another class, sure of it{}. Look at them before trusting the last points of accuracy.",
+         for another class, with confidence{}. Look at them before trusting the last points of \
+         accuracy.",
         first_of(all)
     );
     let says = |place: usize| {
@@ -139,7 +140,7 @@ fn only(right: &[Verdict], wrong: &[Verdict]) -> (usize, Vec<usize>) {
     first((0..right.len()).filter(fitting).collect(), gap)
 }
 
-fn surest_errors(verdicts: &[Verdict]) -> (usize, Vec<usize>) {
+fn most_confident_errors(verdicts: &[Verdict]) -> (usize, Vec<usize>) {
     let fitting = |place: &usize| 2 * verdicts[*place].right < verdicts[*place].runs;
     first((0..verdicts.len()).filter(fitting).collect(), |place| verdicts[place].probability)
 }
@@ -238,6 +239,6 @@ mod tests {
         let a = vec![verdict(0, 0.02), verdict(0, 0.4), verdict(1, 0.05)];
         let b = vec![verdict(0, 0.04), verdict(0, 0.1), verdict(0, 0.01)];
         assert_eq!(doubted(&[a.clone(), b]), (1, vec![0]));
-        assert_eq!(surest_errors(&a), (2, vec![0, 1]));
+        assert_eq!(most_confident_errors(&a), (2, vec![0, 1]));
     }
 }

@@ -273,7 +273,8 @@ mod tests {
         };
         assert!(accuracies.caption.contains("not the test accuracy"));
         assert!(said[1].starts_with(
-            "At equal seconds (401 to 421): Not shown. avg told 86.5 % of the validation pictures"
+            "At equal seconds (401 to 421): Not shown. avg classified 86.5 % of the validation \
+             pictures correctly, max "
         ));
         assert_eq!(pairs.rows.len(), 3);
         assert_eq!(pairs.rows[0][..3], ["epochs", "max − avg", "2"]);

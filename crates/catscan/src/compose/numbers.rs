@@ -185,9 +185,9 @@ pub fn confusion(study: &Study, runs: &[Run]) -> Result<Section> {
                    an arm added up. Look whether an arm errs on one side.";
     let chart = Block::Chart { caption: caption.into(), panels };
     let caption = "Each class against the rest, all seeds of an arm together. Precision: of the \
-                   pictures said to be of the class, those that are; recall: of those that are, \
-                   those said to be; F1: their harmonic mean; ROC-AUC: how often a picture of the \
-                   class is given a higher probability of it than one that is not.";
+                   pictures predicted to be of the class, those that are; recall: of those that \
+                   are, those predicted to be; F1: their harmonic mean; ROC-AUC: how often a \
+                   picture of the class is given a higher probability of it than one that is not.";
     Ok(section("confusion", "Confusion", vec![chart, table(by_class, caption)]))
 }
 
@@ -205,7 +205,7 @@ pub fn predictions(study: &Study, shown: &[Shown]) -> Result<Section> {
         panels.push(chart::prediction_scatter(&title, &study.split.classes, &pictures)?);
     }
     let caption = "Every test picture by its true class and the probability it was given. Points \
-                   far on the wrong side are errors the network is sure of.";
+                   far on the wrong side are confident errors.";
     let chart = Block::Chart { caption: caption.into(), panels };
     Ok(section("predictions", "Predictions", vec![chart]))
 }

@@ -1,6 +1,6 @@
-//! How far an arm's probabilities can be trusted: whether they are as often right as they say
-//! (calibration), and what is gained by leaving the doubtful pictures to a person (selective
-//! accuracy). All seeds of an arm together.
+//! How far an arm's probabilities can be trusted: whether its accuracy is what its confidence
+//! promises (calibration), and what is gained by leaving the doubtful pictures to a person
+//! (selective accuracy). All seeds of an arm together.
 
 use anyhow::Result;
 use catscan_train::TestPicture;
@@ -19,53 +19,56 @@ const PARTS: usize = 20;
 pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
     let mut rows = Table::new(&[
         "arm",
-        "#said, %",
-        "#right, %",
+        "#mean confidence, %",
+        "#accuracy, %",
         "#calibration error, %",
         "#Brier score",
-        "#surest 90 %",
-        "#surest 80 %",
-        "#surest 50 %",
+        "#accuracy at 90 % coverage",
+        "#accuracy at 80 % coverage",
+        "#accuracy at 50 % coverage",
     ]);
     let (mut reliability, mut selective) = (Vec::new(), Vec::new());
     for arm in &study.arms {
         let of_arm: Vec<&Run> = runs.iter().filter(|run| run.arm == arm.arm).collect();
         let answers = answers(&of_arm);
-        let kept = |share: f64| format!("{:.2}", 100.0 * surest(&answers, share));
+        let at = |coverage: f64| format!("{:.2}", 100.0 * selective_accuracy(&answers, coverage));
         rows.row([
             arm.arm.clone(),
             format!("{:.1}", 100.0 * mean(answers.iter().map(|answer| answer.sureness))),
-            format!("{:.1}", 100.0 * surest(&answers, 1.0)),
+            format!("{:.1}", 100.0 * selective_accuracy(&answers, 1.0)),
             format!("{:.1}", 100.0 * calibration_error(&answers)),
             format!("{:.4}", brier(of_arm.iter().flat_map(|run| &run.test.pictures))),
-            kept(0.9),
-            kept(0.8),
-            kept(0.5),
+            at(0.9),
+            at(0.8),
+            at(0.5),
         ]);
         let points =
             bins(&answers).into_iter().map(|bin| (100.0 * bin.sureness, 100.0 * bin.right));
         reliability.push(Line { name: arm.arm.clone(), seed: None, points: points.collect() });
         let part = |i: usize| i as f64 / PARTS as f64;
-        let points = (1..=PARTS).map(|i| (100.0 * part(i), 100.0 * surest(&answers, part(i))));
+        let point = |i| (100.0 * part(i), 100.0 * selective_accuracy(&answers, part(i)));
+        let points = (1..=PARTS).map(point);
         selective.push(Line { name: arm.arm.clone(), seed: None, points: points.collect() });
     }
-    let sure = Axes { x: "probability said, %", diagonal: true };
-    let kept = Axes { x: "surest share of the pictures, %", diagonal: false };
+    let confidence = Axes { x: "confidence, %", diagonal: true };
+    let coverage = Axes { x: "coverage, %", diagonal: false };
     let chart = Block::Chart {
         caption:
-            "Left: of the answers given with a probability, how many are right; on the dashed \
-                  line the probability means what it says, below it the arm is too sure of itself. \
-                  Right: accuracy on the pictures an arm is surest of; a line that rises to the \
-                  left says that its doubt is worth something."
+            "Left, a reliability diagram: accuracy by confidence, which is the probability of the \
+                  predicted class; on the dashed line the one is what the other promises, below it \
+                  the arm is overconfident. Right: accuracy where only the pictures of highest \
+                  confidence are classified, by the share of them (the coverage); a line that \
+                  rises to the left says that its doubt is worth something."
                 .into(),
         panels: vec![
-            lines("Right by probability, %", sure, &reliability)?,
-            lines("Accuracy on the surest, %", kept, &selective)?,
+            lines("Accuracy by confidence, %", confidence, &reliability)?,
+            lines("Accuracy by coverage, %", coverage, &selective)?,
         ],
     };
-    let caption = "All seeds of an arm together: the mean probability said, the share right, and \
-                   the share right of the surest pictures. Calibration error: the mean gap between \
-                   probability and accuracy over 15 bins (Guo et al. 2017); Brier score: the \
+    let caption = "All seeds of an arm together: mean confidence, accuracy on all pictures, and \
+                   accuracy (%) on the 90, 80 and 50 % of highest confidence. Calibration error: \
+                   the mean gap between confidence and accuracy over 15 bins (Guo et al. 2017), \
+                   each by its pictures; Brier score: the \
                    squared error of the probabilities, added up over the classes (Brier 1950), \
                    mean over pictures: 0 is perfect, 2 is sure of what is wrong. Two classes count \
                    twice: halve it to compare it with a score of the second class alone.";
@@ -94,11 +97,11 @@ fn brier<'a>(pictures: impl Iterator<Item = &'a TestPicture>) -> f64 {
     }))
 }
 
-/// Accuracy on the surest `share` of the answers, at least one.
-fn surest(answers: &[Answer], share: f64) -> f64 {
+/// Accuracy on the `coverage` of the answers with the highest confidence, at least one.
+fn selective_accuracy(answers: &[Answer], coverage: f64) -> f64 {
     let mut sorted = answers.to_vec();
     sorted.sort_by(|a, b| b.sureness.total_cmp(&a.sureness));
-    let count = ((share * sorted.len() as f64).round() as usize).max(1);
+    let count = ((coverage * sorted.len() as f64).round() as usize).max(1);
     mean(sorted.iter().take(count).map(|answer| f64::from(u8::from(answer.right))))
 }
 
@@ -130,9 +133,9 @@ mod tests {
     }
 
     #[test]
-    fn the_surest_come_first() {
+    fn the_most_confident_come_first() {
         let answers =
             [answer(0.6, false), answer(0.9, true), answer(0.8, true), answer(0.55, false)];
-        assert_eq!([surest(&answers, 0.5), surest(&answers, 1.0)], [1.0, 0.5]);
+        assert_eq!([0.5, 1.0].map(|part| selective_accuracy(&answers, part)), [1.0, 0.5]);
     }
 }

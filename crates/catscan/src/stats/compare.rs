@@ -192,8 +192,8 @@ mod tests {
         // The seeds differ by +3 and −1 points: t with one degree of freedom is wide.
         assert_eq!(
             result.words,
-            "Not shown. avg told 86.2 % of the test pictures right, max 87.2 %; trained again with \
-             other seeds, the gap could be from 24.4 points against max to 26.4 for it."
+            "Not shown. avg classified 86.2 % of the test pictures correctly, max 87.2 %; trained \
+             again with other seeds, the gap could be from 24.4 points against max to 26.4 for it."
         );
         assert_eq!(
             result.numbers,
@@ -234,9 +234,9 @@ mod tests {
     fn seeds_that_agree_to_the_picture_claim_nothing() {
         let result = compare(&arm("avg", &[360, 366]), &arm("max", &[350, 356])).unwrap();
         assert_eq!(result.claim, Claim::SeedsAgree);
-        let words = "No verdict. avg told 90.8 % of the test pictures right, max 88.2 %, and the \
-                     gap is the same to the picture in all 2 seeds, so how far others would lie is \
-                     not known: run it with --seeds 3 or more.";
+        let words = "No verdict. avg classified 90.8 % of the test pictures correctly, max 88.2 %, \
+                     and the gap is the same to the picture in all 2 seeds, so how far others \
+                     would lie is not known: run it with --seeds 3 or more.";
         assert_eq!(result.words, words);
         let begin = "In numbers: max − avg = −2.50 points, n = 2 seeds that agree to the picture; \
                      for these very networks";
@@ -248,7 +248,7 @@ mod tests {
     fn one_seed_is_said_to_be_one() {
         let result = compare(&arm("avg", &[300]), &arm("max", &[390])).unwrap();
         assert_eq!(result.claim, Claim::OneSeed);
-        assert!(result.words.starts_with("No verdict from one seed. avg told 75.0 %"));
+        assert!(result.words.starts_with("No verdict from one seed. avg classified 75.0 %"));
         assert!(result.numbers.contains("+22.50 points, n = 1 seed; for"), "{}", result.numbers);
     }
 

@@ -18,11 +18,12 @@ pub(super) struct Sentence<'a> {
     pub claim: Claim,
 }
 
-/// Whether a difference is shown, what each arm told right, and what other seeds could give.
+/// Whether a difference is shown, what each arm classified correctly, and what other seeds could
+/// give.
 pub(super) fn sentence(of: &Sentence) -> String {
     let [first, second] = of.arms;
     let [one, other] = of.means.map(|mean| format!("{:.1} %", 100.0 * mean));
-    let told = format!("{first} told {one} of the {} right, {second} {other}", of.of);
+    let means = format!("{first} classified {one} of the {} correctly, {second} {other}", of.of);
     let n = of.over_seeds.n;
     // Student's t knows no bounds, a gap between two shares does.
     let bounded = |end: f64| end.clamp(-1.0, 1.0);
@@ -31,11 +32,11 @@ pub(super) fn sentence(of: &Sentence) -> String {
     else {
         return match n {
             1 => format!(
-                "No verdict from one seed. {told}; what another seed would give is not known: run \
+                "No verdict from one seed. {means}; what another seed would give is not known: run \
                  it with --seeds 3 or more."
             ),
             _ => format!(
-                "No verdict. {told}, and the gap is the same to the picture in all {n} seeds, so \
+                "No verdict. {means}, and the gap is the same to the picture in all {n} seeds, so \
                  how far others would lie is not known: run it with --seeds {} or more.",
                 n + 1
             ),
@@ -48,7 +49,7 @@ pub(super) fn sentence(of: &Sentence) -> String {
         let (low, high) =
             if second_better { (range.low, range.high) } else { (-range.high, -range.low) };
         return format!(
-            "Shown: {better} is {} points better than {worse}. {told}; {again}, {better} could be \
+            "Shown: {better} is {} points better than {worse}. {means}; {again}, {better} could be \
              ahead by {} to {} points.",
             plain(of.over_seeds.mean.abs()),
             plain(low),
@@ -66,7 +67,7 @@ pub(super) fn sentence(of: &Sentence) -> String {
             .to_owned(),
         (_, false) => String::new(),
     };
-    format!("Not shown. {told}; {again}, the gap could be {}{why}.", span(second, range))
+    format!("Not shown. {means}; {again}, the gap could be {}{why}.", span(second, range))
 }
 
 /// From where to where, for and against the arm.
@@ -202,8 +203,8 @@ mod tests {
     fn what_is_not_shown_is_told_with_accuracies_and_both_ends() {
         assert_eq!(
             said([-0.049, 0.001], Some([-0.031, -0.018]), Claim::NoDifferenceShown),
-            "Not shown. avg told 86.5 % of the test pictures right, max 84.1 %; trained again with \
-             other seeds, the gap could be from 4.9 points against max to 0.1 for it."
+            "Not shown. avg classified 86.5 % of the test pictures correctly, max 84.1 %; trained \
+             again with other seeds, the gap could be from 4.9 points against max to 0.1 for it."
         );
     }
 
@@ -217,8 +218,9 @@ mod tests {
     fn what_is_shown_names_the_better_arm_whichever_comes_first() {
         assert_eq!(
             said([0.03, 0.05], Some([0.02, 0.06]), Claim::SecondBetter),
-            "Shown: max is 4.0 points better than avg. avg told 86.5 % of the test pictures right, \
-             max 90.5 %; trained again with other seeds, max could be ahead by 3.0 to 5.0 points."
+            "Shown: max is 4.0 points better than avg. avg classified 86.5 % of the test pictures \
+             correctly, max 90.5 %; trained again with other seeds, max could be ahead by 3.0 to \
+             5.0 points."
         );
         let turned = said([-0.05, -0.03], Some([-0.06, -0.02]), Claim::FirstBetter);
         assert!(turned.starts_with("Shown: avg is 4.0 points better than max."), "{turned}");

@@ -52,7 +52,9 @@ mod tests {
         let row = EXPERIMENTS.iter().find(|row| row.name == "pooling-compare");
         let comparisons = compare_all(&results);
         let words = answer(&results, &comparisons, None, row);
-        assert!(words[0].starts_with("Not shown. avg told") && words[0].contains(", max 81.0 %"));
+        assert!(
+            words[0].starts_with("Not shown. avg classified") && words[0].contains(", max 81.0 %")
+        );
         assert!(words[1].contains("max − avg") && !words[1].contains("head"), "{words:?}");
         assert!(words[3].contains("transition-avg_head-max − avg"), "{words:?}");
     }

@@ -111,7 +111,7 @@ pub fn classes(scores: &Scores) -> Table {
     let mut table = Table::new(&[
         "class",
         "#pictures",
-        "#said",
+        "#predicted",
         "#precision, %",
         "#recall, %",
         "#F1, %",

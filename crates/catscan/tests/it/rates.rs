@@ -110,7 +110,7 @@ fn averaged_weights_are_what_evaluate_scores_by_class() {
     assert_eq!(scores["accuracy"], found["accuracy"]);
     assert!((0.0..=1.0).contains(&scores["roc_auc"].as_f64().unwrap()));
     let said = succeed(&["evaluate", "--weights", "run"], folder.path());
-    for words in ["balanced accuracy, %", "ROC-AUC", "precision, %", "true \\ said"] {
+    for words in ["balanced accuracy, %", "ROC-AUC", "precision, %", "true \\ predicted"] {
         assert!(said.stdout.contains(words), "no {words:?} in\n{}", said.stdout);
     }
 }

@@ -25,7 +25,7 @@ fn a_study_is_trained_reported_and_looked_into() {
     assert!(same.stderr.contains("as it was: nothing has changed"), "{}", same.stderr);
     let again = succeed(&["experiment", "smoke", "--no-report"], here);
     assert_eq!(again.stderr.matches("finished before, skipped").count(), 2, "{}", again.stderr);
-    assert!(again.stdout.contains("No verdict from one seed. avg told "), "{}", again.stdout);
+    assert!(again.stdout.contains("No verdict from one seed. avg classified "), "{}", again.stdout);
 
     fs::remove_file(here.join("runs/smoke/report.html")).unwrap();
     fs::remove_file(here.join("runs/smoke/study.json")).unwrap();

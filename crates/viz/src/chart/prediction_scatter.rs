@@ -82,7 +82,7 @@ pub fn prediction_scatter(
 }
 
 /// The most confident errors, [`TOLD`] at most: those whose true class has the least probability.
-fn surest_errors(pictures: &[Prediction]) -> Vec<&Prediction> {
+fn most_confident_errors(pictures: &[Prediction]) -> Vec<&Prediction> {
     let mut wrong: Vec<&Prediction> = pictures.iter().filter(|p| !p.is_right()).collect();
     wrong.sort_by(|a, b| a.of_truth().total_cmp(&b.of_truth()));
     wrong.truncate(TOLD);
@@ -92,7 +92,7 @@ fn surest_errors(pictures: &[Prediction]) -> Vec<&Prediction> {
 /// The wrong pictures; the others are in the runs' `test.json`.
 fn values(title: &str, classes: &[String], pictures: &[Prediction]) -> Table {
     let wrong = pictures.iter().filter(|p| !p.is_right()).count();
-    let rows: Vec<Vec<String>> = surest_errors(pictures)
+    let rows: Vec<Vec<String>> = most_confident_errors(pictures)
         .into_iter()
         .map(|p| {
             let said = p.said();
@@ -101,7 +101,7 @@ fn values(title: &str, classes: &[String], pictures: &[Prediction]) -> Table {
             vec![p.name.clone(), classes[label].clone(), truth, classes[said].clone(), most]
         })
         .collect();
-    let head = ["picture", "true class", "its probability", "called", "its probability"];
+    let head = ["picture", "true class", "its probability", "predicted class", "its probability"];
     Table {
         caption: format!(
             "{title}: {} of {wrong} wrong pictures, the most confident errors first; test.json \
@@ -173,7 +173,7 @@ fn marks(
 ) -> String {
     let k = classes.len();
     let told: HashSet<*const Prediction> =
-        surest_errors(pictures).into_iter().map(std::ptr::from_ref).collect();
+        most_confident_errors(pictures).into_iter().map(std::ptr::from_ref).collect();
     let mut says = String::new();
     let (mut dots, mut crosses) = (String::new(), String::new());
     let arm = at(3);
@@ -195,7 +195,7 @@ fn marks(
         if told.contains(&std::ptr::from_ref(picture)) {
             let (truth, said) = (&classes[class], &classes[picture.said()]);
             let share = picture.probabilities[picture.said()];
-            let words = format!("{}: is {truth}, called {said} with {share:.2}", picture.name);
+            let words = format!("{}: is {truth}, predicted {said} with {share:.2}", picture.name);
             says += &frame::spot((x, y), 4, None, &words);
         }
     }
@@ -237,7 +237,7 @@ mod tests {
         assert!(svg.as_str().contains("true dog: 1 of 2 wrong"));
         assert!(svg.as_str().contains("P(dog)"));
         // Wrong ones say who they are, the surest first in the table.
-        let says = "<title>&lt;0 0.9&gt;.jpg: is cat, called dog with 0.90</title>";
+        let says = "<title>&lt;0 0.9&gt;.jpg: is cat, predicted dog with 0.90</title>";
         assert!(svg.as_str().contains(says), "{}", svg.as_str());
         assert_eq!(svg.as_str().matches("<circle").count(), 2);
         let rows = &svg.values().rows;
