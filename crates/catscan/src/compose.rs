@@ -143,7 +143,7 @@ pub struct Shown<'a> {
 }
 
 fn first_runs<'a>(study: &Study, runs: &'a [Run]) -> Result<Vec<Shown<'a>>> {
-    let first = |arm: &str| runs.iter().find(|run| run.arm == arm);
+    let first = |arm: &str| runs.iter().find(|run| run.name.arm == arm);
     study.arms.iter().filter_map(|arm| first(&arm.arm)).map(open).collect()
 }
 

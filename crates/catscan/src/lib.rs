@@ -12,9 +12,9 @@
 //!
 //! Beside the flow: `transfer` lets a training begin with learnt weights; `weights` opens a trained
 //! network for `evaluate`, `predict` and `explain`; `masks` reads where the evidence of one's own
-//! pictures is; `serve` shows scans on a page; `names` suggests the nearest name; `refusal` has the
-//! exit codes, and `out_of_memory` makes one of a panic; `table` lines up columns and `output`
-//! prints.
+//! pictures is; `serve` shows scans on a page; `names` suggests the nearest name; `run_name`
+//! names a run and its folder; `refusal` has the exit codes, and `out_of_memory` makes one of a
+//! panic; `table` lines up columns and `output` prints.
 //!
 //! Public is what is of use without the program: the tables and the statistics. The rest is reached
 //! by the command line.
@@ -34,6 +34,7 @@ mod progress;
 mod queue;
 pub mod recipes;
 mod refusal;
+mod run_name;
 mod serve;
 mod signals;
 pub mod stats;

@@ -53,7 +53,7 @@ pub fn run(cells: &[Cell], settings: &Settings, stop: &Stop) -> Result<Vec<CellE
     let mut ends: Vec<Option<CellEnd>> = vec![None; cells.len()];
     for (cell, end) in cells.iter().zip(&mut ends) {
         if cell.state == State::Finished {
-            board.say(&format!("{}: finished before, skipped", cell.label()));
+            board.say(&format!("{}: finished before, skipped", cell.name));
             board.cell_ended();
             *end = Some(CellEnd::Skipped);
         }
@@ -72,7 +72,11 @@ pub fn run(cells: &[Cell], settings: &Settings, stop: &Stop) -> Result<Vec<CellE
             let Some(index) = waiting.next() else { break };
             admission.begins(index);
             let process = Process::start(index, &cells[index], settings, sender.clone())?;
-            running.push(Running { index, process, line: board.line(&cells[index].label()) });
+            running.push(Running {
+                index,
+                process,
+                line: board.line(&cells[index].name.to_string()),
+            });
         }
         if running.is_empty() {
             break;

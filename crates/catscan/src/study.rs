@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::commands::write_file;
 use crate::experiment::{EXPERIMENTS, Profile};
 use crate::refusal::{DATA, Refusal};
+use crate::run_name::{RunName, has_checkpoint};
 use crate::stats::{
     ArmResult, Comparison, Estimate, Factorial, Interval, SeedResult, compare_all, factorial,
     mean_t, wilson,
@@ -49,6 +50,12 @@ pub struct Failure {
     pub seed: u64,
     pub exit_code: u8,
     pub stderr: String,
+}
+
+impl Failure {
+    pub fn run_name(&self) -> RunName {
+        RunName::new(&self.arm, self.seed)
+    }
 }
 
 /// `study.json`.
@@ -110,8 +117,7 @@ pub struct CellSummary {
 
 /// A finished run.
 pub struct Run {
-    pub arm: String,
-    pub seed: u64,
+    pub name: RunName,
     pub record: RunRecord,
     pub test: TestRecord,
 }
@@ -175,15 +181,15 @@ fn read_runs(folder: &Path, request: &Request) -> Result<(Vec<Run>, Vec<String>)
     let (mut runs, mut missing) = (Vec::new(), Vec::new());
     for arm in &request.arms {
         for &seed in &request.seeds {
-            let run_folder = folder.join(arm).join(format!("seed-{seed}"));
-            // A run that never came to a checkpoint may lack half its records; nothing is lost.
-            let record = match run_folder.join("checkpoints").exists() {
+            let name = RunName::new(arm, seed);
+            let run_folder = name.folder(folder);
+            let record = match has_checkpoint(&run_folder) {
                 true => Some(RunRecord::read(&run_folder)?),
                 false => None,
             };
             match record.and_then(|record| Some((record.test.clone()?, record))) {
-                Some((test, record)) => runs.push(Run { arm: arm.clone(), seed, record, test }),
-                None => missing.push(format!("{arm} seed {seed}")),
+                Some((test, record)) => runs.push(Run { name, record, test }),
+                None => missing.push(name.to_string()),
             }
         }
     }
@@ -214,7 +220,7 @@ fn same_pictures(first: &Run, runs: &[Run]) -> Result<()> {
 
 fn result(arm: &str, runs: &[Run]) -> ArmResult {
     let seed = |run: &Run| SeedResult {
-        seed: run.seed,
+        seed: run.name.seed,
         right: run
             .test
             .pictures
@@ -223,12 +229,12 @@ fn result(arm: &str, runs: &[Run]) -> ArmResult {
             .collect(),
         loss: run.test.loss,
     };
-    let seeds = runs.iter().filter(|run| run.arm == arm).map(seed).collect();
+    let seeds = runs.iter().filter(|run| run.name.arm == arm).map(seed).collect();
     ArmResult { arm: arm.to_owned(), seeds }
 }
 
 fn summary(result: &ArmResult, runs: &[Run]) -> Result<ArmSummary> {
-    let runs: Vec<&Run> = runs.iter().filter(|run| run.arm == result.arm).collect();
+    let runs: Vec<&Run> = runs.iter().filter(|run| run.name.arm == result.arm).collect();
     let accuracy = mean_t(&result.seeds.iter().map(SeedResult::accuracy).collect::<Vec<_>>());
     let pictures = result.seeds[0].right.len();
     let epochs = || runs.iter().flat_map(|run| &run.record.epochs);
@@ -251,8 +257,8 @@ fn summary(result: &ArmResult, runs: &[Run]) -> Result<ArmSummary> {
 
 fn cell(run: &Run) -> CellSummary {
     CellSummary {
-        arm: run.arm.clone(),
-        seed: run.seed,
+        arm: run.name.arm.clone(),
+        seed: run.name.seed,
         epochs: run.record.epochs.last().map_or(0, |epoch| epoch.epoch),
         steps: run.test.steps,
         steps_total: run.test.steps_total,

@@ -21,6 +21,7 @@ use crate::queue::fresh::remove_runs;
 use crate::queue::{self, Cell, CellEnd, Settings};
 use crate::recipes;
 use crate::refusal::Refusal;
+use crate::run_name::RunName;
 use crate::signals::Stop;
 use crate::study::{Failure, Request, Study, print as tables};
 use crate::table::Table;
@@ -140,8 +141,10 @@ pub fn run(args: &Args) -> Result<u8> {
     let failures = failures(&cells, &ends);
     for failure in &failures {
         say(format_args!(
-            "{} seed {}: failed with exit code {}:\n{}",
-            failure.arm, failure.seed, failure.exit_code, failure.stderr
+            "{}: failed with exit code {}:\n{}",
+            failure.run_name(),
+            failure.exit_code,
+            failure.stderr
         ));
     }
     if let Some(signal) = stop.asked() {
@@ -205,7 +208,7 @@ fn dry_run(args: &Args, plan: &Plan) -> Result<u8> {
                 recipe.data.size_px.to_string(),
                 recipe.epochs.to_string(),
                 recipe.batch.to_string(),
-                plan.folder.join(arm.name).join(format!("seed-{seed}")).display().to_string(),
+                RunName::new(arm.name, seed).folder(&plan.folder).display().to_string(),
             ]);
             recipes.push(serde_json::json!({ "arm": arm.name, "seed": seed, "recipe": recipe }));
         }
@@ -254,7 +257,7 @@ fn warn_of_weights(plan: &Plan) -> Result<()> {
 }
 
 fn cells(args: &Args, plan: &Plan, dataset: &Dataset) -> Result<Vec<Cell>> {
-    let folder = |arm: &Arm, seed: u64| plan.folder.join(arm.name).join(format!("seed-{seed}"));
+    let folder = |arm: &Arm, seed: u64| RunName::new(arm.name, seed).folder(&plan.folder);
     if args.fresh {
         let of_seed = |&seed: &u64| plan.arms.iter().map(move |arm| folder(arm, seed));
         remove_runs(&plan.seeds.iter().flat_map(of_seed).collect::<Vec<_>>())?;
@@ -284,8 +287,8 @@ fn shares(jobs: Option<u64>, cells: usize, on_gpu: bool) -> (usize, usize) {
 fn failures(cells: &[Cell], ends: &[CellEnd]) -> Vec<Failure> {
     let failure = |(cell, end): (&Cell, &CellEnd)| match end {
         CellEnd::Failed { code, stderr } => Some(Failure {
-            arm: cell.arm.clone(),
-            seed: cell.seed,
+            arm: cell.name.arm.clone(),
+            seed: cell.name.seed,
             exit_code: *code,
             stderr: stderr.clone(),
         }),

@@ -12,6 +12,7 @@ use tch::{Device, Tensor};
 
 use super::{device, folders, ready};
 use crate::refusal::Refusal;
+use crate::run_name::is_run;
 use crate::weights::{Trained, WeightsArgs};
 
 /// A trained network, and where it runs.
@@ -90,7 +91,6 @@ fn rows(logits: &Tensor) -> Vec<Vec<f32>> {
 /// # Errors
 /// Where the folder is neither.
 pub fn runs(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
-    let is_run = |path: &Path| path.join("recipe.json").exists();
     let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let last_two = |path: &Path| {
         let words: Vec<_> = path.iter().map(|word| word.to_string_lossy()).collect();

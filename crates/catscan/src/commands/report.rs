@@ -11,7 +11,8 @@ use crate::compose::{self, ReportArgs};
 use crate::experiment::EXPERIMENTS;
 use crate::output::{print, print_json, say};
 use crate::refusal::Refusal;
-use crate::study::{Request, Study, print as tables};
+use crate::run_name::{RunName, is_run};
+use crate::study::{Request, STUDY, Study, print as tables};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -31,10 +32,10 @@ pub fn run(args: &Args) -> Result<u8> {
         let message = "no such folder; want an experiment's folder, such as runs/pooling-compare";
         return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
     }
-    let request = match fs::read_to_string(folder.join("study.json")) {
-        Ok(text) => stored_request(&text).with_context(|| {
-            format!("{}: cannot be understood", folder.join("study.json").display())
-        })?,
+    let stored = folder.join(STUDY);
+    let request = match fs::read_to_string(&stored) {
+        Ok(text) => stored_request(&text)
+            .with_context(|| format!("{}: cannot be understood", stored.display()))?,
         Err(_) => guessed_request(folder)?,
     };
     let (study, runs) = Study::read(folder, request)?;
@@ -68,17 +69,14 @@ fn guessed_request(folder: &Path) -> Result<Request> {
     let (mut arms, mut seeds, mut command) = (Vec::new(), Vec::new(), Vec::new());
     for arm in folders(folder)? {
         for run in folders(&folder.join(&arm))? {
-            let path = folder.join(&arm).join(&run);
-            let Some(seed) = run.strip_prefix("seed-").and_then(|seed| seed.parse::<u64>().ok())
-            else {
-                continue;
-            };
-            if !path.join("recipe.json").exists() {
+            let Some(name) = RunName::of_folder(&arm, &run) else { continue };
+            let path = name.folder(folder);
+            if !is_run(&path) {
                 continue;
             }
             command = RunRecord::read(&path)?.environment.command;
-            arms.push(arm.clone());
-            seeds.push(seed);
+            arms.push(name.arm);
+            seeds.push(name.seed);
         }
     }
     if arms.is_empty() {

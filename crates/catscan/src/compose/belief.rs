@@ -44,7 +44,7 @@ pub fn belief(
     let masked = seen.indices.iter().filter(|index| known.of(**index).is_some()).count();
     let mut arms = Vec::new();
     for arm in &study.arms {
-        let runs: Vec<&Run> = runs.iter().filter(|run| run.arm == arm.arm).collect();
+        let runs: Vec<&Run> = runs.iter().filter(|run| run.name.arm == arm.arm).collect();
         arms.push(OfArm::ask(&arm.arm, &runs, &seen)?);
     }
     let scores = count(masked > 0);

@@ -22,7 +22,7 @@ const POWERS: [(i32, &str); 4] = [(15, "10¹⁵"), (12, "10¹²"), (9, "10⁹"),
 /// The section: three charts, the arms at equal budgets, and the times.
 pub fn budget(study: &Study, runs: &[Run]) -> Result<Section> {
     let of_arm = |arm: &'_ ArmSummary| -> Vec<Spent> {
-        let own = runs.iter().filter(|run| run.arm == arm.arm);
+        let own = runs.iter().filter(|run| run.name.arm == arm.arm);
         own.map(|run| spent(run, arm.multiply_adds as f64)).collect()
     };
     let arms: Vec<Arm> = study.arms.iter().map(|arm| (&*arm.arm, of_arm(arm))).collect();
@@ -104,7 +104,7 @@ fn spent(run: &Run, multiply_adds: f64) -> Spent<'_> {
         all.push([f64::from(epoch.epoch), seconds, work]);
     }
     Spent {
-        seed: run.seed,
+        seed: run.name.seed,
         spent: all,
         steps: run.record.epochs.iter().map(|epoch| epoch.step).collect(),
         accuracy: run.record.epochs.iter().map(|epoch| epoch.val_accuracy).collect(),
@@ -121,7 +121,7 @@ fn reached(run: &Spent, goal: f64) -> Option<f64> {
 
 /// The most main memory that any run of an arm held, where they tell.
 fn peak_memory_bytes(arm: &str, runs: &[Run]) -> Option<u64> {
-    let own = runs.iter().filter(|run| run.arm == arm);
+    let own = runs.iter().filter(|run| run.name.arm == arm);
     own.filter_map(|run| run.test.peak_memory_bytes).max()
 }
 

@@ -53,7 +53,7 @@ pub fn evidence(
         "#empty maps",
     ]);
     for arm in &study.arms {
-        let runs: Vec<&Run> = runs.iter().filter(|run| run.arm == arm.arm).collect();
+        let runs: Vec<&Run> = runs.iter().filter(|run| run.name.arm == arm.arm).collect();
         for (tap, tally) in tallies(&runs, &indices, dataset, known)? {
             // Empty maps have no share and no peak; they are counted beside, not as zeros.
             let full = (tally.maps - tally.empty).max(1) as f64;

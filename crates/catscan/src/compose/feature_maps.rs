@@ -30,8 +30,8 @@ pub fn feature_maps(shown: &[Shown], dataset: &Dataset) -> Result<Section> {
         let picture = Packed::png(&maps.image)?;
         write_file(&run.record.folder.join("scans/feature-maps.png"), picture.bytes())?;
         blocks.push(Block::Picture {
-            caption: format!("{} seed {}. {}", run.arm, run.seed, maps.caption),
-            alt: format!("Grid of {} feature maps of arm {}", maps.tiles.len(), run.arm),
+            caption: format!("{}. {}", run.name, maps.caption),
+            alt: format!("Grid of {} feature maps of arm {}", maps.tiles.len(), run.name.arm),
             picture,
         });
     }
@@ -55,7 +55,7 @@ fn of_one_layer(shown: &[Shown], dataset: &Dataset, picture: &Picked) -> Result<
         let tap = middle_block(&trained.model.block_names());
         let shown = input(dataset, picture.index);
         let figure = channels(&trained.model, &x, &shown, &tap, &layout)?;
-        drawn.push((format!("{} seed {}", run.arm, run.seed), figure));
+        drawn.push((run.name.to_string(), figure));
     }
     let images: Vec<_> = drawn.iter().map(|(name, figure)| (&**name, &figure.image)).collect();
     let mut captions: Vec<String> =

@@ -34,7 +34,7 @@ pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section
     let verdicts: Vec<Vec<Verdict>> = study
         .arms
         .iter()
-        .map(|arm| verdicts(&runs.iter().filter(|run| run.arm == arm.arm).collect::<Vec<_>>()))
+        .map(|arm| verdicts(&runs.iter().filter(|run| run.name.arm == arm.arm).collect::<Vec<_>>()))
         .collect();
     let name = |arm: usize| study.arms[arm].arm.as_str();
     let draw = Draw { study, pictures: &runs[0].test.pictures, dataset };

@@ -18,12 +18,12 @@ const AXES: HeatAxes =
 /// seeds: a cell is their geometric mean. Where the epochs are too many for the page, neighbours
 /// share a column in the same way; layers never do.
 pub(super) fn maps(flows: &[Flow]) -> Result<Vec<Svg>> {
-    let mut arms: Vec<&str> = flows.iter().map(|flow| flow.arm).collect();
+    let mut arms: Vec<&str> = flows.iter().map(|flow| &*flow.name.arm).collect();
     arms.dedup();
     let most = CELLS / arms.len().max(1);
     let maps: Vec<HeatMap> = (arms.iter())
         .map(|arm| {
-            let own: Vec<&Flow> = flows.iter().filter(|flow| flow.arm == *arm).collect();
+            let own: Vec<&Flow> = flows.iter().filter(|flow| flow.name.arm == *arm).collect();
             map(arm, &own, most)
         })
         .collect();
@@ -80,6 +80,7 @@ fn geometric_mean(norms: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run_name::RunName;
     use catscan_train::GradientRecord;
 
     fn flow(arm: &str, norms: &[&[f64]]) -> Flow<'static> {
@@ -89,8 +90,8 @@ mod tests {
             layers: (0..norms.len()).map(|layer| format!("conv{layer}")).collect(),
             norms: norms.to_vec(),
         };
-        let arm: &'static str = arm.to_owned().leak();
-        Flow { arm, seed: 1, records: norms.iter().enumerate().map(record).collect() }
+        let name: &'static RunName = Box::leak(Box::new(RunName::new(arm, 1)));
+        Flow { name, records: norms.iter().enumerate().map(record).collect() }
     }
 
     #[test]

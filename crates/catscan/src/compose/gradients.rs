@@ -9,6 +9,7 @@ use catscan_viz::report::{Block, Section};
 
 use super::gradient_map::maps;
 use super::{section, table};
+use crate::run_name::RunName;
 use crate::study::{Run, Study};
 use crate::table::Table;
 
@@ -16,10 +17,9 @@ use crate::table::Table;
 /// convolutions have gradients of their own size.
 const POINTS: usize = 25;
 
-/// What a run has kept, with its arm.
+/// What a run has kept.
 pub(super) struct Flow<'a> {
-    pub arm: &'a str,
-    pub seed: u64,
+    pub name: &'a RunName,
     /// Not empty; oldest first.
     pub records: Vec<GradientRecord>,
 }
@@ -28,10 +28,10 @@ pub(super) struct Flow<'a> {
 pub fn gradients(study: &Study, runs: &[Run]) -> Result<Option<Section>> {
     let mut flows = Vec::new();
     for arm in &study.arms {
-        for run in runs.iter().filter(|run| run.arm == arm.arm) {
+        for run in runs.iter().filter(|run| run.name.arm == arm.arm) {
             let records = read_gradients(&run.record.folder)?;
             if !records.is_empty() {
-                flows.push(Flow { arm: &run.arm, seed: run.seed, records });
+                flows.push(Flow { name: &run.name, records });
             }
         }
     }
@@ -93,8 +93,8 @@ fn drawn(
     points: impl Fn(&Flow) -> Vec<(f64, f64)>,
 ) -> Result<Option<catscan_viz::Svg>> {
     let line = |flow: &Flow| Line {
-        name: flow.arm.to_owned(),
-        seed: Some(flow.seed),
+        name: flow.name.arm.clone(),
+        seed: Some(flow.name.seed),
         points: points(flow),
     };
     let all: Vec<Line> = flows.iter().map(line).collect();
@@ -154,7 +154,7 @@ fn in_numbers(flows: &[Flow]) -> Block {
     for flow in flows {
         let ends = [first(flow), last(flow)].map(ends).concat();
         let none = last(flow).norms.iter().filter(|norm| **norm == 0.0).count();
-        let mut line = vec![format!("{} seed {}", flow.arm, flow.seed)];
+        let mut line = vec![flow.name.to_string()];
         line.push(last(flow).layers.len().to_string());
         line.extend(ends.iter().map(|norm| in_figures(*norm)));
         line.push(none.to_string());
@@ -193,7 +193,8 @@ mod tests {
     fn a_network_that_starves_its_stem_shows_it() {
         let starved = record(1, &[1e-4, 1e-3, 1e-2, 1e-1]);
         let fed = record(2, &[1e-1, 1e-2, 1e-2, 1e-1]);
-        let flow = Flow { arm: "plain", seed: 1, records: vec![starved.clone(), fed] };
+        let name = RunName::new("plain", 1);
+        let flow = Flow { name: &name, records: vec![starved.clone(), fed] };
         let points = by_epoch(&flow);
         assert!((points[0].1 + 3.0).abs() < 1e-9 && points[1].1.abs() < 1e-9, "{points:?}");
         let depth = by_depth(&starved);
@@ -214,7 +215,8 @@ mod tests {
 
     #[test]
     fn layers_without_gradient_are_left_out_and_counted() {
-        let flow = Flow { arm: "plain", seed: 1, records: vec![record(1, &[0.0, 0.1])] };
+        let name = RunName::new("plain", 1);
+        let flow = Flow { name: &name, records: vec![record(1, &[0.0, 0.1])] };
         let Block::Table(table) = in_numbers(std::slice::from_ref(&flow)) else { panic!() };
         assert_eq!(table.rows[0].last().unwrap(), "1");
         assert!(

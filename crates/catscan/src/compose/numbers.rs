@@ -140,7 +140,7 @@ pub fn curves(study: &Study, runs: &[Run]) -> Result<Section> {
         .iter()
         .map(|arm| ArmCurves {
             name: arm.arm.clone(),
-            seeds: runs.iter().filter(|run| run.arm == arm.arm).map(series).collect(),
+            seeds: runs.iter().filter(|run| run.name.arm == arm.arm).map(series).collect(),
         })
         .collect();
     let panels = chart::curves(&arms)?;
@@ -169,7 +169,7 @@ pub fn confusion(study: &Study, runs: &[Run]) -> Result<Section> {
     let mut by_class =
         Table::new(&["arm", "class", "#precision, %", "#recall, %", "#F1, %", "#ROC-AUC"]);
     for arm in &study.arms {
-        let of_arm = runs.iter().filter(|run| run.arm == arm.arm);
+        let of_arm = runs.iter().filter(|run| run.name.arm == arm.arm);
         let pictures: Vec<_> = of_arm.flat_map(|run| &run.test.pictures).collect();
         let labels: Vec<u32> = pictures.iter().map(|picture| picture.label).collect();
         let said: Vec<Vec<f32>> =
@@ -201,7 +201,7 @@ pub fn predictions(study: &Study, shown: &[Shown]) -> Result<Section> {
             probabilities: picture.probabilities.clone(),
         };
         let pictures: Vec<Prediction> = run.test.pictures.iter().map(prediction).collect();
-        let title = format!("{} seed {}", run.arm, run.seed);
+        let title = run.name.to_string();
         panels.push(chart::prediction_scatter(&title, &study.split.classes, &pictures)?);
     }
     let caption = "Every test picture by its true class and the probability it was given. Points \
@@ -231,8 +231,8 @@ pub fn split(study: &Study, runs: &[Run]) -> Result<Section> {
 /// In words, which arms are trained on a share of the training part only; the chart is the first
 /// arm's.
 fn fractions(study: &Study, runs: &[Run]) -> Option<String> {
-    let arms = study.arms.iter().filter_map(|arm| runs.iter().find(|run| run.arm == arm.arm));
-    let splits: Vec<_> = arms.map(|run| (&run.arm, &run.record.split)).collect();
+    let arms = study.arms.iter().filter_map(|arm| runs.iter().find(|run| run.name.arm == arm.arm));
+    let splits: Vec<_> = arms.map(|run| (&run.name.arm, &run.record.split)).collect();
     if splits.iter().all(|(_, split)| split.train_left_out == 0) {
         return None;
     }

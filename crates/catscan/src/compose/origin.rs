@@ -23,9 +23,9 @@ pub fn origin(study: &Study, shown: &[Shown]) -> Result<Section> {
     blocks.push(table(environment(study), "Where the first run was made."));
     for Shown { run, .. } in shown {
         let text = run.record.recipe.to_json_pretty();
-        let title = format!("recipe.json of {} seed {}", run.arm, run.seed);
+        let title = format!("recipe.json of {}", run.name);
         blocks.push(Block::Details {
-            summary: format!("The whole recipe of arm {}", run.arm),
+            summary: format!("The whole recipe of arm {}", run.name.arm),
             blocks: vec![Block::Code { title, text }],
         });
     }
@@ -57,7 +57,7 @@ fn command(words: &[String]) -> String {
 }
 
 fn varied(shown: &[Shown]) -> Table {
-    let arms: Vec<&str> = shown.iter().map(|shown| &*shown.run.arm).collect();
+    let arms: Vec<&str> = shown.iter().map(|shown| &*shown.run.name.arm).collect();
     let head: Vec<&str> = std::iter::once("field").chain(arms.iter().copied()).collect();
     let mut rows = Table::new(&head);
     let recipe = |shown: &Shown| shown.run.record.recipe.clone();

@@ -64,7 +64,7 @@ fn pictures(study: &Study, runs: &[Run], asked: Option<u32>) -> usize {
     if let Some(count) = asked {
         return TIMES * count as usize;
     }
-    let seeds = |arm: &str| runs.iter().filter(|run| run.arm == arm).count() as f64;
+    let seeds = |arm: &str| runs.iter().filter(|run| run.name.arm == arm).count() as f64;
     let cost: f64 = study.arms.iter().map(|arm| arm.multiply_adds as f64 * seeds(&arm.arm)).sum();
     ((MULTIPLY_ADDS / (cost * worse::passes() as f64)) as usize).clamp(FEWEST, MOST)
 }
@@ -84,8 +84,8 @@ fn caption(n: usize) -> String {
 
 fn panels(all: &[Answers]) -> Result<Vec<catscan_viz::Svg>> {
     let line = |run: &Answers, points: Vec<(f64, f64)>| Line {
-        name: run.arm.clone(),
-        seed: Some(run.seed),
+        name: run.name.arm.clone(),
+        seed: Some(run.name.seed),
         points: points.into_iter().map(|(x, share)| (x, 100.0 * share)).collect(),
     };
     let of_row = |(at, row): (usize, &catscan_viz::corrupt::CorruptionRow)| {
@@ -122,7 +122,7 @@ fn in_numbers(study: &Study, all: &[Answers]) -> Table {
     head.extend(SHIFTS.iter().map(|level| format!("#consistency, {level} %")));
     let mut rows = Table::new(&head.iter().map(String::as_str).collect::<Vec<_>>());
     for arm in &study.arms {
-        let runs: Vec<&Answers> = all.iter().filter(|run| run.arm == arm.arm).collect();
+        let runs: Vec<&Answers> = all.iter().filter(|run| run.name.arm == arm.arm).collect();
         let over = |value: &dyn Fn(&Answers) -> f64| {
             let estimate = mean_t(&runs.iter().map(|run| 100.0 * value(run)).collect::<Vec<_>>());
             let half = estimate.interval.map(|interval| (interval.high - interval.low) / 2.0);

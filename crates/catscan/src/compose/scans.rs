@@ -220,7 +220,7 @@ fn look(
         }
     };
     Ok(Looked {
-        name: format!("{} seed {}", shown.run.arm, shown.run.seed),
+        name: shown.run.name.to_string(),
         pictures: picked.iter().enumerate().map(looked_at).collect(),
     })
 }

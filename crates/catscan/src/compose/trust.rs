@@ -29,7 +29,7 @@ pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
     ]);
     let (mut reliability, mut selective) = (Vec::new(), Vec::new());
     for arm in &study.arms {
-        let of_arm: Vec<&Run> = runs.iter().filter(|run| run.arm == arm.arm).collect();
+        let of_arm: Vec<&Run> = runs.iter().filter(|run| run.name.arm == arm.arm).collect();
         let answers = answers(&of_arm);
         let at = |coverage: f64| format!("{:.2}", 100.0 * selective_accuracy(&answers, coverage));
         rows.row([

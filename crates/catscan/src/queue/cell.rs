@@ -6,13 +6,12 @@ use anyhow::Result;
 use catscan_data::SplitRecord;
 use catscan_train::{Difference, Recipe, RunRecord, Signal, TrainError};
 
+use crate::run_name::{RunName, has_checkpoint};
+
 /// One training of an experiment.
 #[derive(Clone, Debug)]
 pub struct Cell {
-    /// An arm's name in the experiment's table.
-    pub arm: String,
-    /// The same as in the recipe.
-    pub seed: u64,
+    pub name: RunName,
     /// Complete: changed by the arm, for the data's classes.
     pub recipe: Recipe,
     /// `EXPERIMENT/ARM/seed-N`.
@@ -65,8 +64,8 @@ impl CellEnd {
 }
 
 impl Cell {
-    /// Looks into `runs_folder/arm/seed-n` and plans what is left to do there with the pictures of
-    /// `split`.
+    /// Looks into the run's folder in `experiment_folder` and plans what is left to do there with
+    /// the pictures of `split`.
     ///
     /// # Errors
     /// Where the folder holds a run of another recipe, or a run that cannot be read.
@@ -77,18 +76,15 @@ impl Cell {
         split: &SplitRecord,
         max_steps: Option<u64>,
     ) -> Result<Cell> {
-        let seed = recipe.seed;
-        let folder = experiment_folder.join(arm).join(format!("seed-{seed}"));
+        let name = RunName::new(arm, recipe.seed);
         let mut cell = Cell {
-            arm: arm.to_owned(),
-            seed,
-            folder,
+            folder: name.folder(experiment_folder),
+            name,
             state: State::New,
             threads_before: None,
             recipe,
         };
-        // Without a checkpoint there is nothing to go on from, whatever else is there.
-        if !cell.folder.join("checkpoints").exists() {
+        if !has_checkpoint(&cell.folder) {
             return Ok(cell);
         }
         let run = RunRecord::read(&cell.folder)?;
@@ -104,11 +100,6 @@ impl Cell {
         }
         cell.threads_before = Some(run.environment.threads as usize);
         Ok(cell)
-    }
-
-    /// What lines on the terminal begin with.
-    pub fn label(&self) -> String {
-        format!("{} seed {}", self.arm, self.seed)
     }
 }
 
@@ -130,7 +121,7 @@ mod tests {
         let dataset = catscan_data::Dataset::open(&recipe.data, folder.path(), &()).unwrap();
         let split = dataset.split_record();
         let cell = Cell::plan(folder.path(), "avg", recipe, &split, None).unwrap();
-        assert_eq!((cell.state, cell.seed), (State::New, 1));
+        assert_eq!((cell.state, cell.name.seed), (State::New, 1));
         assert!(cell.folder.ends_with("avg/seed-1"));
     }
 }

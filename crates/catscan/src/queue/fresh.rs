@@ -8,6 +8,7 @@ use catscan_train::lock::{LOCK_FILE, Lock};
 use catscan_train::storage::TEMPORARY;
 
 use crate::refusal::Refusal;
+use crate::run_name::is_run;
 
 /// Removes the runs in these folders, or none of them.
 ///
@@ -29,7 +30,7 @@ fn take(folder: &Path) -> Result<Option<Lock>> {
     if !folder.exists() {
         return Ok(None);
     }
-    if !folder.join("recipe.json").exists() && !is_bare(folder) {
+    if !is_run(folder) && !is_bare(folder) {
         let message =
             "holds no recipe.json, so it is no run; remove it yourself, or name --runs DIR";
         return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());

@@ -85,7 +85,7 @@ impl Process {
 fn command(cell: &Cell, settings: &Settings) -> Result<Command> {
     let mut command = this_program()?;
     command.args(["train", "--queued", "--experiment", &settings.experiment]);
-    command.args(["--arm", &cell.arm, "--device", &settings.device]);
+    command.args(["--arm", &cell.name.arm, "--device", &settings.device]);
     let threads = cell.threads_before.unwrap_or(settings.threads);
     command.arg("--threads").arg(threads.to_string());
     command.arg("--out").arg(&cell.folder);

@@ -47,8 +47,9 @@ pub(super) fn notices(
     for failure in &request.failures {
         let last = failure.stderr.lines().last().unwrap_or("it said nothing");
         notices.push(format!(
-            "{} seed {} failed with exit code {}: {last}",
-            failure.arm, failure.seed, failure.exit_code
+            "{} failed with exit code {}: {last}",
+            failure.run_name(),
+            failure.exit_code
         ));
     }
     notices.extend(unlike(runs));
@@ -66,9 +67,9 @@ pub(super) fn notices(
 /// What sets a run apart from an uncut one by one program on one device.
 fn unlike(runs: &[Run]) -> Vec<String> {
     let mut notices = Vec::new();
-    for Run { arm, seed, record, .. } in runs {
+    for Run { name, record, .. } in runs {
         let lines = record.environment.resumed.iter().flat_map(|resume| &resume.inexact);
-        notices.extend(lines.map(|line| format!("{arm} seed {seed} went on inexactly: {line}.")));
+        notices.extend(lines.map(|line| format!("{name} went on inexactly: {line}.")));
     }
     let environments = || runs.iter().map(|run| &run.record.environment);
     let resumed = environments().flat_map(|environment| &environment.resumed);
@@ -93,13 +94,13 @@ fn unlike(runs: &[Run]) -> Vec<String> {
 
 /// Arms that no number of seeds will tell apart.
 fn alike(arms: &[String], runs: &[Run]) -> Vec<String> {
-    let of = |arm: &str| runs.iter().filter(move |run| run.arm == arm).collect::<Vec<_>>();
+    let of = |arm: &str| runs.iter().filter(move |run| run.name.arm == arm).collect::<Vec<_>>();
     let same = |one: &str, other: &str| {
         let (one, other) = (of(one), of(other));
         !one.is_empty()
             && one.len() == other.len()
             && one.iter().zip(other).all(|(one, other)| {
-                (one.seed, &one.test.pictures) == (other.seed, &other.test.pictures)
+                (one.name.seed, &one.test.pictures) == (other.name.seed, &other.test.pictures)
             })
     };
     let twins = arms.iter().enumerate().filter_map(|(i, other)| {
@@ -115,5 +116,5 @@ fn alike(arms: &[String], runs: &[Run]) -> Vec<String> {
 
 fn in_steps(run: &Run) -> String {
     let (done, total) = (run.test.steps, run.test.steps_total);
-    format!("{} seed {} after {done} of {total}", run.arm, run.seed)
+    format!("{} after {done} of {total}", run.name)
 }

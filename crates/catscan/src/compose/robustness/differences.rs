@@ -6,6 +6,7 @@ use catscan_viz::report::Block;
 
 use super::worse::Answers;
 use crate::compose::table;
+use crate::run_name::RunName;
 use crate::stats::{Claim, Estimate, Interval, bootstrap_mean, mean_t, signed};
 use crate::study::Study;
 use crate::study::print::{over_seeds, signed_range};
@@ -84,10 +85,10 @@ fn pairs(
     other: &str,
     values: impl Fn(&Answers) -> Vec<f64>,
 ) -> Vec<Vec<f64>> {
-    let of = |arm: &str, seed: u64| all.iter().find(|run| run.arm == arm && run.seed == seed);
-    let ours = all.iter().filter(|run| run.arm == first);
+    let of = |name: RunName| all.iter().find(|run| run.name == name);
+    let ours = all.iter().filter(|run| run.name.arm == first);
     let pair = |one: &Answers| {
-        let theirs = values(of(other, one.seed)?);
+        let theirs = values(of(RunName::new(other, one.name.seed))?);
         Some(theirs.iter().zip(values(one)).map(|(a, b)| a - b).collect())
     };
     ours.filter_map(pair).collect()
@@ -135,8 +136,8 @@ mod tests {
 
     fn run(arm: &str, seed: u64, steady: [[bool; 4]; 2]) -> Answers {
         let steady = steady.map(|level| level.to_vec()).to_vec();
-        let arm = arm.to_owned();
-        Answers { arm, seed, clean: vec![], worse: vec![], stayed: vec![], steady }
+        let name = RunName::new(arm, seed);
+        Answers { name, clean: vec![], worse: vec![], stayed: vec![], steady }
     }
 
     #[test]

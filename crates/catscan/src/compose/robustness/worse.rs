@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use tch::Tensor;
 
 use crate::commands::network::probabilities;
+use crate::run_name::RunName;
 use crate::study::Run;
 
 /// How far the two random shifts of a picture go at most, % of its side.
@@ -35,8 +36,7 @@ pub struct Worse<'a> {
 
 /// What one network said, picture by picture.
 pub struct Answers {
-    pub arm: String,
-    pub seed: u64,
+    pub name: RunName,
     /// Right when clean.
     pub clean: Vec<bool>,
     /// Of each corruption and level: right.
@@ -79,8 +79,7 @@ impl<'a> Worse<'a> {
         }
         let steady = |[one, other]: &[Vec<RgbImage>; 2]| equal(&said(one), &said(other));
         Answers {
-            arm: run.arm.clone(),
-            seed: run.seed,
+            name: run.name.clone(),
             steady: self.shifted.iter().map(steady).collect(),
             clean: self.right(&clean),
             worse,
