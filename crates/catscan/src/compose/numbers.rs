@@ -92,11 +92,11 @@ fn by_seed(study: &Study) -> Result<Block> {
 
 /// An arm's differences from the first arm, in points.
 fn differences_of(comparison: &Comparison) -> ArmScores {
+    let paired = &comparison.paired;
     ArmScores {
-        name: format!("{} − {}", comparison.second, comparison.first),
-        seeds: comparison.by_seed.iter().map(|(seed, d)| (*seed, 100.0 * d)).collect(),
-        interval: (comparison.accuracy.interval)
-            .map(|range| (100.0 * range.low, 100.0 * range.high)),
+        name: paired.to_string(),
+        seeds: paired.by_seed.iter().map(|(seed, d)| (*seed, 100.0 * d)).collect(),
+        interval: (paired.difference.interval).map(|range| (100.0 * range.low, 100.0 * range.high)),
     }
 }
 

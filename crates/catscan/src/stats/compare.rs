@@ -5,10 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::paired::correct;
 use super::words::{numbers, reach, words};
 use super::{
-    ArmValues, Claim, Estimate, Interval, McNemar, Power, SeedTest, bootstrap_mean, holm_tested,
-    mcnemar, mean_t, pair, power_of,
+    ArmValues, Claim, Estimate, Interval, McNemar, Paired, Power, bootstrap_mean, mcnemar, mean_t,
+    pair, power_of,
 };
 
 /// Seed of the resampling: fixed, so that a study's numbers can be had again.
@@ -56,34 +57,21 @@ impl SeedResult {
 /// Second arm minus first arm, over the seeds that both finished.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Comparison {
-    /// The arm that others are compared with.
-    pub first: String,
-    /// The other arm.
-    pub second: String,
+    /// Of test accuracy, paired by seed; the claim is what both intervals allow.
+    #[serde(flatten)]
+    pub paired: Paired,
     /// How many seeds both arms finished: n.
     pub seeds: usize,
     /// Test pictures of each seed.
     pub pictures: usize,
-    /// Each arm's mean test accuracy over those seeds.
-    pub told: [f64; 2],
-    /// Each seed and its difference of test accuracy.
-    pub by_seed: Vec<(u64, f64)>,
-    /// Difference of test accuracy, paired by seed; its interval is over seeds.
-    pub accuracy: Estimate,
     /// Interval of the same difference over test pictures.
     pub over_pictures: Interval,
     /// Difference of test loss, paired by seed.
     pub loss: Estimate,
     /// One test a seed.
     pub mcnemar: Vec<McNemar>,
-    /// Of the difference over seeds; none with one seed, or seeds that agree.
-    pub seed_test: Option<SeedTest>,
-    /// Its t test's p after Holm's correction for all comparisons of the study.
-    pub holm_p: Option<f64>,
     /// What so many seeds could have shown; none with one seed, or seeds that agree.
     pub power: Option<Power>,
-    /// What the two intervals of the accuracy allow.
-    pub claim: Claim,
     /// The claim as a plain sentence.
     pub words: String,
     /// The difference, both intervals, n and p as a sentence.
@@ -100,10 +88,8 @@ pub fn compare_all(arms: &[ArmResult]) -> Vec<Comparison> {
     let Some((first, others)) = arms.split_first() else { return Vec::new() };
     let mut all: Vec<Comparison> =
         others.iter().filter_map(|other| compare(first, other)).collect();
-    let p: Vec<Option<f64>> = all.iter().map(|c| c.seed_test.map(|test| test.t_p)).collect();
-    let tested = p.iter().flatten().count();
-    for (comparison, p) in all.iter_mut().zip(holm_tested(&p)) {
-        (comparison.holm_p, comparison.claim) = (p, comparison.claim.corrected(p));
+    let tested = correct(all.iter_mut().map(|comparison| &mut comparison.paired));
+    for comparison in &mut all {
         comparison.words = words(comparison);
         comparison.numbers = numbers(comparison, tested);
     }
@@ -115,28 +101,22 @@ pub fn compare_all(arms: &[ArmResult]) -> Vec<Comparison> {
 /// # Panics
 /// Where runs hold different numbers of pictures, or none.
 pub fn compare(first: &ArmResult, second: &ArmResult) -> Option<Comparison> {
-    let paired = pair(&first.accuracies(), &second.accuracies())?;
+    let mut paired = pair(&first.accuracies(), &second.accuracies())?;
     let pairs: Vec<(&SeedResult, &SeedResult)> = (paired.by_seed.iter())
         .filter_map(|(seed, _)| Some((first.of_seed(*seed)?, second.of_seed(*seed)?)))
         .collect();
     let losses: Vec<f64> = pairs.iter().map(|(a, b)| b.loss - a.loss).collect();
     let differences: Vec<f64> = paired.by_seed.iter().map(|(_, d)| *d).collect();
     let over_pictures = bootstrap_mean(&by_picture(&pairs), BOOTSTRAP_SEED);
+    paired.claim = Claim::of(&paired.difference, Some(&over_pictures));
     let mut comparison = Comparison {
-        first: paired.first,
-        second: paired.second,
+        paired,
         seeds: pairs.len(),
         pictures: pairs[0].0.right.len(),
-        told: paired.means,
-        by_seed: paired.by_seed,
-        accuracy: paired.difference,
         over_pictures,
         loss: mean_t(&losses),
         mcnemar: pairs.iter().map(|(a, b)| mcnemar(a.seed, &a.right, &b.right)).collect(),
-        seed_test: paired.test,
-        holm_p: paired.holm_p,
         power: power_of(&differences),
-        claim: Claim::of(&paired.difference, Some(&over_pictures)),
         words: String::new(),
         numbers: String::new(),
         reach: String::new(),
@@ -176,11 +156,11 @@ mod tests {
     fn a_steady_gain_is_claimed_both_ways_round() {
         let (low, high) = (arm("avg", &[340, 342, 338]), arm("max", &[356, 358, 355]));
         let gain = compare(&low, &high).unwrap();
-        assert_eq!(gain.claim, Claim::SecondBetter);
+        assert_eq!(gain.paired.claim, Claim::SecondBetter);
         let begin = "Shown: max is 4.1 points better than avg. ";
         assert!(gain.words.starts_with(begin), "{}", gain.words);
         let loss = compare(&high, &low).unwrap();
-        assert_eq!(loss.claim, Claim::FirstBetter);
+        assert_eq!(loss.paired.claim, Claim::FirstBetter);
         assert!(loss.words.starts_with(begin), "{}", loss.words);
         assert!(loss.loss.mean > 0.0);
     }
@@ -188,7 +168,7 @@ mod tests {
     #[test]
     fn seeds_that_disagree_show_nothing() {
         let result = compare(&arm("avg", &[340, 350]), &arm("max", &[352, 346])).unwrap();
-        assert_eq!(result.claim, Claim::NoDifferenceShown);
+        assert_eq!(result.paired.claim, Claim::NoDifferenceShown);
         // The seeds differ by +3 and −1 points: t with one degree of freedom is wide.
         assert_eq!(
             result.words,
@@ -202,7 +182,7 @@ mod tests {
              +0.38 to +1.75 (bootstrap over 400 test pictures), which leaves out what another \
              training would change."
         );
-        assert_eq!(result.by_seed.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(result.paired.by_seed.iter().map(|(seed, _)| *seed).collect::<Vec<_>>(), [1, 2]);
     }
 
     #[test]
@@ -225,15 +205,15 @@ mod tests {
     fn pictures_alone_are_not_enough() {
         // Steady over seeds, but by two pictures of 400: other pictures could turn it round.
         let result = compare(&arm("avg", &[340; 3]), &arm("max", &[342, 342, 343])).unwrap();
-        assert!(result.accuracy.interval.unwrap().excludes_zero());
+        assert!(result.paired.difference.interval.unwrap().excludes_zero());
         assert!(!result.over_pictures.excludes_zero());
-        assert_eq!(result.claim, Claim::NoDifferenceShown);
+        assert_eq!(result.paired.claim, Claim::NoDifferenceShown);
     }
 
     #[test]
     fn seeds_that_agree_to_the_picture_claim_nothing() {
         let result = compare(&arm("avg", &[360, 366]), &arm("max", &[350, 356])).unwrap();
-        assert_eq!(result.claim, Claim::SeedsAgree);
+        assert_eq!(result.paired.claim, Claim::SeedsAgree);
         let words = "No verdict. avg classified 90.8 % of the test pictures correctly, max 88.2 %, \
                      and the gap is the same to the picture in all 2 seeds, so how far others \
                      would lie is not known: run it with --seeds 3 or more.";
@@ -241,13 +221,17 @@ mod tests {
         let begin = "In numbers: max − avg = −2.50 points, n = 2 seeds that agree to the picture; \
                      for these very networks";
         assert!(result.numbers.starts_with(begin), "{}", result.numbers);
-        assert!(result.seed_test.is_none() && result.holm_p.is_none() && result.reach.is_empty());
+        assert!(
+            result.paired.test.is_none()
+                && result.paired.holm_p.is_none()
+                && result.reach.is_empty()
+        );
     }
 
     #[test]
     fn one_seed_is_said_to_be_one() {
         let result = compare(&arm("avg", &[300]), &arm("max", &[390])).unwrap();
-        assert_eq!(result.claim, Claim::OneSeed);
+        assert_eq!(result.paired.claim, Claim::OneSeed);
         assert!(result.words.starts_with("No verdict from one seed. avg classified 75.0 %"));
         assert!(result.numbers.contains("+22.50 points, n = 1 seed; for"), "{}", result.numbers);
     }
@@ -258,14 +242,14 @@ mod tests {
         let first = arm("avg", &[340, 342, 338]);
         let gain = arm("max", &[352, 360, 360]);
         let alone = compare_all(&[first.clone(), gain.clone()]);
-        assert_eq!(alone[0].claim, Claim::SecondBetter, "{}", alone[0].words);
+        assert_eq!(alone[0].paired.claim, Claim::SecondBetter, "{}", alone[0].words);
         let noise = [arm("lp", &[341, 339, 343]), arm("gem", &[338, 343, 341])];
         let all = compare_all(&[first, gain, noise[0].clone(), noise[1].clone()]);
-        assert_eq!(all[0].claim, Claim::NoDifferenceShown, "{}", all[0].words);
+        assert_eq!(all[0].paired.claim, Claim::NoDifferenceShown, "{}", all[0].words);
         let holm = "after Holm's correction for 3 comparisons";
         assert!(all[0].numbers.contains(holm), "{}", all[0].numbers);
         assert!(all[0].words.contains("by itself that would be a difference"), "{}", all[0].words);
-        assert!(all[0].holm_p.unwrap() > all[0].seed_test.unwrap().t_p);
+        assert!(all[0].paired.holm_p.unwrap() > all[0].paired.test.unwrap().t_p);
         assert!(all.iter().all(|c| c.reach.contains("points in 80 of 100 cases")));
     }
 
@@ -276,5 +260,18 @@ mod tests {
         assert_eq!(compare(&arm("avg", &[340, 342, 338]), &second).unwrap().seeds, 2);
         second.seeds.clear();
         assert!(compare(&arm("avg", &[340]), &second).is_none());
+    }
+
+    #[test]
+    fn a_study_of_before_can_be_read_and_keeps_its_keys() {
+        let folder = env!("CARGO_MANIFEST_DIR");
+        let path = format!("{folder}/../../records/2026-11-28-precision-12-seeds/study.json");
+        let study: serde_json::Value =
+            serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for stored in study["comparisons"].as_array().unwrap() {
+            let read: Comparison = serde_json::from_value(stored.clone()).unwrap();
+            assert_eq!(read.seeds, read.paired.by_seed.len());
+            assert_eq!(&serde_json::to_value(read).unwrap(), stored);
+        }
     }
 }

@@ -2,7 +2,11 @@
 //! correction over all arms, and the claim. Test accuracy is compared so ([`super::compare`]), and
 //! validation accuracy at equal budgets.
 
-use super::words::{Sentence, sentence};
+use std::fmt::{self, Display, Formatter};
+
+use serde::{Deserialize, Serialize};
+
+use super::words::sentence;
 use super::{Claim, Estimate, SeedTest, holm_tested, mean_t, test_seeds};
 
 /// What an arm's runs reached.
@@ -14,20 +18,24 @@ pub struct ArmValues {
     pub seeds: Vec<(u64, f64)>,
 }
 
-/// Second arm minus first arm, over the seeds that both have.
-#[derive(Clone, Debug)]
+/// Second arm minus first arm, over the seeds that both have. In `study.json` it is of test
+/// accuracy, and its fields have the names that they had there first.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Paired {
     /// The arm that others are compared with.
     pub first: String,
     /// The other arm.
     pub second: String,
     /// Each arm's mean over those seeds.
+    #[serde(rename = "told")]
     pub means: [f64; 2],
     /// Each seed and its difference.
     pub by_seed: Vec<(u64, f64)>,
     /// Mean difference, with its interval over seeds.
+    #[serde(rename = "accuracy")]
     pub difference: Estimate,
     /// None with one seed, or seeds that agree.
+    #[serde(rename = "seed_test")]
     pub test: Option<SeedTest>,
     /// The t test's p after Holm's correction for all comparisons.
     pub holm_p: Option<f64>,
@@ -38,14 +46,14 @@ pub struct Paired {
 impl Paired {
     /// The claim in one plain sentence; `of` says which pictures the shares are of.
     pub fn words(&self, of: &str) -> String {
-        sentence(&Sentence {
-            arms: [&self.first, &self.second],
-            means: self.means,
-            of,
-            over_seeds: &self.difference,
-            over_pictures: None,
-            claim: self.claim,
-        })
+        sentence(self, of, None)
+    }
+}
+
+/// `max − avg`.
+impl Display for Paired {
+    fn fmt(&self, f: &mut Formatter) -> fmt::Result {
+        write!(f, "{} − {}", self.second, self.first)
     }
 }
 
@@ -53,11 +61,18 @@ impl Paired {
 pub fn pair_all(arms: &[ArmValues]) -> Vec<Paired> {
     let Some((first, others)) = arms.split_first() else { return Vec::new() };
     let mut all: Vec<Paired> = others.iter().filter_map(|other| pair(first, other)).collect();
+    correct(all.iter_mut());
+    all
+}
+
+/// Corrects for their number; how many could be tested.
+pub(super) fn correct<'a>(all: impl Iterator<Item = &'a mut Paired>) -> usize {
+    let all: Vec<&mut Paired> = all.collect();
     let p: Vec<Option<f64>> = all.iter().map(|one| one.test.map(|test| test.t_p)).collect();
-    for (one, p) in all.iter_mut().zip(holm_tested(&p)) {
+    for (one, p) in all.into_iter().zip(holm_tested(&p)) {
         (one.holm_p, one.claim) = (p, one.claim.corrected(p));
     }
-    all
+    p.iter().flatten().count()
 }
 
 /// Compares two arms by themselves; none where no seed is in both.

@@ -1,33 +1,18 @@
 //! What the statistics say, in words for somebody who knows none: first a sentence without any
 //! term, then the numbers. Shares are written as per cent, differences as points.
 
-use super::{Claim, Comparison, Estimate, Interval, ONE_POINT, POWER};
-
-/// What a sentence about two arms is made of.
-pub(super) struct Sentence<'a> {
-    /// First and second.
-    pub arms: [&'a str; 2],
-    /// Each arm's mean accuracy over the seeds that both have.
-    pub means: [f64; 2],
-    /// Which pictures: `test pictures`.
-    pub of: &'a str,
-    /// Second minus first.
-    pub over_seeds: &'a Estimate,
-    /// The same over pictures, where they were resampled.
-    pub over_pictures: Option<Interval>,
-    pub claim: Claim,
-}
+use super::{Claim, Comparison, Estimate, Interval, ONE_POINT, POWER, Paired};
 
 /// Whether a difference is shown, what each arm classified correctly, and what other seeds could
-/// give.
-pub(super) fn sentence(of: &Sentence) -> String {
-    let [first, second] = of.arms;
-    let [one, other] = of.means.map(|mean| format!("{:.1} %", 100.0 * mean));
-    let means = format!("{first} classified {one} of the {} correctly, {second} {other}", of.of);
-    let n = of.over_seeds.n;
+/// give. `of` says which pictures; `over_pictures` is the interval over them, where they were
+/// resampled.
+pub(super) fn sentence(paired: &Paired, of: &str, over_pictures: Option<Interval>) -> String {
+    let Paired { first, second, .. } = paired;
+    let [one, other] = paired.means.map(|mean| format!("{:.1} %", 100.0 * mean));
+    let means = format!("{first} classified {one} of the {of} correctly, {second} {other}");
+    let Estimate { mean, interval, n } = paired.difference;
     // Student's t knows no bounds, a gap between two shares does.
     let bounded = |end: f64| end.clamp(-1.0, 1.0);
-    let interval = of.over_seeds.interval;
     let Some(range) = interval.map(|i| Interval { low: bounded(i.low), high: bounded(i.high) })
     else {
         return match n {
@@ -43,20 +28,20 @@ pub(super) fn sentence(of: &Sentence) -> String {
         };
     };
     let again = "trained again with other seeds";
-    if let Claim::FirstBetter | Claim::SecondBetter = of.claim {
-        let second_better = of.claim == Claim::SecondBetter;
+    if let Claim::FirstBetter | Claim::SecondBetter = paired.claim {
+        let second_better = paired.claim == Claim::SecondBetter;
         let (better, worse) = if second_better { (second, first) } else { (first, second) };
         let (low, high) =
             if second_better { (range.low, range.high) } else { (-range.high, -range.low) };
         return format!(
             "Shown: {better} is {} points better than {worse}. {means}; {again}, {better} could be \
              ahead by {} to {} points.",
-            plain(of.over_seeds.mean.abs()),
+            plain(mean.abs()),
             plain(low),
             plain(high)
         );
     }
-    let open = of.over_pictures.filter(|pictures| !pictures.excludes_zero());
+    let open = over_pictures.filter(|pictures| !pictures.excludes_zero());
     let why = match (open, range.excludes_zero()) {
         (Some(pictures), true) => format!(
             "; but on other pictures these very networks could be {}",
@@ -87,30 +72,22 @@ fn plain(share: f64) -> String {
 
 /// What is said of a comparison of test accuracy, in a sentence.
 pub(super) fn words(c: &Comparison) -> String {
-    sentence(&Sentence {
-        arms: [&c.first, &c.second],
-        means: c.told,
-        of: "test pictures",
-        over_seeds: &c.accuracy,
-        over_pictures: Some(c.over_pictures),
-        claim: c.claim,
-    })
+    sentence(&c.paired, "test pictures", Some(c.over_pictures))
 }
 
 /// The numbers behind it; `of_several`: how many comparisons were corrected for.
 pub(super) fn numbers(c: &Comparison, of_several: usize) -> String {
-    let tests = c.seed_test.map_or(String::new(), |test| {
-        let holm = c.holm_p.filter(|_| of_several > 1).map_or(String::new(), |holm| {
+    let Paired { first, second, difference, .. } = &c.paired;
+    let tests = c.paired.test.map_or(String::new(), |test| {
+        let holm = c.paired.holm_p.filter(|_| of_several > 1).map_or(String::new(), |holm| {
             format!(", {} after Holm's correction for {of_several} comparisons", p_value(holm))
         });
         format!(" (t test: p {}{holm})", equals(test.t_p))
     });
     format!(
-        "In numbers: {} − {} = {} points, {}{tests}; {}.",
-        c.second,
-        c.first,
-        signed(c.accuracy.mean),
-        over_seeds(&c.accuracy),
+        "In numbers: {second} − {first} = {} points, {}{tests}; {}.",
+        signed(difference.mean),
+        over_seeds(difference),
         over_pictures(c.over_pictures, c.pictures)
     )
 }
@@ -153,8 +130,8 @@ pub(super) fn reach(c: &Comparison) -> String {
     format!(
         "{} against {}: by its seeds alone, {} that differ as these do find a true difference of \
          {:.2} points in {times} of 100 cases; {point}.",
-        c.second,
-        c.first,
+        c.paired.second,
+        c.paired.first,
         c.seeds,
         power.detectable * 100.0
     )
@@ -189,14 +166,17 @@ mod tests {
     fn said(range: [f64; 2], over_pictures: Option<[f64; 2]>, claim: Claim) -> String {
         let interval = |[low, high]: [f64; 2]| Interval { low, high };
         let mean = (range[0] + range[1]) / 2.0;
-        sentence(&Sentence {
-            arms: ["avg", "max"],
+        let paired = Paired {
+            first: "avg".into(),
+            second: "max".into(),
             means: [0.865, 0.865 + mean],
-            of: "test pictures",
-            over_seeds: &Estimate { mean, interval: Some(interval(range)), n: 3 },
-            over_pictures: over_pictures.map(interval),
+            by_seed: Vec::new(),
+            difference: Estimate { mean, interval: Some(interval(range)), n: 3 },
+            test: None,
+            holm_p: None,
             claim,
-        })
+        };
+        sentence(&paired, "test pictures", over_pictures.map(interval))
     }
 
     #[test]

@@ -19,14 +19,16 @@ pub(super) fn answer(
         let arm = &results[0].arm;
         return vec![format!("Only {arm} has finished runs, so there is nothing to compare.")];
     }
-    let unasked =
-        |c: &&Comparison| row.is_none_or(|row| row.default_arms.contains(&c.second.as_str()));
+    let unasked = |c: &&Comparison| {
+        row.is_none_or(|row| row.default_arms.contains(&c.paired.second.as_str()))
+    };
     let (asked, others): (Vec<&Comparison>, Vec<_>) = comparisons.iter().partition(unasked);
     let comparisons = [asked, others].concat();
     let compared = comparisons.iter().flat_map(|c| [c.words.clone(), c.numbers.clone()]);
     let effects = factorial.iter().flat_map(|found| &found.effects);
     // That nothing was found means little without what could have been.
-    let unshown = |c: &&&Comparison| c.claim == Claim::NoDifferenceShown && !c.reach.is_empty();
+    let unshown =
+        |c: &&&Comparison| c.paired.claim == Claim::NoDifferenceShown && !c.reach.is_empty();
     let reach = comparisons.iter().filter(unshown).map(|c| c.reach.clone()).take(1);
     compared.chain(effects.map(|effect| effect.words.clone())).chain(reach).collect()
 }

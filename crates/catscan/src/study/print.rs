@@ -5,9 +5,7 @@ use std::time::Duration;
 use catscan_train::metrics::{ClassScores, Scores};
 
 use crate::progress::duration;
-use crate::stats::{
-    Comparison, EffectClaim, Estimate, Factorial, Interval, Paired, p_value, signed,
-};
+use crate::stats::{EffectClaim, Estimate, Factorial, Interval, Paired, p_value, signed};
 use crate::study::Study;
 use crate::table::Table;
 
@@ -33,12 +31,13 @@ pub fn arms(study: &Study) -> Table {
         "#time a run",
     ]);
     for arm in &study.arms {
-        let against = study.comparisons.iter().find(|comparison| comparison.second == arm.arm);
+        let against =
+            study.comparisons.iter().find(|comparison| comparison.paired.second == arm.arm);
         table.row([
             arm.arm.clone(),
             estimate(&arm.accuracy, 100.0, 2),
             estimate(&arm.loss, 1.0, 4),
-            against.map_or("–".into(), |comparison| difference(&comparison.accuracy)),
+            against.map_or("–".into(), |comparison| difference(&comparison.paired.difference)),
             thousands(arm.parameters),
             format!("{:.1}", arm.multiply_adds as f64 / 1e6),
             format!("{:.1}", arm.images_per_s),
@@ -148,10 +147,10 @@ pub fn comparisons(study: &Study) -> Table {
     let mut table = Table::new(&head);
     for comparison in &study.comparisons {
         table.row([
-            named(comparison),
+            comparison.paired.to_string(),
             comparison.seeds.to_string(),
-            signed(comparison.accuracy.mean),
-            over_seeds(&comparison.accuracy),
+            signed(comparison.paired.difference.mean),
+            over_seeds(&comparison.paired.difference),
             signed_range(&comparison.over_pictures),
             format!("{:+.4}", comparison.loss.mean).replace('-', "−"),
         ]);
@@ -169,14 +168,14 @@ pub fn tests(study: &Study) -> Table {
         "McNemar, p by seed",
     ]);
     for comparison in &study.comparisons {
-        let test = comparison.seed_test;
+        let test = comparison.paired.test;
         let mcnemar = |test: &crate::stats::McNemar| {
             format!("{}: {} ({}:{})", test.seed, p_value(test.p), test.only_first, test.only_second)
         };
         table.row([
-            named(comparison),
+            comparison.paired.to_string(),
             test.map_or("–".into(), |test| p_value(test.t_p)),
-            comparison.holm_p.map_or("–".into(), p_value),
+            comparison.paired.holm_p.map_or("–".into(), p_value),
             test.and_then(|test| test.permutation_p).map_or("–".into(), p_value),
             comparison.mcnemar.iter().map(mcnemar).collect::<Vec<_>>().join(", "),
         ]);
@@ -199,7 +198,7 @@ pub fn paired(kinds: &[(&str, Vec<Paired>)]) -> Table {
         for pair in pairs {
             table.row([
                 (*kind).to_owned(),
-                format!("{} − {}", pair.second, pair.first),
+                pair.to_string(),
                 pair.difference.n.to_string(),
                 signed(pair.difference.mean),
                 over_seeds(&pair.difference),
@@ -209,10 +208,6 @@ pub fn paired(kinds: &[(&str, Vec<Paired>)]) -> Table {
         }
     }
     table
-}
-
-fn named(comparison: &Comparison) -> String {
-    format!("{} − {}", comparison.second, comparison.first)
 }
 
 /// What each comparison's seeds could have shown.
@@ -233,7 +228,8 @@ pub fn power(study: &Study) -> Table {
             ],
             None => ["–".into(), "–".into(), "–".into()],
         };
-        table.row([named(comparison), comparison.seeds.to_string(), deviation, detectable, seeds]);
+        let (name, n) = (comparison.paired.to_string(), comparison.seeds.to_string());
+        table.row([name, n, deviation, detectable, seeds]);
     }
     table
 }
