@@ -14,7 +14,7 @@
 //! network for `evaluate`, `predict` and `explain`; `masks` reads where the evidence of one's own
 //! pictures is; `serve` shows scans on a page; `names` suggests the nearest name; `run_name`
 //! names a run and its folder; `refusal` has the exit codes, and `out_of_memory` makes one of a
-//! panic; `table` lines up columns and `output` prints.
+//! panic; `figures` writes numbers, `table` lines up columns and `output` prints.
 //!
 //! Public is what is of use without the program: the tables and the statistics. The rest is reached
 //! by the command line.
@@ -26,6 +26,7 @@ pub mod cli;
 mod commands;
 mod compose;
 pub mod experiment;
+mod figures;
 mod masks;
 mod names;
 mod out_of_memory;

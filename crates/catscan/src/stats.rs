@@ -34,7 +34,7 @@ pub use mcnemar::{McNemar, mcnemar};
 pub use paired::{ArmValues, Paired, pair, pair_all};
 pub use power::{ONE_POINT, POWER, Power, power_of};
 pub use seeds::{SeedTest, test_seeds};
-pub use words::{p_value, signed};
+pub use words::{p_value, points, range};
 
 /// The share of intervals that hold the true value when a study is repeated many times.
 pub const LEVEL: f64 = 0.95;

@@ -15,6 +15,7 @@ use tch::Device;
 
 use super::known::Known;
 use super::{section, table};
+use crate::figures::rounded;
 use crate::study::{Run, Study};
 use crate::table::Table;
 pub use arm::{COARSE, fine_enough};
@@ -81,7 +82,7 @@ fn numbers(arms: &[OfArm], scores: usize) -> Table {
             line.extend(SCORES[..scores].iter().zip(&tested.scored.values).map(cell));
             line.extend(
                 [tested.fresh, tested.agreed]
-                    .map(|value| value.map_or("–".to_owned(), |value| words::rounded(value, 2))),
+                    .map(|value| value.map_or("–".to_owned(), |value| rounded(value, 2))),
             );
             rows.row(line);
         }

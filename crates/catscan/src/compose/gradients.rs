@@ -9,6 +9,7 @@ use catscan_viz::report::{Block, Section};
 
 use super::gradient_map::maps;
 use super::{section, table};
+use crate::figures::minus;
 use crate::run_name::RunName;
 use crate::study::{Run, Study};
 use crate::table::Table;
@@ -168,7 +169,7 @@ pub(super) fn in_figures(norm: f64) -> String {
     match norm {
         n if n == 0.0 || n >= 1.0 => format!("{n:.2}"),
         n if n >= 0.001 => format!("{n:.4}"),
-        n => format!("{n:.1e}").replace('-', "−"),
+        n => minus(&format!("{n:.1e}")),
     }
 }
 

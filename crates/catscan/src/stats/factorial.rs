@@ -17,7 +17,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::compare::BOOTSTRAP_SEED;
-use super::words::{over_pictures, over_seeds, signed};
+use super::words::{over_pictures, over_seeds, points};
 use super::{ArmResult, Estimate, Interval, SeedResult, bootstrap_mean, mean_t};
 
 /// Something that is varied, with its two levels.
@@ -188,7 +188,7 @@ fn name(design: &Design, factors: &[usize]) -> String {
 }
 
 fn words(design: &Design, effect: &Effect, pictures: usize) -> String {
-    let size = signed(effect.over_seeds.mean);
+    let size = points(effect.over_seeds.mean);
     let sureness = format!(
         "{}; {}",
         over_seeds(&effect.over_seeds),

@@ -2,6 +2,7 @@
 //! term, then the numbers. Shares are written as per cent, differences as points.
 
 use super::{Claim, Comparison, Estimate, Interval, ONE_POINT, POWER, Paired};
+use crate::figures::signed;
 
 /// Whether a difference is shown, what each arm classified correctly, and what other seeds could
 /// give. `of` says which pictures; `over_pictures` is the interval over them, where they were
@@ -86,7 +87,7 @@ pub(super) fn numbers(c: &Comparison, of_several: usize) -> String {
     });
     format!(
         "In numbers: {second} − {first} = {} points, {}{tests}; {}.",
-        signed(difference.mean),
+        points(difference.mean),
         over_seeds(difference),
         over_pictures(c.over_pictures, c.pictures)
     )
@@ -137,13 +138,14 @@ pub(super) fn reach(c: &Comparison) -> String {
     )
 }
 
-fn range(interval: Interval) -> String {
-    format!("{} to {}", signed(interval.low), signed(interval.high))
+/// An interval's two ends in points.
+pub fn range(interval: Interval) -> String {
+    format!("{} to {}", points(interval.low), points(interval.high))
 }
 
-/// A share as percentage points with a sign (a minus, not a hyphen).
-pub fn signed(share: f64) -> String {
-    format!("{:+.2}", share * 100.0).replace('-', "−")
+/// A share as percentage points, with its sign.
+pub fn points(share: f64) -> String {
+    signed(share * 100.0, 2)
 }
 
 /// A p in three digits.

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use catscan_train::metrics::{ClassScores, Scores};
 
+use crate::figures::signed;
 use crate::progress::duration;
-use crate::stats::{EffectClaim, Estimate, Factorial, Interval, Paired, p_value, signed};
+use crate::stats::{EffectClaim, Estimate, Factorial, Paired, p_value, points, range};
 use crate::study::Study;
 use crate::table::Table;
 
@@ -149,10 +150,10 @@ pub fn comparisons(study: &Study) -> Table {
         table.row([
             comparison.paired.to_string(),
             comparison.seeds.to_string(),
-            signed(comparison.paired.difference.mean),
+            points(comparison.paired.difference.mean),
             over_seeds(&comparison.paired.difference),
-            signed_range(&comparison.over_pictures),
-            format!("{:+.4}", comparison.loss.mean).replace('-', "−"),
+            range(comparison.over_pictures),
+            signed(comparison.loss.mean, 4),
         ]);
     }
     table
@@ -200,7 +201,7 @@ pub fn paired(kinds: &[(&str, Vec<Paired>)]) -> Table {
                 (*kind).to_owned(),
                 pair.to_string(),
                 pair.difference.n.to_string(),
-                signed(pair.difference.mean),
+                points(pair.difference.mean),
                 over_seeds(&pair.difference),
                 pair.test.map_or("–".into(), |test| p_value(test.t_p)),
                 pair.holm_p.map_or("–".into(), p_value),
@@ -253,9 +254,9 @@ pub fn effects(factorial: &Factorial) -> Table {
     for effect in &factorial.effects {
         table.row([
             effect.name.clone(),
-            signed(effect.over_seeds.mean),
+            points(effect.over_seeds.mean),
             over_seeds(&effect.over_seeds),
-            signed_range(&effect.over_pictures),
+            range(effect.over_pictures),
             match effect.claim {
                 EffectClaim::Shown => "yes".into(),
                 EffectClaim::NotShown => "no effect shown".into(),
@@ -274,7 +275,7 @@ pub fn estimate(estimate: &Estimate, factor: f64, digits: usize) -> String {
 }
 
 fn difference(estimate: &Estimate) -> String {
-    format!("{} {}", signed(estimate.mean), half(estimate, 100.0, 2))
+    format!("{} {}", points(estimate.mean), half(estimate, 100.0, 2))
 }
 
 fn half(estimate: &Estimate, factor: f64, digits: usize) -> String {
@@ -287,15 +288,10 @@ fn half(estimate: &Estimate, factor: f64, digits: usize) -> String {
 /// The interval over seeds, or why there is none.
 pub fn over_seeds(estimate: &Estimate) -> String {
     match (estimate.interval, estimate.n) {
-        (Some(interval), _) => signed_range(&interval),
+        (Some(interval), _) => range(interval),
         (None, 1) => "one seed".into(),
         (None, n) => format!("{n} seeds that agree"),
     }
-}
-
-/// An interval's two ends in points.
-pub fn signed_range(interval: &Interval) -> String {
-    format!("{} to {}", signed(interval.low), signed(interval.high))
 }
 
 /// `7038529` as `7,038,529`.

@@ -4,6 +4,7 @@ use super::COARSE;
 use super::arm::{OfArm, Seen, Tested};
 use super::plan::TELLING;
 use super::scores::{Difference, Score, Shown};
+use crate::figures::{rounded, signed};
 
 /// What each column is.
 pub fn columns(known: bool) -> Vec<String> {
@@ -154,14 +155,7 @@ pub fn value(score: &Score, value: f64) -> String {
 /// A difference with its interval and its mark.
 pub fn difference(score: &Score, difference: &Difference) -> String {
     let (factor, digits) = if score.percent { (100.0, 0) } else { (1.0, 3) };
-    let signed = |value: f64| {
-        let text = rounded(value * factor, digits);
-        if text.starts_with('−') || value * factor < 0.5 * 10f64.powi(-digits) {
-            text
-        } else {
-            format!("+{text}")
-        }
-    };
+    let signed = |value: f64| signed(value * factor, digits);
     format!(
         "{}{} ({} to {})",
         Shown::of(score, difference).mark(),
@@ -169,13 +163,6 @@ pub fn difference(score: &Score, difference: &Difference) -> String {
         signed(difference.interval.low),
         signed(difference.interval.high)
     )
-}
-
-/// Adding zero turns a negative one, which rounding leaves, into zero.
-pub fn rounded(value: f64, digits: i32) -> String {
-    let ten = 10f64.powi(digits);
-    let value = (value * ten).round() / ten + 0.0;
-    format!("{value:.*}", digits as usize).replace('-', "−")
 }
 
 #[cfg(test)]
@@ -208,6 +195,5 @@ mod tests {
         let it = Difference { mean: 0.1, interval: Interval { low: 0.04, high: 0.2 }, n: 64 };
         assert_eq!(difference(&SCORES[4], &it), "✓ +10 (+4 to +20)");
         assert_eq!(difference(&SCORES[3], &it), "✗ +10 (+4 to +20)");
-        assert_eq!(rounded(-0.0004, 3), "0.000");
     }
 }

@@ -7,9 +7,9 @@ use catscan_viz::report::Block;
 use super::worse::Answers;
 use crate::compose::table;
 use crate::run_name::RunName;
-use crate::stats::{Claim, Estimate, Interval, bootstrap_mean, mean_t, signed};
+use crate::stats::{Claim, Estimate, Interval, bootstrap_mean, mean_t, points, range};
 use crate::study::Study;
-use crate::study::print::{over_seeds, signed_range};
+use crate::study::print::over_seeds;
 use crate::table::Table;
 
 /// The seed of the resamples.
@@ -40,9 +40,9 @@ pub fn differences(study: &Study, all: &[Answers], pictures: usize) -> Option<Bl
             rows.row([
                 other.arm.clone(),
                 name,
-                signed(difference.over_seeds.mean),
+                points(difference.over_seeds.mean),
                 over_seeds(&difference.over_seeds),
-                signed_range(&difference.over_pictures),
+                range(difference.over_pictures),
                 difference.over_seeds.n.to_string(),
                 difference.in_words().to_owned(),
             ]);
