@@ -220,10 +220,10 @@ fn colour_bar(
 }
 
 /// A tap's place in few letters: `features.denseblock2.denselayer5.conv1` is `b2.5.1`, the first
-/// convolution is `stem`, a transition's is `t1`; other names lose only their first part.
+/// convolution is `stem`, a transition's is `t1`, `layer1.0.conv2` is `layer1.0.2`.
 fn short_name(tap: &str) -> String {
     let name = tap.strip_prefix("features.").unwrap_or(tap);
-    if name == "conv0" {
+    if name == "conv0" || name == "conv1" {
         return "stem".to_owned();
     }
     let parts = name.split('.').map(|part| {
@@ -245,13 +245,28 @@ fn caption(tiles: &[Tile], layout: &GridLayout) -> String {
     };
     format!(
         "The outputs of all {} convolutions for one picture, channel {} of each, in the order of \
-         the forward pass (b2.5.1 is dense block 2, layer 5, first convolution; t1 is the first \
-         transition). Every map is coloured by its own lowest and highest value, so brightness \
-         must not be compared between tiles. {flat} Look at how long the animal's outline \
-         survives.",
+         the forward pass{}. Every map is coloured by its own lowest and highest value, so \
+         brightness must not be compared between tiles. {flat} Look at how long the outline of \
+         what the picture shows survives.",
         tiles.len(),
         layout.channel,
+        legend(tiles),
     )
+}
+
+/// What short names stand for: the first of each kind, in brackets; nothing where none is short.
+fn legend(tiles: &[Tile]) -> String {
+    let mut kinds: Vec<String> = Vec::new();
+    let mut words: Vec<String> = Vec::new();
+    for Tile { tap, .. } in tiles {
+        let short = short_name(tap);
+        let kind = short.replace(|c: char| c.is_ascii_digit() || c == '.', "");
+        if short != *tap && !kinds.contains(&kind) {
+            words.push(format!("{short} is {tap}"));
+            kinds.push(kind);
+        }
+    }
+    if words.is_empty() { String::new() } else { format!(" ({})", words.join(", ")) }
 }
 
 #[cfg(test)]
@@ -264,6 +279,36 @@ mod tests {
         assert_eq!(short_name("features.denseblock2.denselayer5.conv1"), "b2.5.1");
         assert_eq!(short_name("features.transition3.conv"), "t3");
         assert_eq!(short_name("layer1.0.conv2"), "layer1.0.2");
+        assert_eq!(short_name("conv1"), "stem");
+    }
+
+    #[test]
+    fn the_caption_explains_the_names_of_this_network_and_of_no_other() {
+        let tile = |tap: &&str| Tile {
+            number: 1,
+            tap: (*tap).to_owned(),
+            channel: 0,
+            channels: 1,
+            height: 1,
+            width: 1,
+            min: 0.0,
+            max: 1.0,
+        };
+        let of = |taps: &[&str]| legend(&taps.iter().map(tile).collect::<Vec<_>>());
+        let dense = [
+            "features.conv0",
+            "features.denseblock1.denselayer1.conv1",
+            "features.denseblock1.denselayer1.conv2",
+            "features.transition1.conv",
+        ];
+        assert_eq!(
+            of(&dense),
+            " (stem is features.conv0, b1.1.1 is features.denseblock1.denselayer1.conv1, t1 is \
+             features.transition1.conv)"
+        );
+        let residual = ["conv1", "layer1.0.conv1", "layer2.0.conv1", "layer2.0.downsample.0"];
+        assert_eq!(of(&residual), " (stem is conv1, layer1.0.1 is layer1.0.conv1)");
+        assert_eq!(of(&["layer2.0.downsample.0"]), "");
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub(crate) fn blend(pixel: &mut Rgb<u8>, colour: Rgb<u8>, share: f32) {
     }
 }
 
-/// `text` in at most `limit` characters, its end replaced by `…` (`~` in pixels) where it is cut.
+/// `text` in at most `limit` characters, its end replaced by `~` where it is cut.
 pub(crate) fn cut(text: &str, limit: usize) -> String {
     if text.chars().count() <= limit {
         return text.to_owned();

@@ -54,7 +54,7 @@ pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section
                 let p = |arm: usize| 100.0 * verdicts[arm][place].probability;
                 vec![format!("{} {:.0} %, {} {:.0} %", name(a), p(a), name(b), p(b))]
             };
-            blocks.extend(draw.gallery(caption, &picked, says)?);
+            blocks.push(draw.gallery(caption, &picked, says)?);
         }
     }
     for (arm, of_arm) in verdicts.iter().enumerate() {
@@ -66,7 +66,7 @@ pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section
         );
         let says =
             |place: usize| vec![format!("true class {:.1} %", 100.0 * of_arm[place].probability)];
-        blocks.extend(draw.gallery(caption, &picked, says)?);
+        blocks.push(draw.gallery(caption, &picked, says)?);
     }
     let (all, picked) = doubted(&verdicts);
     let caption = format!(
@@ -79,7 +79,7 @@ pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section
         let mean = verdicts.iter().map(|of_arm| of_arm[place].probability).sum::<f64>();
         vec![format!("its label {:.1} %", 100.0 * mean / verdicts.len() as f64)]
     };
-    blocks.extend(draw.gallery(caption, &picked, says)?);
+    blocks.push(draw.gallery(caption, &picked, says)?);
     Ok(section("gallery", "Pictures that tell the arms apart", blocks))
 }
 
@@ -171,14 +171,15 @@ struct Draw<'a> {
 }
 
 impl Draw<'_> {
+    /// The pictures at `places`; words only where there are none.
     fn gallery(
         &self,
         caption: String,
         places: &[usize],
         says: impl Fn(usize) -> Vec<String>,
-    ) -> Result<Option<Block>> {
+    ) -> Result<Block> {
         if places.is_empty() {
-            return Ok(Some(Block::Paragraph(caption)));
+            return Ok(Block::Paragraph(caption));
         }
         let names = by_name(self.dataset);
         let (mut pictures, mut gone) = (Vec::new(), Vec::new());
@@ -196,10 +197,10 @@ impl Draw<'_> {
             pictures.push(Thumb { picture: Packed::jpeg(&thumbnail(&shown))?, lines });
         }
         let caption = caption + &missing(&gone);
-        Ok(Some(match pictures.is_empty() {
+        Ok(match pictures.is_empty() {
             true => Block::Paragraph(caption),
             false => Block::Gallery { caption, pictures },
-        }))
+        })
     }
 }
 
