@@ -77,7 +77,7 @@ def signed(method, net, tap, x):
 
 
 def noise(copy, shape):
-    """smooth_grad.rs' own: Box and Muller's transform of splitmix64."""
+    """chance.rs' normal: Box and Muller's transform of splitmix64."""
     count = math.prod(shape)
     i = numpy.arange(2 * copy * count, 2 * (copy + 1) * count, dtype=numpy.uint64)
     z = (i + numpy.uint64(1)) * numpy.uint64(0x9E3779B97F4A7C15)

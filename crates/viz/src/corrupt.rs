@@ -7,6 +7,7 @@
 //! same pictures. What is shifted or turned in repeats the edge. Levels are ours: lengths grow with
 //! the picture, so that they mean the same at 64 and at 224 pixels.
 
+use crate::chance::{sum_of_twelve, uniform};
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 
@@ -135,19 +136,10 @@ fn noise(picture: &RgbImage, level: f64, number: u64) -> RgbImage {
     let mut out = picture.clone();
     for (i, value) in out.iter_mut().enumerate() {
         let place = number.wrapping_mul(1 << 32).wrapping_add(i as u64);
-        let draw =
-            (0..12).map(|k| uniform(place.wrapping_mul(12).wrapping_add(k))).sum::<f64>() - 6.0;
-        *value = (f64::from(*value) + 2.55 * level * draw).round().clamp(0.0, 255.0) as u8;
+        *value = (f64::from(*value) + 2.55 * level * sum_of_twelve(place)).round().clamp(0.0, 255.0)
+            as u8;
     }
     out
-}
-
-/// Splitmix64 of a place, in 0..1.
-fn uniform(place: u64) -> f64 {
-    let z = place.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-53)
 }
 
 fn brighten(picture: &RgbImage, level: f64, _: u64) -> RgbImage {

@@ -12,10 +12,12 @@
 //!    one scale;
 //! 6. [`report`]: a [`report::Page`] of blocks → one HTML file that loads nothing.
 //!
-//! Below them: [`colormap`], [`palette`], [`raster`] (small pictures with text), [`svg`].
+//! Below them: [`colormap`], [`palette`], [`raster`] (small pictures with text), [`svg`],
+//! `chance` (draws that are the same everywhere).
 
 pub mod belief;
 pub mod cam;
+mod chance;
 pub mod chart;
 pub mod colormap;
 pub mod corrupt;

@@ -2,15 +2,12 @@
 //! better than they, or its scores only say that pixels were removed.
 
 use crate::cam::Map;
+use crate::chance::bits;
 
 /// A map for each of `count` pictures, of the size of the maps it is compared with.
 pub fn maps(count: usize, width: u32, height: u32) -> Vec<Map> {
-    let value = |seed: u64| {
-        let z = seed.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
-    };
+    // As many bits as an f32 holds.
+    let value = |place: u64| (bits(place) >> 40) as f32 / (1u64 << 24) as f32;
     let places = u64::from(width * height);
     let map = |n: u64| (0..places).map(|i| value(n * places + i)).collect();
     (0..count as u64).map(|n| Map { height, width, signed: map(n) }).collect()

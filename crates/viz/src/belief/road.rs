@@ -12,6 +12,7 @@ use super::fill::fill;
 use super::{Pictures, mean};
 use crate::VizError;
 use crate::cam::Map;
+use crate::chance::sum_of_twelve;
 use rayon::prelude::*;
 use tch::Tensor;
 
@@ -81,7 +82,7 @@ fn with_noise(mut filled: Vec<f32>, picture: &[f32], removed: &[u32], pixels: us
     for (channel, whole) in filled.chunks_mut(pixels).zip(picture.chunks(pixels)) {
         let spread = NOISE * f64::from(deviation(whole));
         for pixel in removed {
-            channel[*pixel as usize] += (spread * normal(u64::from(*pixel))) as f32;
+            channel[*pixel as usize] += (spread * sum_of_twelve(u64::from(*pixel))) as f32;
         }
     }
     filled
@@ -91,17 +92,6 @@ fn deviation(values: &[f32]) -> f32 {
     let n = values.len() as f32;
     let mean = values.iter().sum::<f32>() / n;
     (values.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / n).sqrt()
-}
-
-/// Roughly normal: twelve uniforms of splitmix64.
-fn normal(i: u64) -> f64 {
-    let uniform = |k: u64| {
-        let z = (12 * i + k + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-53)
-    };
-    (0..12).map(uniform).sum::<f64>() - 6.0
 }
 
 #[cfg(test)]

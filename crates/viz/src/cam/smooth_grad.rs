@@ -9,6 +9,7 @@
 use super::passes::Asked;
 use super::{CamRow, How};
 use crate::VizError;
+use crate::chance::normal;
 use tch::{Kind, Tensor};
 
 const COPIES: u64 = 16;
@@ -37,20 +38,10 @@ fn map(asked: &Asked) -> Result<Tensor, VizError> {
     Ok((sum / COPIES as f64).abs().amax([1i64].as_slice(), false))
 }
 
-/// Standard normal numbers `[C, H, W]` for a copy: Box and Muller's transform of splitmix64.
+/// Standard normal numbers `[C, H, W]` for a copy.
 fn noise(copy: u64, shape: &[i64]) -> Tensor {
     let count = shape.iter().product::<i64>() as u64;
-    let uniform = |i: u64| {
-        let z = i.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (((z ^ (z >> 31)) >> 11) as f64 + 0.5) * 2f64.powi(-53)
-    };
-    let normal = |i: u64| {
-        let (u, v) = (uniform(2 * (copy * count + i)), uniform(2 * (copy * count + i) + 1));
-        ((-2.0 * u.ln()).sqrt() * (2.0 * std::f64::consts::PI * v).cos()) as f32
-    };
-    let values: Vec<f32> = (0..count).map(normal).collect();
+    let values: Vec<f32> = (0..count).map(|i| normal(copy * count + i) as f32).collect();
     Tensor::from_slice(&values).view(shape)
 }
 
