@@ -8,12 +8,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use catscan_data::{Colour, DataConfig, Filter, RgbImage, resize};
+use catscan_viz::evidence::MIDDLE;
 
 use crate::commands::network::open;
 use crate::refusal::{DATA, Refusal};
-
-/// What counts as white.
-const MIDDLE: u8 = 127;
 
 /// A folder of masks.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use anyhow::Result;
 use catscan_data::Dataset;
 use catscan_viz::cam::grad_cam;
-use catscan_viz::evidence::{area, pointing, share};
+use catscan_viz::evidence::{Tally, area, on_mask};
 use catscan_viz::report::Section;
 use tch::Device;
 
@@ -20,16 +20,6 @@ use crate::weights::Trained;
 const PICTURES: usize = 64;
 /// Pictures in one pass: taps keep their activations, so memory grows with it.
 const BATCH: usize = 16;
-
-/// Sums of one arm at one tap.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    share: f64,
-    hits: usize,
-    maps: usize,
-    /// Maps without a positive part: nothing there speaks for the class.
-    empty: usize,
-}
 
 /// The section on evidence; none for photographs whose evidence nobody has drawn.
 pub fn evidence(
@@ -47,39 +37,39 @@ pub fn evidence(
     let mut rows = Table::new(&[
         "arm",
         "tap",
-        "#share on evidence, %",
-        "#peak on evidence, %",
+        "#energy on the mask, %",
+        "#peak on the mask, %",
         "#maps",
         "#empty maps",
     ]);
     for arm in &study.arms {
         let runs: Vec<&Run> = runs.iter().filter(|run| run.name.arm == arm.arm).collect();
         for (tap, tally) in tallies(&runs, &indices, dataset, known)? {
-            // Empty maps have no share and no peak; they are counted beside, not as zeros.
-            let full = (tally.maps - tally.empty).max(1) as f64;
-            let of = |sum: f64| format!("{:.1}", 100.0 * sum / full);
+            let of = |share: Option<f64>| {
+                share.map_or("–".to_owned(), |share| format!("{:.1}", 100.0 * share))
+            };
             rows.row([
                 arm.arm.clone(),
                 tap,
-                of(tally.share),
-                of(tally.hits as f64),
+                of(tally.energy()),
+                of(tally.peak()),
                 tally.maps.to_string(),
                 tally.empty.to_string(),
             ]);
         }
     }
-    let (pictures, evidence) = match known.is_own() {
-        true => ("pictures", "what the masks given with --masks show in white"),
-        false => (
-            "drawings",
-            "the part of a drawing that tells cats from dogs (ears, muzzle, whiskers, tail)",
-        ),
+    let (pictures, masks) = match known.is_own() {
+        true => ("pictures", "The masks are those given with --masks"),
+        false => {
+            ("drawings", "The masks show what tells cats from dogs (ears, muzzle, whiskers, tail)")
+        }
     };
     let caption = format!(
-        "Grad-CAM for the true class on {} test {pictures} and all seeds, enlarged bilinearly. The \
-         evidence is {evidence}; it covers {:.1} % of a picture, which is what a map that knows \
-         nothing scores. Share is the part of a map's positive mass on it, peak whether the map's \
-         highest point is.",
+        "Grad-CAM for the true class on {} test {pictures} and all seeds, enlarged bilinearly. \
+         {masks}; they cover {:.1} % of a picture, which is what a map that knows nothing scores. \
+         Energy is the part of a map's positive mass on the mask (Wang et al. 2020), peak how \
+         often the map's highest point is (Zhang et al. 2018); maps without a positive part count \
+         for neither.",
         indices.len(),
         covered * 100.0
     );
@@ -105,13 +95,7 @@ fn tallies(
                 name.clone_from(&tap.tap);
                 for (index, map) in some.iter().zip(&tap.maps) {
                     let mask = known.of(*index).expect("asked above");
-                    match share(map, &mask, dataset.size_px)? {
-                        Some(share) => tally.share += share,
-                        None => tally.empty += 1,
-                    }
-                    let hit = pointing(map, &mask, dataset.size_px)? == Some(true);
-                    tally.hits += usize::from(hit);
-                    tally.maps += 1;
+                    tally.add(on_mask(map, &mask, dataset.size_px)?);
                 }
             }
         }

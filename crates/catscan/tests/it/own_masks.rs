@@ -40,7 +40,7 @@ fn masks_of_ones_own_stand_in_for_the_drawn_ones() {
     let words = "masks of 2 of 20 test pictures; 1 other files have no test picture's name";
     assert!(said.stderr.contains(words), "{}", said.stderr);
     let report = fs::read_to_string(here.join("runs/smoke/report.md")).unwrap();
-    for words in ["on 2 test pictures", "covers 100.0 %", "known of 2 of the pictures"] {
+    for words in ["on 2 test pictures", "cover 100.0 %", "known of 2 of the pictures"] {
         assert!(report.contains(words), "no {words:?}");
     }
     for words in ["on 6 test pictures", "on the same 18 test pictures"] {

@@ -98,7 +98,7 @@ fn check_belief(report: &str, study: &Value, here: &Path) {
         assert_eq!(asked, methods);
         assert!(!random.is_empty() && random.iter().all(|name| name.starts_with("random, ")));
         for row in &scores {
-            // Pictures, then deletion, insertion, ROAD, drop, increase, mass and peak.
+            // Pictures, then deletion, insertion, ROAD, drop, increase, energy and peak.
             assert!(row[3..11].iter().all(|cell| finite(cell)), "{row:?}");
             assert!(finite(&row[11]) || row[11] == "–", "{row:?}");
             assert_eq!(row[12], "–", "{row:?}");

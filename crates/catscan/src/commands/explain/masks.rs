@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 use catscan_data::RgbImage;
 use catscan_viz::cam::Cams;
-use catscan_viz::evidence::{area, pointing, share};
+use catscan_viz::evidence::{self, Tally, area};
 use serde::Serialize;
 
 use crate::masks::{Masks, opened, prepared};
@@ -44,6 +44,12 @@ struct TapOnMask {
     energy: Option<f64>,
     /// Whether the highest place is on it.
     peak: Option<bool>,
+}
+
+impl TapOnMask {
+    fn on_mask(&self) -> Option<evidence::OnMask> {
+        Some(evidence::OnMask { energy: self.energy?, peak: self.peak? })
+    }
 }
 
 impl Mask {
@@ -86,11 +92,9 @@ impl Mask {
     pub fn under(&self, cams: &Cams, n: usize) -> Result<OnMask> {
         let of_tap = |tap: &catscan_viz::cam::TapMaps| -> Result<TapOnMask> {
             let map = &tap.maps[n];
-            Ok(TapOnMask {
-                tap: tap.tap.clone(),
-                energy: share(map, &self.pixels, self.size_px)?,
-                peak: pointing(map, &self.pixels, self.size_px)?,
-            })
+            let on = evidence::on_mask(map, &self.pixels, self.size_px)?;
+            let (energy, peak) = (on.map(|on| on.energy), on.map(|on| on.peak));
+            Ok(TapOnMask { tap: tap.tap.clone(), energy, peak })
         };
         let taps = cams.taps.iter().map(of_tap).collect::<Result<_>>()?;
         Ok(OnMask { covered: area(&self.pixels), taps })
@@ -126,7 +130,7 @@ fn find(masks: &Path, pictures: &[PathBuf], picture: &Path) -> Result<PathBuf> {
 /// One line a network and tap: means over the pictures. The network is named where there are
 /// several.
 pub fn summary(networks: &[(&str, Vec<&OnMask>)]) -> Table {
-    let mut head = vec!["tap", "#energy, %", "#mask covers, %", "#peak on it", "#maps"];
+    let mut head = vec!["tap", "#energy on the mask, %", "#mask covers, %", "#peak on it", "#maps"];
     if networks.len() > 1 {
         head.insert(0, "network");
     }
@@ -145,19 +149,14 @@ pub fn summary(networks: &[(&str, Vec<&OnMask>)]) -> Table {
 fn of_network(all: &[&OnMask]) -> Vec<Vec<String>> {
     let covered = all.iter().map(|on| on.covered).sum::<f64>() / all.len().max(1) as f64;
     let of_tap = |(at, first): (usize, &TapOnMask)| {
-        let energies: Vec<f64> = all.iter().filter_map(|on| on.taps[at].energy).collect();
-        let peaks: Vec<bool> = all.iter().filter_map(|on| on.taps[at].peak).collect();
-        let energy = match energies.len() {
-            0 => "–".to_owned(),
-            n => format!("{:.1}", 100.0 * energies.iter().sum::<f64>() / n as f64),
-        };
-        let hits = peaks.iter().filter(|hit| **hit).count();
+        let mut tally = Tally::default();
+        all.iter().for_each(|on| tally.add(on.taps[at].on_mask()));
         vec![
             first.tap.clone(),
-            energy,
+            tally.energy().map_or("–".to_owned(), |energy| format!("{:.1}", 100.0 * energy)),
             format!("{:.1}", 100.0 * covered),
-            format!("{hits} of {}", peaks.len()),
-            all.len().to_string(),
+            format!("{} of {}", tally.peaks, tally.full()),
+            tally.maps.to_string(),
         ]
     };
     all.first().map_or(&[][..], |on| &on.taps).iter().enumerate().map(of_tap).collect()

@@ -6,7 +6,7 @@ use catscan_viz::belief::deletion::Curves;
 use catscan_viz::belief::road::Road;
 use catscan_viz::belief::{Pictures, deletion, drop, road};
 use catscan_viz::cam::Map;
-use catscan_viz::evidence::{pointing, share};
+use catscan_viz::evidence::on_mask;
 
 use super::plan::{STEPS, TELLING};
 use crate::compose::known::Known;
@@ -31,8 +31,8 @@ pub const SCORES: [Score; 7] = [
     Score { name: "ROAD", up: true, percent: false },
     Score { name: "drop", up: false, percent: true },
     Score { name: "increase", up: true, percent: true },
-    Score { name: "mass on evidence", up: true, percent: true },
-    Score { name: "peak on evidence", up: true, percent: true },
+    Score { name: "energy on the mask", up: true, percent: true },
+    Score { name: "peak on the mask", up: true, percent: true },
 ];
 
 /// How many of [`SCORES`] there are.
@@ -62,13 +62,12 @@ pub fn scored(
     let curves = deletion::curves(pictures, &[maps], STEPS)?.remove(0);
     let roads = road::road(pictures, maps)?;
     let drops = drop::drop(pictures, maps)?;
-    let (mut mass, mut peak) = (Vec::new(), Vec::new());
+    let (mut energy, mut peak) = (Vec::new(), Vec::new());
     for (index, map) in indices.iter().zip(maps) {
         let mask = known.of(*index);
-        let on = mask.as_deref().map(|mask| share(map, mask, size_px)).transpose()?.flatten();
-        let hit = mask.as_deref().map(|mask| pointing(map, mask, size_px)).transpose()?.flatten();
-        mass.push(on);
-        peak.push(hit.map(|hit| if hit { 1.0 } else { 0.0 }));
+        let on = mask.as_deref().map(|mask| on_mask(map, mask, size_px)).transpose()?.flatten();
+        energy.push(on.map(|on| on.energy));
+        peak.push(on.map(|on| if on.peak { 1.0 } else { 0.0 }));
     }
     let values = vec![
         curves.iter().map(|curves| Some(curves.deletion_area())).collect(),
@@ -76,7 +75,7 @@ pub fn scored(
         roads.iter().map(|road| Some(road.score())).collect(),
         drops.iter().map(|drop| Some(drop.drop)).collect(),
         drops.iter().map(|drop| Some(drop.increase)).collect(),
-        mass,
+        energy,
         peak,
     ];
     Ok(Scored { values, curves, roads })

@@ -24,8 +24,9 @@ pub fn columns(known: bool) -> Vec<String> {
     ];
     if known {
         words.push(
-            "mass and peak on evidence: the part of the map's positive mass, and the share of \
-             highest points, on what really tells the classes apart.",
+            "energy and peak on the mask: the part of the map's positive mass (Wang et al. 2020), \
+             and the share of highest points (Zhang et al. 2018), on what really tells the classes \
+             apart.",
         );
     }
     words.into_iter().map(String::from).collect()
