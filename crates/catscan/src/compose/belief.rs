@@ -20,17 +20,17 @@ use crate::study::{Run, Study};
 use crate::table::Table;
 pub use arm::{COARSE, fine_enough};
 use arm::{OfArm, Seen, Tested};
-use scores::{SCORES, Score, Shown, count, difference, mean};
+use scores::{Score, Shown, asked, difference, mean};
 
-/// The section; one row an arm and a method. `asked` is how many pictures, if anybody said so.
+/// The section; one row an arm and a method. `count` is how many pictures, if anybody said so.
 pub fn belief(
     study: &Study,
     runs: &[Run],
     dataset: &Dataset,
     known: &Known,
-    asked: Option<u32>,
+    count: Option<u32>,
 ) -> Result<Option<Section>> {
-    let pictures = plan::pictures(study, asked, dataset.split.test.len());
+    let pictures = plan::pictures(study, count, dataset.split.test.len());
     let indices = known.evenly(pictures);
     if indices.is_empty() {
         return Ok(None);
@@ -48,24 +48,24 @@ pub fn belief(
         let runs: Vec<&Run> = runs.iter().filter(|run| run.name.arm == arm.arm).collect();
         arms.push(OfArm::ask(&arm.arm, &runs, &seen)?);
     }
-    let scores = count(masked > 0);
-    let mut content = vec![Block::List(words::columns(masked > 0))];
-    content.extend(words::verdicts(&arms, scores).into_iter().map(Block::Paragraph));
-    content.push(table(numbers(&arms, scores), &words::numbers(&arms, &seen, masked)));
-    content.push(table(differences(&arms, scores), &words::differences(scores)));
+    let scores = asked(masked > 0);
+    let mut content = vec![Block::List(words::columns(&scores))];
+    content.extend(words::verdicts(&arms, &scores).into_iter().map(Block::Paragraph));
+    content.push(table(numbers(&arms, &scores), &words::numbers(&arms, &seen, masked)));
+    content.push(table(differences(&arms, &scores), &words::differences(scores.len())));
     content.extend(figures::curves(&arms)?);
     Ok(Some(section("belief", "Are the maps to be believed?", content)))
 }
 
 /// Every score, a row a method.
-fn numbers(arms: &[OfArm], scores: usize) -> Table {
+fn numbers(arms: &[OfArm], scores: &[&Score]) -> Table {
     let mut head = vec!["arm".to_owned(), "method".into(), "better than random".into()];
     head.push("#pictures".into());
-    let column = |score: &Score| {
+    let column = |score: &&Score| {
         let arrow = if score.up { '↑' } else { '↓' };
         format!("#{} {arrow}{}", score.name, if score.percent { ", %" } else { "" })
     };
-    head.extend(SCORES[..scores].iter().map(column));
+    head.extend(scores.iter().map(column));
     head.extend(["#new weights → 0".into(), "#seeds agree ↑".into()]);
     let mut rows = Table::new(&head.iter().map(String::as_str).collect::<Vec<_>>());
     for of_arm in arms {
@@ -76,10 +76,11 @@ fn numbers(arms: &[OfArm], scores: usize) -> Table {
             };
             let mut line = vec![of_arm.arm.clone(), tested.method.clone(), verdict];
             line.push(tested.places.len().to_string());
-            let cell = |(score, values): (&Score, &Vec<Option<f64>>)| {
-                mean(values).map_or("–".to_owned(), |value| words::value(score, value))
+            let cell = |score: &&Score| {
+                let mean = mean(&tested.scored.values(score));
+                mean.map_or("–".to_owned(), |value| words::value(score, value))
             };
-            line.extend(SCORES[..scores].iter().zip(&tested.scored.values).map(cell));
+            line.extend(scores.iter().map(cell));
             line.extend(
                 [tested.fresh, tested.agreed]
                     .map(|value| value.map_or("–".to_owned(), |value| rounded(value, 2))),
@@ -91,18 +92,18 @@ fn numbers(arms: &[OfArm], scores: usize) -> Table {
 }
 
 /// Every score's difference to that of random maps.
-fn differences(arms: &[OfArm], scores: usize) -> Table {
+fn differences(arms: &[OfArm], scores: &[&Score]) -> Table {
     let mut head = vec!["arm".to_owned(), "method".into(), "#pictures".into()];
     let unit = |score: &Score| if score.percent { ", points" } else { "" };
-    head.extend(SCORES[..scores].iter().map(|score| format!("#{}{}", score.name, unit(score))));
+    head.extend(scores.iter().map(|score| format!("#{}{}", score.name, unit(score))));
     let mut rows = Table::new(&head.iter().map(String::as_str).collect::<Vec<_>>());
     for of_arm in arms {
         for tested in &of_arm.methods {
             let mut line = vec![of_arm.arm.clone(), tested.method.clone()];
             line.push(tested.places.len().to_string());
-            for (at, score) in SCORES[..scores].iter().enumerate() {
-                let random = of_arm.random_values(tested, at);
-                let difference = difference(&tested.scored.values[at], &random);
+            for score in scores {
+                let random = of_arm.random_values(tested, score);
+                let difference = difference(&tested.scored.values(score), &random);
                 line.push(difference.map_or("–".to_owned(), |it| words::difference(score, &it)));
             }
             rows.row(line);
@@ -112,11 +113,11 @@ fn differences(arms: &[OfArm], scores: usize) -> Table {
 }
 
 /// What each score of a method shows against random maps.
-fn shown(of_arm: &OfArm, tested: &Tested, scores: usize) -> Vec<Shown> {
-    let one = |(at, score): (usize, &Score)| {
-        let random = of_arm.random_values(tested, at);
-        let difference = difference(&tested.scored.values[at], &random);
+fn shown(of_arm: &OfArm, tested: &Tested, scores: &[&Score]) -> Vec<Shown> {
+    let one = |score: &&Score| {
+        let random = of_arm.random_values(tested, score);
+        let difference = difference(&tested.scored.values(score), &random);
         difference.map_or(Shown::TooFew, |difference| Shown::of(score, &difference))
     };
-    SCORES[..scores].iter().enumerate().map(one).collect()
+    scores.iter().map(one).collect()
 }

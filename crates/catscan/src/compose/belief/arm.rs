@@ -9,7 +9,7 @@ use catscan_viz::cam::{CAMS, CamRow, INPUT, Map, explain, grad_cam};
 use tch::{Device, Tensor};
 
 use super::plan::{compared, pictures_of};
-use super::scores::{Scored, scored};
+use super::scores::{Score, Scored, scored};
 use crate::compose::known::Known;
 use crate::compose::pick::evenly;
 use crate::study::Run;
@@ -134,9 +134,9 @@ impl OfArm {
         found.expect("every size was asked")
     }
 
-    /// Score `at` of maps that know nothing, on a method's pictures.
-    pub fn random_values(&self, tested: &Tested, at: usize) -> Vec<Option<f64>> {
-        let values = &self.random_of(tested).scored.values[at];
+    /// A score of maps that know nothing, on a method's pictures.
+    pub fn random_values(&self, tested: &Tested, score: &Score) -> Vec<Option<f64>> {
+        let values = self.random_of(tested).scored.values(score);
         tested.places.iter().map(|place| values[*place]).collect()
     }
 }

@@ -3,10 +3,11 @@
 
 use anyhow::Result;
 use catscan_viz::belief::deletion::Curves;
+use catscan_viz::belief::drop::Drop;
 use catscan_viz::belief::road::Road;
 use catscan_viz::belief::{Pictures, deletion, drop, road};
 use catscan_viz::cam::Map;
-use catscan_viz::evidence::on_mask;
+use catscan_viz::evidence::{OnMask, on_mask};
 
 use super::plan::{STEPS, TELLING};
 use crate::compose::known::Known;
@@ -18,37 +19,99 @@ const SEED: u64 = 1;
 /// A column of scores.
 pub struct Score {
     pub name: &'static str,
+    /// What it is, for readers of the report.
+    pub about: &'static str,
     /// Whether large is good.
     pub up: bool,
     /// Whether it is printed in per cent.
     pub percent: bool,
+    /// Whether the evidence must be known.
+    pub needs_mask: bool,
+    /// A picture's; none where it has no mask, or its map no positive part.
+    of: fn(&Scored, usize) -> Option<f64>,
 }
 
-/// The scores there are; the last two where the evidence is known.
-pub const SCORES: [Score; 7] = [
-    Score { name: "deletion", up: false, percent: false },
-    Score { name: "insertion", up: true, percent: false },
-    Score { name: "ROAD", up: true, percent: false },
-    Score { name: "drop", up: false, percent: true },
-    Score { name: "increase", up: true, percent: true },
-    Score { name: "energy on the mask", up: true, percent: true },
-    Score { name: "peak on the mask", up: true, percent: true },
+/// The scores there are.
+pub static SCORES: [Score; 7] = [
+    Score {
+        name: "deletion",
+        about: "the mean probability of the class while pixels are removed, the hottest first \
+                (Petsiuk et al. 2018)",
+        up: false,
+        percent: false,
+        needs_mask: false,
+        of: |scored, n| Some(scored.curves[n].deletion_area()),
+    },
+    Score {
+        name: "insertion",
+        about: "the same while they are brought into a blurred picture",
+        up: true,
+        percent: false,
+        needs_mask: false,
+        of: |scored, n| Some(scored.curves[n].insertion_area()),
+    },
+    Score {
+        name: "ROAD",
+        about: "how much more the hottest pixels matter than the coldest, when the holes are \
+                filled in from around them (Rong et al. 2022). A random map gets about 0",
+        up: true,
+        percent: false,
+        needs_mask: false,
+        of: |scored, n| Some(scored.roads[n].score()),
+    },
+    Score {
+        name: "drop",
+        about: "what the class loses when only the hot part is shown (Chattopadhyay et al. 2018)",
+        up: false,
+        percent: true,
+        needs_mask: false,
+        of: |scored, n| Some(scored.drops[n].drop),
+    },
+    Score {
+        name: "increase",
+        about: "how often it gains then",
+        up: true,
+        percent: true,
+        needs_mask: false,
+        of: |scored, n| Some(scored.drops[n].increase),
+    },
+    Score {
+        name: "energy on the mask",
+        about: "the part of the map's positive mass on what really tells the classes apart (Wang \
+                et al. 2020)",
+        up: true,
+        percent: true,
+        needs_mask: true,
+        of: |scored, n| Some(scored.on_mask[n]?.energy),
+    },
+    Score {
+        name: "peak on the mask",
+        about: "how often the map's highest point lies there (Zhang et al. 2018)",
+        up: true,
+        percent: true,
+        needs_mask: true,
+        of: |scored, n| Some(if scored.on_mask[n]?.peak { 1.0 } else { 0.0 }),
+    },
 ];
 
-/// How many of [`SCORES`] there are.
-pub fn count(known: bool) -> usize {
-    if known { SCORES.len() } else { SCORES.len() - 2 }
+/// Those that can be asked for.
+pub fn asked(known: bool) -> Vec<&'static Score> {
+    SCORES.iter().filter(|score| known || !score.needs_mask).collect()
 }
 
-/// What one method's maps of some pictures got.
+/// What one method's maps of some pictures got, picture by picture.
 pub struct Scored {
-    /// Of each of [`SCORES`], each picture's; none where a map has no positive part, or a picture
-    /// no mask.
-    pub values: Vec<Vec<Option<f64>>>,
-    /// Each picture's, for the charts.
     pub curves: Vec<Curves>,
-    /// The same.
     pub roads: Vec<Road>,
+    drops: Vec<Drop>,
+    on_mask: Vec<Option<OnMask>>,
+}
+
+impl Scored {
+    /// Each picture's.
+    pub fn values(&self, score: &Score) -> Vec<Option<f64>> {
+        (0..self.curves.len()).map(|n| (score.of)(self, n)).collect()
+    }
 }
 
 /// Asks everything of `maps`, one of each of the pictures `indices`.
@@ -59,26 +122,16 @@ pub fn scored(
     known: &Known,
     size_px: u32,
 ) -> Result<Scored> {
-    let curves = deletion::curves(pictures, &[maps], STEPS)?.remove(0);
-    let roads = road::road(pictures, maps)?;
-    let drops = drop::drop(pictures, maps)?;
-    let (mut energy, mut peak) = (Vec::new(), Vec::new());
-    for (index, map) in indices.iter().zip(maps) {
-        let mask = known.of(*index);
-        let on = mask.as_deref().map(|mask| on_mask(map, mask, size_px)).transpose()?.flatten();
-        energy.push(on.map(|on| on.energy));
-        peak.push(on.map(|on| if on.peak { 1.0 } else { 0.0 }));
-    }
-    let values = vec![
-        curves.iter().map(|curves| Some(curves.deletion_area())).collect(),
-        curves.iter().map(|curves| Some(curves.insertion_area())).collect(),
-        roads.iter().map(|road| Some(road.score())).collect(),
-        drops.iter().map(|drop| Some(drop.drop)).collect(),
-        drops.iter().map(|drop| Some(drop.increase)).collect(),
-        energy,
-        peak,
-    ];
-    Ok(Scored { values, curves, roads })
+    let on_mask = |(index, map): (&u32, &Map)| match known.of(*index) {
+        Some(mask) => on_mask(map, &mask, size_px),
+        None => Ok(None),
+    };
+    Ok(Scored {
+        curves: deletion::curves(pictures, &[maps], STEPS)?.remove(0),
+        roads: road::road(pictures, maps)?,
+        drops: drop::drop(pictures, maps)?,
+        on_mask: indices.iter().zip(maps).map(on_mask).collect::<Result<_, _>>()?,
+    })
 }
 
 /// The mean of those that there are.
@@ -145,6 +198,25 @@ mod tests {
 
     fn told(values: &[f64]) -> Vec<Option<f64>> {
         values.iter().copied().map(Some).collect()
+    }
+
+    #[test]
+    fn every_row_computes_its_own() {
+        let scored = Scored {
+            curves: vec![Curves { deletion: vec![0.5, 0.1], insertion: vec![0.2, 0.6] }; 2],
+            roads: vec![Road { hottest: vec![0.1], coldest: vec![0.7] }; 2],
+            drops: vec![Drop { drop: 0.8, increase: 1.0 }; 2],
+            on_mask: vec![Some(OnMask { energy: 0.9, peak: true }), None],
+        };
+        let of = |score: &Score| scored.values(score)[0].unwrap();
+        let close = SCORES.iter().zip([0.3, 0.4, 0.3, 0.8, 1.0, 0.9, 1.0]);
+        assert!(close.map(|(score, want)| of(score) - want).all(|gap| gap.abs() < 1e-12));
+        for score in &SCORES {
+            assert_eq!(scored.values(score)[1].is_none(), score.needs_mask, "{}", score.name);
+        }
+        let names = |known| asked(known).iter().map(|score| score.name).collect::<Vec<_>>();
+        assert_eq!(names(true).len(), 7);
+        assert_eq!(names(false), ["deletion", "insertion", "ROAD", "drop", "increase"]);
     }
 
     #[test]

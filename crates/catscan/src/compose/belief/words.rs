@@ -6,30 +6,20 @@ use super::plan::TELLING;
 use super::scores::{Difference, Score, Shown};
 use crate::figures::{rounded, signed};
 
-/// What each column is.
-pub fn columns(known: bool) -> Vec<String> {
-    let mut words = vec![
-        "random: maps that know nothing, as coarse or as fine as the method's. A method that is \
-         not better than its arm's random row says little.",
-        "deletion, insertion (Petsiuk et al. 2018): the mean probability of the class while pixels \
-         are removed, or brought into a blurred picture, the hottest first.",
-        "ROAD (Rong et al. 2022): the same with holes filled in from around them; how much more \
-         the hottest pixels matter than the coldest. A random map gets about 0.",
-        "drop, increase (Chattopadhyay et al. 2018): what the class loses, and how often it gains, \
-         when only the hot part is shown.",
-        "new weights (Adebayo et al. 2018): rank correlation with maps of the same network with \
-         all weights drawn anew. Near 1, the map shows the picture and not what was learned.",
+/// What each row and column is.
+pub fn columns(scores: &[&Score]) -> Vec<String> {
+    let random = "random: maps that know nothing, as coarse or as fine as the method's. A method \
+                  that is not better than its arm's random row says little.";
+    let networks = [
+        "new weights: rank correlation with maps of the same network with all weights drawn anew \
+         (Adebayo et al. 2018). Near 1, the map shows the picture and not what was learned.",
         "seeds agree: rank correlation between the maps of two of the arm's seeds, mean over all \
          pairs. Near 0, the map is one training's luck.",
     ];
-    if known {
-        words.push(
-            "energy and peak on the mask: the part of the map's positive mass (Wang et al. 2020), \
-             and the share of highest points (Zhang et al. 2018), on what really tells the classes \
-             apart.",
-        );
-    }
-    words.into_iter().map(String::from).collect()
+    let mut words = vec![random.to_owned()];
+    words.extend(scores.iter().map(|score| format!("{}: {}.", score.name, score.about)));
+    words.extend(networks.map(str::to_owned));
+    words
 }
 
 /// Under the table of scores.
@@ -70,7 +60,7 @@ pub fn differences(scores: usize) -> String {
 }
 
 /// Who is better than maps that know nothing, in sentences; one an arm.
-pub fn verdicts(arms: &[OfArm], scores: usize) -> Vec<String> {
+pub fn verdicts(arms: &[OfArm], scores: &[&Score]) -> Vec<String> {
     let one = |of_arm: &OfArm| {
         let named = |fits: &dyn Fn(&[Shown]) -> bool| {
             let fitting = of_arm.methods.iter().filter(|tested| {
