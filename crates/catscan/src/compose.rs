@@ -43,7 +43,7 @@ use known::Known;
 
 use crate::commands::write_file;
 use crate::refusal::{DATA, Refusal};
-use crate::study::{Run, STUDY, Study};
+use crate::study::{Run, Runs, STUDY, Study};
 use crate::weights::Trained;
 
 /// The report's name in the experiment's folder.
@@ -72,7 +72,7 @@ pub fn drawn(study: &Study, folder: &Path) -> Result<bool> {
 /// Where the data is no longer that of the runs, weights cannot be read, or the folder written.
 pub fn write(
     study: &Study,
-    runs: &[Run],
+    runs: &Runs,
     dataset: &Dataset,
     folder: &Path,
     asked: &ReportArgs,
@@ -142,9 +142,8 @@ pub struct Shown<'a> {
     pub trained: Trained,
 }
 
-fn first_runs<'a>(study: &Study, runs: &'a [Run]) -> Result<Vec<Shown<'a>>> {
-    let first = |arm: &str| runs.iter().find(|run| run.name.arm == arm);
-    study.arms.iter().filter_map(|arm| first(&arm.arm)).map(open).collect()
+fn first_runs<'a>(study: &Study, runs: &'a Runs) -> Result<Vec<Shown<'a>>> {
+    study.arms.iter().filter_map(|arm| runs.first_of(&arm.arm)).map(open).collect()
 }
 
 fn open(run: &Run) -> Result<Shown<'_>> {

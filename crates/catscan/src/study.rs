@@ -7,6 +7,7 @@ mod answer;
 mod notices;
 pub mod print;
 
+use std::ops::Deref;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -122,12 +123,35 @@ pub struct Run {
     pub test: TestRecord,
 }
 
+/// Finished runs, in the order of arms and seeds.
+pub struct Runs(Vec<Run>);
+
+impl Deref for Runs {
+    type Target = [Run];
+
+    fn deref(&self) -> &[Run] {
+        &self.0
+    }
+}
+
+impl Runs {
+    /// An arm's.
+    pub fn of(&self, arm: &str) -> impl Iterator<Item = &Run> {
+        self.0.iter().filter(move |run| run.name.arm == arm)
+    }
+
+    /// An arm's first.
+    pub fn first_of(&self, arm: &str) -> Option<&Run> {
+        self.0.iter().find(|run| run.name.arm == arm)
+    }
+}
+
 impl Study {
     /// Reads the runs that `request` names under an experiment's folder, and weighs them.
     ///
     /// # Errors
     /// Where no run is finished, or runs saw different pictures.
-    pub fn read(folder: &Path, request: Request) -> Result<(Study, Vec<Run>)> {
+    pub fn read(folder: &Path, request: Request) -> Result<(Study, Runs)> {
         let (runs, missing) = read_runs(folder, &request)?;
         let Some(first) = runs.first() else {
             let message = "no run in it is finished; run the experiment again, it goes on";
@@ -177,7 +201,7 @@ impl Study {
 }
 
 /// Finished runs in the order of arms and seeds, and the names of the others.
-fn read_runs(folder: &Path, request: &Request) -> Result<(Vec<Run>, Vec<String>)> {
+fn read_runs(folder: &Path, request: &Request) -> Result<(Runs, Vec<String>)> {
     let (mut runs, mut missing) = (Vec::new(), Vec::new());
     for arm in &request.arms {
         for &seed in &request.seeds {
@@ -193,16 +217,16 @@ fn read_runs(folder: &Path, request: &Request) -> Result<(Vec<Run>, Vec<String>)
             }
         }
     }
-    Ok((runs, missing))
+    Ok((Runs(runs), missing))
 }
 
 /// Paired comparisons need the same test pictures in the same order.
-fn same_pictures(first: &Run, runs: &[Run]) -> Result<()> {
+fn same_pictures(first: &Run, runs: &Runs) -> Result<()> {
     let names = |run: &Run| -> Vec<(String, u32)> {
         run.test.pictures.iter().map(|picture| (picture.name.clone(), picture.label)).collect()
     };
     let want = names(first);
-    for run in runs {
+    for run in runs.iter() {
         if run.test.data_digest != first.test.data_digest || names(run) != want {
             let message = format!(
                 "{}: tested on other pictures (data {}) than {} (data {}); \
@@ -218,7 +242,7 @@ fn same_pictures(first: &Run, runs: &[Run]) -> Result<()> {
     Ok(())
 }
 
-fn result(arm: &str, runs: &[Run]) -> ArmResult {
+fn result(arm: &str, runs: &Runs) -> ArmResult {
     let seed = |run: &Run| SeedResult {
         seed: run.name.seed,
         right: run
@@ -229,12 +253,12 @@ fn result(arm: &str, runs: &[Run]) -> ArmResult {
             .collect(),
         loss: run.test.loss,
     };
-    let seeds = runs.iter().filter(|run| run.name.arm == arm).map(seed).collect();
+    let seeds = runs.of(arm).map(seed).collect();
     ArmResult { arm: arm.to_owned(), seeds }
 }
 
-fn summary(result: &ArmResult, runs: &[Run]) -> Result<ArmSummary> {
-    let runs: Vec<&Run> = runs.iter().filter(|run| run.name.arm == result.arm).collect();
+fn summary(result: &ArmResult, runs: &Runs) -> Result<ArmSummary> {
+    let runs: Vec<&Run> = runs.of(&result.arm).collect();
     let accuracy = mean_t(&result.seeds.iter().map(SeedResult::accuracy).collect::<Vec<_>>());
     let pictures = result.seeds[0].right.len();
     let epochs = || runs.iter().flat_map(|run| &run.record.epochs);

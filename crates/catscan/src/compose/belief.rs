@@ -16,7 +16,7 @@ use tch::Device;
 use super::known::Known;
 use super::{section, table};
 use crate::figures::rounded;
-use crate::study::{Run, Study};
+use crate::study::{Run, Runs, Study};
 use crate::table::Table;
 pub use arm::{COARSE, fine_enough};
 use arm::{OfArm, Seen, Tested};
@@ -25,7 +25,7 @@ use scores::{Score, Shown, asked, difference, mean};
 /// The section; one row an arm and a method. `count` is how many pictures, if anybody said so.
 pub fn belief(
     study: &Study,
-    runs: &[Run],
+    runs: &Runs,
     dataset: &Dataset,
     known: &Known,
     count: Option<u32>,
@@ -45,7 +45,7 @@ pub fn belief(
     let masked = seen.indices.iter().filter(|index| known.of(**index).is_some()).count();
     let mut arms = Vec::new();
     for arm in &study.arms {
-        let runs: Vec<&Run> = runs.iter().filter(|run| run.name.arm == arm.arm).collect();
+        let runs: Vec<&Run> = runs.of(&arm.arm).collect();
         arms.push(OfArm::ask(&arm.arm, &runs, &seen)?);
     }
     let scores = asked(masked > 0);

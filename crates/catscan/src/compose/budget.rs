@@ -8,7 +8,7 @@ use catscan_viz::report::{Block, Section};
 
 use super::matched::{Arm, BUDGETS, Spent, matched, shared};
 use super::{section, table};
-use crate::study::{ArmSummary, Run, Study};
+use crate::study::{ArmSummary, Run, Runs, Study};
 use crate::table::Table;
 
 /// Accuracies whose time is told.
@@ -20,10 +20,9 @@ const TRAINING: f64 = 3.0;
 const POWERS: [(i32, &str); 4] = [(15, "10¹⁵"), (12, "10¹²"), (9, "10⁹"), (6, "10⁶")];
 
 /// The section: three charts, the arms at equal budgets, and the times.
-pub fn budget(study: &Study, runs: &[Run]) -> Result<Section> {
+pub fn budget(study: &Study, runs: &Runs) -> Result<Section> {
     let of_arm = |arm: &'_ ArmSummary| -> Vec<Spent> {
-        let own = runs.iter().filter(|run| run.name.arm == arm.arm);
-        own.map(|run| spent(run, arm.multiply_adds as f64)).collect()
+        runs.of(&arm.arm).map(|run| spent(run, arm.multiply_adds as f64)).collect()
     };
     let arms: Vec<Arm> = study.arms.iter().map(|arm| (&*arm.arm, of_arm(arm))).collect();
     let units = units(&arms);
@@ -120,12 +119,11 @@ fn reached(run: &Spent, goal: f64) -> Option<f64> {
 }
 
 /// The most main memory that any run of an arm held, where they tell.
-fn peak_memory_bytes(arm: &str, runs: &[Run]) -> Option<u64> {
-    let own = runs.iter().filter(|run| run.name.arm == arm);
-    own.filter_map(|run| run.test.peak_memory_bytes).max()
+fn peak_memory_bytes(arm: &str, runs: &Runs) -> Option<u64> {
+    runs.of(arm).filter_map(|run| run.test.peak_memory_bytes).max()
 }
 
-fn goals(arms: &[Arm], all: &[Run]) -> Block {
+fn goals(arms: &[Arm], all: &Runs) -> Block {
     let head: Vec<String> = std::iter::once("arm".to_owned())
         .chain(GOALS.map(|goal| format!("#seconds to {:.0} %", 100.0 * goal)))
         .chain(std::iter::once("#peak main memory, MB".to_owned()))

@@ -12,7 +12,7 @@ use tch::Device;
 
 use super::known::Known;
 use super::{section, table};
-use crate::study::{Run, Study};
+use crate::study::{Run, Runs, Study};
 use crate::table::Table;
 use crate::weights::Trained;
 
@@ -24,7 +24,7 @@ const BATCH: usize = 16;
 /// The section on evidence; none for photographs whose evidence nobody has drawn.
 pub fn evidence(
     study: &Study,
-    runs: &[Run],
+    runs: &Runs,
     dataset: &Dataset,
     known: &Known,
 ) -> Result<Option<Section>> {
@@ -43,7 +43,7 @@ pub fn evidence(
         "#empty maps",
     ]);
     for arm in &study.arms {
-        let runs: Vec<&Run> = runs.iter().filter(|run| run.name.arm == arm.arm).collect();
+        let runs: Vec<&Run> = runs.of(&arm.arm).collect();
         for (tap, tally) in tallies(&runs, &indices, dataset, known)? {
             let of = |share: Option<f64>| {
                 share.map_or("–".to_owned(), |share| format!("{:.1}", 100.0 * share))

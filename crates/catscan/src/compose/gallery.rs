@@ -10,7 +10,7 @@ use catscan_viz::thumbnail;
 
 use super::pick::by_name;
 use super::section;
-use crate::study::{Run, Study};
+use crate::study::{Run, Runs, Study};
 
 /// Pictures in one gallery.
 const PICTURES: usize = 8;
@@ -30,12 +30,9 @@ struct Verdict {
 }
 
 /// The galleries; a kind without pictures says so.
-pub fn gallery(study: &Study, runs: &[Run], dataset: &Dataset) -> Result<Section> {
-    let verdicts: Vec<Vec<Verdict>> = study
-        .arms
-        .iter()
-        .map(|arm| verdicts(&runs.iter().filter(|run| run.name.arm == arm.arm).collect::<Vec<_>>()))
-        .collect();
+pub fn gallery(study: &Study, runs: &Runs, dataset: &Dataset) -> Result<Section> {
+    let verdicts: Vec<Vec<Verdict>> =
+        study.arms.iter().map(|arm| verdicts(&runs.of(&arm.arm).collect::<Vec<_>>())).collect();
     let name = |arm: usize| study.arms[arm].arm.as_str();
     let draw = Draw { study, pictures: &runs[0].test.pictures, dataset };
     let names: Vec<&str> = study.arms.iter().map(|arm| arm.arm.as_str()).collect();

@@ -11,7 +11,7 @@ use super::gradient_map::maps;
 use super::{section, table};
 use crate::figures::minus;
 use crate::run_name::RunName;
-use crate::study::{Run, Study};
+use crate::study::{Runs, Study};
 use crate::table::Table;
 
 /// Points of a line by depth, at most: a deep network's layers zigzag, since its 1×1 and 3×3
@@ -26,10 +26,10 @@ pub(super) struct Flow<'a> {
 }
 
 /// The section; none for runs of before gradients were kept.
-pub fn gradients(study: &Study, runs: &[Run]) -> Result<Option<Section>> {
+pub fn gradients(study: &Study, runs: &Runs) -> Result<Option<Section>> {
     let mut flows = Vec::new();
     for arm in &study.arms {
-        for run in runs.iter().filter(|run| run.name.arm == arm.arm) {
+        for run in runs.of(&arm.arm) {
             let records = read_gradients(&run.record.folder)?;
             if !records.is_empty() {
                 flows.push(Flow { name: &run.name, records });

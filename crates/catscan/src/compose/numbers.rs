@@ -7,7 +7,7 @@ use catscan_viz::report::{Block, Section};
 
 use super::{Shown, section, table};
 use crate::stats::{Comparison, Factorial};
-use crate::study::{Run, Study, print};
+use crate::study::{Run, Runs, Study, print};
 use crate::table::Table;
 
 /// What came out: arms, seeds, comparisons, runs.
@@ -133,14 +133,14 @@ pub fn factorial(found: &Factorial) -> Section {
 }
 
 /// Loss and accuracy by epoch.
-pub fn curves(study: &Study, runs: &[Run]) -> Result<Section> {
+pub fn curves(study: &Study, runs: &Runs) -> Result<Section> {
     let series = |run: &Run| -> Vec<EpochPoint> { run.record.epochs.iter().map(point).collect() };
     let arms: Vec<ArmCurves> = study
         .arms
         .iter()
         .map(|arm| ArmCurves {
             name: arm.arm.clone(),
-            seeds: runs.iter().filter(|run| run.name.arm == arm.arm).map(series).collect(),
+            seeds: runs.of(&arm.arm).map(series).collect(),
         })
         .collect();
     let panels = chart::curves(&arms)?;
@@ -163,14 +163,13 @@ fn point(epoch: &catscan_train::EpochRecord) -> EpochPoint {
 }
 
 /// Who is taken for whom: all seeds of an arm together.
-pub fn confusion(study: &Study, runs: &[Run]) -> Result<Section> {
+pub fn confusion(study: &Study, runs: &Runs) -> Result<Section> {
     let classes = &study.split.classes;
     let mut panels = Vec::new();
     let mut by_class =
         Table::new(&["arm", "class", "#precision, %", "#recall, %", "#F1, %", "#ROC-AUC"]);
     for arm in &study.arms {
-        let of_arm = runs.iter().filter(|run| run.name.arm == arm.arm);
-        let pictures: Vec<_> = of_arm.flat_map(|run| &run.test.pictures).collect();
+        let pictures: Vec<_> = runs.of(&arm.arm).flat_map(|run| &run.test.pictures).collect();
         let labels: Vec<u32> = pictures.iter().map(|picture| picture.label).collect();
         let said: Vec<Vec<f32>> =
             pictures.iter().map(|picture| picture.probabilities.clone()).collect();
@@ -211,7 +210,7 @@ pub fn predictions(study: &Study, shown: &[Shown]) -> Result<Section> {
 }
 
 /// How many pictures of each class each part holds.
-pub fn split(study: &Study, runs: &[Run]) -> Result<Section> {
+pub fn split(study: &Study, runs: &Runs) -> Result<Section> {
     let counts = &study.split.counts;
     let part =
         |name: &str, counts: &[u64]| PartCounts { part: name.into(), counts: counts.to_vec() };
@@ -230,8 +229,8 @@ pub fn split(study: &Study, runs: &[Run]) -> Result<Section> {
 
 /// In words, which arms are trained on a share of the training part only; the chart is the first
 /// arm's.
-fn fractions(study: &Study, runs: &[Run]) -> Option<String> {
-    let arms = study.arms.iter().filter_map(|arm| runs.iter().find(|run| run.name.arm == arm.arm));
+fn fractions(study: &Study, runs: &Runs) -> Option<String> {
+    let arms = study.arms.iter().filter_map(|arm| runs.first_of(&arm.arm));
     let splits: Vec<_> = arms.map(|run| (&run.name.arm, &run.record.split)).collect();
     if splits.iter().all(|(_, split)| split.train_left_out == 0) {
         return None;

@@ -14,7 +14,7 @@ use tch::Device;
 use super::pick::evenly;
 use super::{section, table};
 use crate::stats::mean_t;
-use crate::study::{Run, Study};
+use crate::study::{Runs, Study};
 use crate::table::Table;
 use crate::weights::Trained;
 use worse::{Answers, SHIFTS, Worse};
@@ -31,7 +31,7 @@ const TIMES: usize = 3;
 /// differences. `asked` is the number of pictures whose maps are tested, if anybody said so.
 pub fn robustness(
     study: &Study,
-    runs: &[Run],
+    runs: &Runs,
     dataset: &Dataset,
     asked: Option<u32>,
 ) -> Result<Option<Section>> {
@@ -41,7 +41,7 @@ pub fn robustness(
     }
     let worse = Worse::new(dataset, &indices);
     let mut all = Vec::new();
-    for run in runs {
+    for run in runs.iter() {
         let trained = Trained::open_run(&run.record.folder, Device::Cpu)?;
         all.push(worse.answers(run, &trained.model));
     }
@@ -60,11 +60,11 @@ pub fn robustness(
     Ok(Some(section("robustness", "What they withstand", content)))
 }
 
-fn pictures(study: &Study, runs: &[Run], asked: Option<u32>) -> usize {
+fn pictures(study: &Study, runs: &Runs, asked: Option<u32>) -> usize {
     if let Some(count) = asked {
         return TIMES * count as usize;
     }
-    let seeds = |arm: &str| runs.iter().filter(|run| run.name.arm == arm).count() as f64;
+    let seeds = |arm: &str| runs.of(arm).count() as f64;
     let cost: f64 = study.arms.iter().map(|arm| arm.multiply_adds as f64 * seeds(&arm.arm)).sum();
     ((MULTIPLY_ADDS / (cost * worse::passes() as f64)) as usize).clamp(FEWEST, MOST)
 }

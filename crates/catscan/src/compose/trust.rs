@@ -9,14 +9,14 @@ use catscan_viz::chart::{Axes, Line, lines};
 use catscan_viz::report::{Block, Section};
 
 use super::{section, table};
-use crate::study::{Run, Study};
+use crate::study::{Run, Runs, Study};
 use crate::table::Table;
 
 /// Parts of the pictures for the curve of selective accuracy.
 const PARTS: usize = 20;
 
 /// The section, with a line an arm in each of two charts.
-pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
+pub fn trust(study: &Study, runs: &Runs) -> Result<Section> {
     let mut rows = Table::new(&[
         "arm",
         "#mean confidence, %",
@@ -29,7 +29,7 @@ pub fn trust(study: &Study, runs: &[Run]) -> Result<Section> {
     ]);
     let (mut reliability, mut selective) = (Vec::new(), Vec::new());
     for arm in &study.arms {
-        let of_arm: Vec<&Run> = runs.iter().filter(|run| run.name.arm == arm.arm).collect();
+        let of_arm: Vec<&Run> = runs.of(&arm.arm).collect();
         let answers = answers(&of_arm);
         let at = |coverage: f64| format!("{:.2}", 100.0 * selective_accuracy(&answers, coverage));
         rows.row([

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Request, Run};
+use super::{Request, Run, Runs};
 
 /// Of `runs`, at least one; drawings come first.
 pub(super) fn notices(
     request: &Request,
-    runs: &[Run],
+    runs: &Runs,
     missing: &[String],
     drawings: bool,
 ) -> Vec<String> {
@@ -65,9 +65,9 @@ pub(super) fn notices(
 }
 
 /// What sets a run apart from an uncut one by one program on one device.
-fn unlike(runs: &[Run]) -> Vec<String> {
+fn unlike(runs: &Runs) -> Vec<String> {
     let mut notices = Vec::new();
-    for Run { name, record, .. } in runs {
+    for Run { name, record, .. } in runs.iter() {
         let lines = record.environment.resumed.iter().flat_map(|resume| &resume.inexact);
         notices.extend(lines.map(|line| format!("{name} went on inexactly: {line}.")));
     }
@@ -93,8 +93,8 @@ fn unlike(runs: &[Run]) -> Vec<String> {
 }
 
 /// Arms that no number of seeds will tell apart.
-fn alike(arms: &[String], runs: &[Run]) -> Vec<String> {
-    let of = |arm: &str| runs.iter().filter(move |run| run.name.arm == arm).collect::<Vec<_>>();
+fn alike(arms: &[String], runs: &Runs) -> Vec<String> {
+    let of = |arm: &str| runs.of(arm).collect::<Vec<_>>();
     let same = |one: &str, other: &str| {
         let (one, other) = (of(one), of(other));
         !one.is_empty()
