@@ -272,7 +272,7 @@ impl catscan_data::Progress for Stages {
     fn note(&self, what: &str) {
         let bar = self.0.lock().expect("drawing does not panic");
         match &*bar {
-            Some(bar) if std::io::stderr().is_terminal() => {
+            Some(bar) => {
                 bar.println(shown_lines(&format!("data: {what}")));
             }
             _ => output::say(format_args!("data: {what}")),

@@ -6,7 +6,8 @@
 //! - a JPEG must reach its end-of-image marker, a PNG its IEND, and every block in between must
 //!   decode (checksums included); other formats must be there to their end too ([`whole`]), also
 //!   behind their first picture;
-//! - what may be whole but is of a kind that no decoder here reads is told apart from what is broken;
+//! - what may be whole but is of a kind that no decoder here reads is told apart from what is
+//!   broken;
 //! - the EXIF orientation is applied;
 //! - the result is RGB, 8 bits: grey is repeated, palettes are looked up, 16-bit values are rounded
 //!   to 8, alpha is dropped (as Keras and Pillow's `convert("RGB")` do, so what lies under

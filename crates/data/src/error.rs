@@ -36,8 +36,8 @@ pub enum Fault {
     Broken,
     /// It may be whole, and is of a kind that is not read here: saved anew as a PNG it is.
     OtherKind,
-    /// The bytes could not be had at all (permissions, a file that vanished): trying again may help,
-    /// so such a refusal is never remembered in the cache.
+    /// The bytes could not be had at all (permissions, a file that vanished): trying again may
+    /// help, so such a refusal is never remembered in the cache.
     Unreadable,
 }
 

@@ -1,7 +1,7 @@
 //! Names as people are shown them. Whoever packs a set chooses its names, and a terminal obeys
 //! some characters of them: escape sequences colour, move or overwrite what stands there, and
-//! characters that turn the direction of writing make `gnp.exe` of `exe.png`. Those are written out,
-//! as Rust writes them (`\u{1b}`).
+//! characters that turn the direction of writing make `gnp.exe` of `exe.png`. Those are written
+//! out, as Rust writes them (`\u{1b}`).
 
 use std::borrow::Cow;
 use std::path::Path;

@@ -210,8 +210,8 @@ mod tests {
         }
     }
 
-    /// Keras computes places in doubles; the golden of it (`keras_augment`) has 6 pixels a side, and
-    /// the farther a place lies from the middle, the coarser 32 bits are.
+    /// Keras computes places in doubles; the golden of it (`keras_augment`) has 6 pixels a side,
+    /// and the farther a place lies from the middle, the coarser 32 bits are.
     #[test]
     fn large_pictures_are_what_doubles_give() {
         let side = 225usize;

@@ -38,8 +38,8 @@ fn kept_strides(before: &Tensor, after: Tensor) -> Tensor {
     if is_channels_last(before) { to_channels_last(&after) } else { after }
 }
 
-/// Pictures of one pixel, beside which a grid with aligned corners has no place: it is seen as far as
-/// its moved place is within a pixel of it, by `Constant` only where it has not moved.
+/// Pictures of one pixel, beside which a grid with aligned corners has no place: it is seen as far
+/// as its moved place is within a pixel of it, by `Constant` only where it has not moved.
 fn one_pixel(batch: &Tensor, affines: &[Affine], fill: Fill) -> Tensor {
     let near = |by: f32| (1.0 - by.abs()).max(0.0);
     let share = |&Affine([_, _, x, _, _, y]): &Affine| match fill {

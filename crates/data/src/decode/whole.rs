@@ -2,9 +2,9 @@
 //! animation or a TIFF of several pages that is cut behind it would pass.
 //!
 //! A GIF must reach its trailer, block by block; a WebP have the length that its header announces;
-//! each page of a TIFF have its directory and its data. (A PNG's chunks are summed to the last one by
-//! [`super::png`].) Of a JPEG of several pictures (MPO) the others are not asked for: programs that
-//! take them away leave the table that names them, and the picture is whole.
+//! each page of a TIFF have its directory and its data. (A PNG's chunks are summed to the last one
+//! by [`super::png`].) Of a JPEG of several pictures (MPO) the others are not asked for: programs
+//! that take them away leave the table that names them, and the picture is whole.
 
 use image::ImageFormat;
 
@@ -128,7 +128,8 @@ impl Tiff<'_> {
         Some(Directory { data_end, next: self.long(at + 2 + 12 * entries)? })
     }
 
-    /// An entry's values of 16 or 32 bits: within it where four bytes hold them, else where it says.
+    /// An entry's values of 16 or 32 bits: within it where four bytes hold them, else where it
+    /// says.
     fn numbers(&self, entry: usize, left: &mut usize) -> Option<Vec<u32>> {
         let (short, count) = (self.short(entry + 2)? == 3, self.long(entry + 4)? as usize);
         let size = if short { 2 } else { 4 };
@@ -155,8 +156,8 @@ pub(super) mod tests {
     use super::*;
     use crate::decode::read_rgb;
 
-    /// Grey pages of 2 x 2 pixels in one strip each, every page's directory before its data; further
-    /// entries are (tag, value).
+    /// Grey pages of 2 x 2 pixels in one strip each, every page's directory before its data;
+    /// further entries are (tag, value).
     pub fn tiff_of(pages: usize, more: &[(u16, u16)]) -> Vec<u8> {
         let mut file = b"II\x2A\0\x08\0\0\0".to_vec();
         for page in 1..=pages {

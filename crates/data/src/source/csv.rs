@@ -8,8 +8,8 @@
 //!
 //! Paths are relative to the manifest's folder and stay within it: a path that leads out, by `..`,
 //! by a root or by a link, is refused with its line, for whoever wrote the manifest decides what is
-//! read. A first line whose first field is `path` is a header, and so is one of the usual words for a
-//! picture and a label (`filename,class`). Quotes are RFC 4180's, what is quoted is taken to the
+//! read. A first line whose first field is `path` is a header, and so is one of the usual words for
+//! a picture and a label (`filename,class`). Quotes are RFC 4180's, what is quoted is taken to the
 //! letter, and spaces around other fields are not; lines may end as Windows ends them. `\` parts
 //! folders as `/` does, unless on Unix a file is called so. The split is all rows' or no row's.
 
