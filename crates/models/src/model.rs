@@ -68,7 +68,7 @@ impl Model {
                 return Err(ModelError::Config { model, key, value, want: "at least 1".into() });
             }
         }
-        let shape = config.shape.as_ref().unwrap_or(&row.shape);
+        let shape = row.shape_of(config)?;
         let network = shape.network(config, &mut builder)?;
         let (entries, taps) = builder.finish();
         let text = serde_json::to_string(config).expect("a configuration is plain data");

@@ -193,6 +193,21 @@ impl ModelRow {
         self.shape.sites()
     }
 
+    /// The shape of a network that calls itself by this row's name.
+    ///
+    /// # Errors
+    /// One of another family: whoever reads the record would take it for this row's.
+    pub(crate) fn shape_of<'a>(&'a self, config: &'a ModelConfig) -> Result<&'a Shape, ModelError> {
+        let Some(shape) = &config.shape else { return Ok(&self.shape) };
+        let (value, family) = (shape.family(), self.shape.family());
+        if value == family {
+            return Ok(shape);
+        }
+        let (model, value) = (config.name.clone(), format!("of the family {value}"));
+        let want = format!("null or one of {family}, or the name of a model of the shape's family");
+        Err(ModelError::Config { model, key: "shape", value, want })
+    }
+
     /// The network as it was made: its own pictures, classes and pooling, in 32-bit.
     pub fn natural_config(&self) -> ModelConfig {
         let Natural { channels, outputs, transition, size_px: _ } = self.shape.natural();
@@ -210,6 +225,19 @@ impl ModelRow {
 }
 
 impl Shape {
+    /// What all shapes of a row have in common. The notebooks' networks share nothing but numbers.
+    fn family(&self) -> &'static str {
+        match self {
+            Shape::ResNet(_) => "resnet",
+            Shape::DenseNet(_) => "densenet",
+            Shape::Mnist(shape) => match shape.net {
+                MnistNet::Residual => "mnist residual",
+                MnistNet::ResidualAsPrinted => "mnist residual-as-printed",
+                MnistNet::Dense => "mnist dense",
+            },
+        }
+    }
+
     /// The pooling sites of a network of this shape.
     pub fn sites(&self) -> Sites {
         match self {
@@ -273,13 +301,57 @@ impl Shape {
 
 #[cfg(test)]
 mod tests {
+    use std::mem::discriminant;
+
+    use tch::Device;
+
     use super::*;
+    use crate::model::Model;
 
     #[test]
     fn an_unknown_name_gets_the_nearest() {
         let error = ModelRow::find("densnet121").unwrap_err();
         assert!(error.to_string().contains("nearest is densenet121"), "{error}");
         assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn a_shape_of_another_family_than_its_row_is_refused() {
+        for row in MODELS {
+            for of in MODELS {
+                let config = ModelConfig { shape: Some(of.shape.clone()), ..row.natural_config() };
+                match row.shape_of(&config) {
+                    Ok(shape) => {
+                        assert_eq!(shape, &of.shape);
+                        let net = |shape: &Shape| match shape {
+                            Shape::Mnist(shape) => Some(shape.net),
+                            _ => None,
+                        };
+                        assert_eq!(discriminant(shape), discriminant(&row.shape), "{}", row.name);
+                        assert_eq!(net(shape), net(&row.shape), "{}", row.name);
+                    }
+                    Err(error) => assert_ne!(of.shape.family(), row.shape.family(), "{error}"),
+                }
+            }
+        }
+        let refused = |name: &str, of: &str| {
+            let row = |name| ModelRow::find(name).unwrap();
+            let (config, shape) = (row(name).natural_config(), row(of).shape.clone());
+            let pooling = row(of).natural_config().pooling;
+            let config = ModelConfig { shape: Some(shape), pooling, ..config };
+            let error = Model::build(&config, 1, Device::Cpu).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            error.to_string()
+        };
+        let text = refused("resnet-mini", "densenet-mini");
+        let begin =
+            "model resnet-mini: shape is of the family densenet, want null or one of resnet";
+        assert!(text.starts_with(begin), "{text}");
+        let text = refused("mnist-resnet", "mnist-resnet-as-printed");
+        assert!(
+            text.contains("mnist residual-as-printed, want null or one of mnist res"),
+            "{text}"
+        );
     }
 
     #[test]
