@@ -68,20 +68,21 @@ pub static COMMANDS: &[Command] = &[
     Command { name: "help", usage: "", about: "this list", run: help::run },
 ];
 
-/// Subcommands of `catscan`: set up, build in release, run with the same words.
+/// Subcommands of `catscan`: set up, build in release, run with the same words. Names and lines are
+/// those of the program's own help (a test of the program says which differ).
 pub static PROGRAM: &[(&str, &str)] = &[
-    ("experiment", "run an experiment and write its report; all of it from one command"),
-    ("train", "train one recipe"),
+    ("experiment", "answer a question: train all arms, compare them, write a report"),
+    ("train", "train one network"),
     ("find-lr", "find the learning rate that a recipe can take"),
-    ("evaluate", "score a trained run on pictures"),
-    ("predict", "say what is in a picture"),
-    ("explain", "show what the network looked at"),
-    ("serve", "a page on this machine: drop a picture, move through layers, arms and methods"),
-    ("report", "write an experiment's report again"),
-    ("summary", "a model's layers, shapes and parameters"),
-    ("list", "experiments, models, pools, sources"),
+    ("evaluate", "score a trained network on pictures"),
+    ("predict", "say what is on some pictures"),
+    ("explain", "draw what a trained network looks at on some pictures"),
+    ("serve", "show a page on this machine: drop a picture, move through layers, arms and methods"),
+    ("report", "write an experiment's report again from its runs"),
+    ("list", "show the tables: models, pools, sources, experiments, cams, recipes"),
+    ("summary", "show what a network is made of and what it costs"),
     ("data", "look into a set of pictures, or fetch a public one"),
-    ("doctor", "what was found on this machine, and how fast it is"),
+    ("doctor", "tell what this machine offers, and what is missing"),
 ];
 
 /// Runs the command that `words` begin with.

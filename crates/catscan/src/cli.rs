@@ -39,7 +39,7 @@ enum Command {
     Predict(predict::Args),
     /// Draw what a trained network looks at on some pictures
     Explain(explain::Args),
-    /// Show a page on this machine where one drops pictures and moves through the layers
+    /// Show a page on this machine: drop a picture, move through layers, arms and methods
     Serve(serve::Args),
     /// Write an experiment's report again from its runs
     Report(report::Args),
@@ -118,6 +118,24 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    /// xtask uses none of our crates, so it holds a list of its own.
+    #[test]
+    fn xtask_knows_every_command_and_its_line() {
+        let theirs = include_str!("../../../xtask/src/commands.rs");
+        let (_, table) = theirs.split_once("PROGRAM: &[(&str, &str)] = &[").unwrap();
+        let (table, _) = table.split_once("];").unwrap();
+        let cli = Cli::command();
+        let shown: Vec<_> =
+            cli.get_subcommands().filter(|command| !command.is_hide_set()).collect();
+        for command in &shown {
+            let about = command.get_about().expect("a line of help").to_string();
+            let about = format!("{}{}", about[..1].to_lowercase(), &about[1..]);
+            let row = format!("(\"{}\", \"{about}\")", command.get_name());
+            assert!(table.contains(&row), "xtask/src/commands.rs: PROGRAM lacks {row}; write it");
+        }
+        assert_eq!(table.matches("(\"").count(), shown.len(), "commands that are gone: {table}");
     }
 
     #[test]

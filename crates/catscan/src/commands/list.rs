@@ -196,6 +196,18 @@ mod tests {
     }
 
     #[test]
+    fn every_source_is_explained_to_readers() {
+        let page = include_str!("../../../../docs/data.md");
+        let mut lines = page.lines().skip_while(|line| !line.starts_with("| source |"));
+        let table: Vec<&str> = lines.by_ref().take_while(|line| line.starts_with('|')).collect();
+        for row in SOURCES {
+            let spans = [":", "["].map(|after| format!("`{}{after}", row.name));
+            let said = table.iter().any(|line| spans.iter().any(|span| line.contains(span)));
+            assert!(said, "docs/data.md: no line for {}; write it", row.name);
+        }
+    }
+
+    #[test]
     fn no_table_is_empty_and_no_row_lacks_a_cell() {
         for what in What::value_variants() {
             let (head, rows) = what.lines();
