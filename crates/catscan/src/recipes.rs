@@ -105,23 +105,20 @@ pub fn split_of(source: &str) -> SplitRule {
 /// # Errors
 /// Where its outputs are not those of so many classes; exit code 2.
 pub fn check_outputs(file: Option<&Path>, recipe: &Recipe, classes: usize) -> Result<(), Refusal> {
-    let (is, want) = (recipe.model.outputs, outputs(classes));
+    let (is, want) = (recipe.model.outputs, ModelConfig::outputs_for(classes));
     let Some(file) = file.filter(|_| is != want) else { return Ok(()) };
     Err(Refusal::usage(format!(
-        "{}: model.outputs is {is}, want {want} for {classes} classes (one logit tells two apart); \
-         change it there, or give pictures of as many classes as it is for",
-        file.display()
+        "{}: model.outputs is {is}, want {}; change it there, or give pictures of as many classes \
+         as it is for",
+        file.display(),
+        ModelConfig::outputs_in_words(classes)
     )))
-}
-
-/// Logits of so many classes.
-fn outputs(classes: usize) -> i64 {
-    if classes == 2 { 1 } else { classes as i64 }
 }
 
 /// The recipe for data of this many classes: one logit tells two classes apart, else one each.
 pub fn for_classes(recipe: Recipe, classes: usize) -> Recipe {
-    Recipe { model: ModelConfig { outputs: outputs(classes), ..recipe.model }, ..recipe }
+    let outputs = ModelConfig::outputs_for(classes);
+    Recipe { model: ModelConfig { outputs, ..recipe.model }, ..recipe }
 }
 
 #[cfg(test)]

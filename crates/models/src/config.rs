@@ -70,6 +70,17 @@ pub struct Sites {
 }
 
 impl ModelConfig {
+    /// Logits for so many classes: one tells two apart, else one a class.
+    pub fn outputs_for(classes: usize) -> i64 {
+        if classes == 2 { 1 } else { classes as i64 }
+    }
+
+    /// The same for a message: `1 for 2 classes (one logit tells two apart)`.
+    pub fn outputs_in_words(classes: usize) -> String {
+        let outputs = ModelConfig::outputs_for(classes);
+        format!("{outputs} for {classes} classes (one logit tells two apart)")
+    }
+
     /// Whether such a network can be built, and see one picture of `size_px` × `size_px`. Makes no
     /// weights.
     ///

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use catscan_data::{Dataset, order};
-use catscan_models::Mode;
+use catscan_models::{Mode, ModelConfig};
 use catscan_torch_ext::{cpu, determinism};
 
 use crate::batches::{Plan, pieces};
@@ -120,9 +120,8 @@ pub(crate) fn check_data(recipe: &Recipe, dataset: &Dataset) -> Result<(), Train
     if classes < 2 {
         return wrong("data.source", recipe.data.source.clone(), "two classes or more".into());
     }
-    let outputs = if classes == 2 { 1 } else { classes as i64 };
-    if recipe.model.outputs != outputs {
-        let allowed = format!("{outputs} for {classes} classes (one logit tells two apart)");
+    if recipe.model.outputs != ModelConfig::outputs_for(classes) {
+        let allowed = ModelConfig::outputs_in_words(classes);
         return wrong("model.outputs", recipe.model.outputs.to_string(), allowed);
     }
     for (part, pictures) in [("val", &dataset.split.val), ("test", &dataset.split.test)] {
