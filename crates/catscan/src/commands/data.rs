@@ -197,15 +197,3 @@ fn run_fetch(args: &FetchArgs) -> Result<u8> {
 fn find(name: &str) -> &'static Fetchable {
     FETCHABLE.iter().find(|set| set.name == name).expect("one of the possible values")
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_set_can_be_found_and_opened_by_its_name() {
-        for set in FETCHABLE {
-            assert_eq!(find(set.name).name, set.name);
-        }
-    }
-}
