@@ -1,9 +1,9 @@
 //! The training loop: batches → gradient → step → metrics → events.
 //!
-//! It reads from top to bottom. What it stands on: `run.rs` opens the folder and finds the
-//! place to go on from, `batches.rs` gathers (and augments) ahead, `learner.rs` is the step:
-//! forward → loss → backward → clip → optimiser; `step.rs` takes it, and `readings.rs` says when
-//! the host hears of it.
+//! It reads from top to bottom. What it stands on: `open.rs` refuses what cannot be trained and
+//! opens the folder, `resume.rs` finds the place to go on from, `run.rs` holds the state;
+//! `batches.rs` gathers (and augments) ahead, `learner.rs` is the step: forward → loss → backward →
+//! clip → optimiser; `step.rs` takes it, and `readings.rs` says when the host hears of it.
 
 use std::path::Path;
 use std::thread;
