@@ -1,12 +1,15 @@
 //! The known name nearest to a mistyped one.
 
 /// The name among `known` with the fewest letters to add, drop, change or swap, if it is near
-/// enough to be what was meant (at most a third of the letters, and at least one).
+/// enough to be what was meant (at most a third of the longer one's letters, or one): the rule of
+/// the program's names too.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let allowed = (typed.chars().count() / 3).max(1);
-    let (edits, name) =
-        known.into_iter().map(|name| (distance(typed, name), name)).min_by_key(|&(d, _)| d)?;
-    (edits <= allowed).then_some(name)
+    let letters = |text: &str| text.chars().count();
+    let near = known.into_iter().filter_map(|name| {
+        let edits = distance(typed, name);
+        (edits <= (letters(typed).max(letters(name)) / 3).max(1)).then_some((edits, name))
+    });
+    near.min_by_key(|(edits, _)| *edits).map(|(_, name)| name)
 }
 
 /// Edit distance with neighbours swapped counted once (optimal string alignment).

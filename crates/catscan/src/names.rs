@@ -1,5 +1,7 @@
 //! Names on the command line: found in their table, or refused with the nearest one.
 
+use catscan_models::nearest_is;
+
 use crate::refusal::Refusal;
 
 /// Finds `name` among `known`, or refuses: `arm maxx: no such arm, nearest is max; …`.
@@ -8,17 +10,10 @@ use crate::refusal::Refusal;
 /// Where no known name equals `name`; exit code 2.
 pub fn find<'a>(kind: &str, name: &str, known: &[&'a str]) -> Result<&'a str, Refusal> {
     known.iter().find(|row| **row == name).copied().ok_or_else(|| {
-        let nearest =
-            nearest(name, known).map_or(String::new(), |row| format!(", nearest is {row}"));
+        let nearest = nearest_is(name, known.iter().copied());
         let all = known.join(", ");
         Refusal::usage(format!("{kind} {name}: no such {kind}{nearest}; there are: {all}"))
     })
-}
-
-/// The known name that is most like `name`.
-pub fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
-    let likeness = |row: &str| strsim::jaro_winkler(name, row);
-    known.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
 }
 
 #[cfg(test)]
@@ -36,5 +31,7 @@ mod tests {
             "experiment pooling-compar: no such experiment, nearest is pooling-compare; \
              there are: pooling-compare, smoke"
         );
+        let far = find("experiment", "zzzzzz", &known).unwrap_err().message;
+        assert_eq!(far, "experiment zzzzzz: no such experiment; there are: pooling-compare, smoke");
     }
 }

@@ -275,11 +275,13 @@ pub(crate) fn open(
 }
 
 fn unknown(name: &str) -> DataError {
+    let letters = |text: &str| text.chars().count();
     let nearest = SOURCES
         .iter()
-        .map(|row| (strsim::normalized_damerau_levenshtein(name, row.name), row.name))
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .filter(|(likeness, _)| *likeness > 0.4)
+        .map(|row| (strsim::osa_distance(name, row.name), row.name))
+        // The rule of all names: at most a third of the longer one's letters, or one.
+        .filter(|(edits, row)| *edits <= (letters(name).max(letters(row)) / 3).max(1))
+        .min_by_key(|(edits, _)| *edits)
         .map(|(_, nearest)| format!(", nearest is {nearest}"))
         .unwrap_or_default();
     let all: Vec<&str> = SOURCES.iter().map(|row| row.usage).collect();

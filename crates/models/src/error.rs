@@ -7,11 +7,11 @@ use std::path::PathBuf;
 /// The errors of this crate. [`ModelError::exit_code`] says how a program should end on one.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    #[error("model {name}: no such model, nearest is {nearest}; see catscan list models")]
+    #[error("model {name}: no such model{nearest}; see catscan list models")]
     UnknownModel { name: String, nearest: String },
-    #[error("pooling {name}: no such pooling, nearest is {nearest}; see catscan list pools")]
+    #[error("pooling {name}: no such pooling{nearest}; see catscan list pools")]
     UnknownPool { name: String, nearest: String },
-    #[error("tap {name}: {model} shows no such layer, nearest is {nearest}")]
+    #[error("tap {name}: {model} shows no such layer{nearest}")]
     UnknownTap { model: String, name: String, nearest: String },
     #[error("model {model}: {key} is {value}, want {want}; correct the recipe")]
     Config { model: String, key: &'static str, value: String, want: String },

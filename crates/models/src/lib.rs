@@ -71,6 +71,7 @@ pub use convention::Convention;
 pub use error::ModelError;
 pub use mode::{Draws, Mode};
 pub use model::Model;
+pub use nearest::{nearest, nearest_is};
 pub use pool::{Extent, POOLS, Pool, PoolLayer, PoolRow, Site};
 pub use summary::{Cost, Stage, Summary};
 pub use table::{MODELS, ModelRow, Natural, Shape};

@@ -10,7 +10,7 @@ use crate::builder::{Builder, TapKind};
 use crate::config::ModelConfig;
 use crate::error::ModelError;
 use crate::mode::Mode;
-use crate::nearest::nearest;
+use crate::nearest::nearest_is;
 use crate::sound::Sound;
 use crate::table::ModelRow;
 use crate::taps::Taps;
@@ -195,7 +195,7 @@ impl Model {
         let known = || self.taps.iter().map(|(name, _)| name.as_str());
         for name in names.iter().map(AsRef::as_ref) {
             if !known().any(|tap| tap == name) {
-                let (model, nearest) = (self.config.name.clone(), nearest(name, known()));
+                let (model, nearest) = (self.config.name.clone(), nearest_is(name, known()));
                 return Err(ModelError::UnknownTap { model, name: name.to_string(), nearest });
             }
         }

@@ -13,7 +13,7 @@ use tch::{Device, Tensor};
 use crate::builder::Builder;
 use crate::error::ModelError;
 use crate::mode::Mode;
-use crate::nearest::nearest;
+use crate::nearest::nearest_is;
 use crate::weights::Weight;
 
 pub mod average;
@@ -227,7 +227,7 @@ impl FromStr for Pool {
     /// The pooling called `name`, or an error with the nearest name.
     fn from_str(name: &str) -> Result<Pool, ModelError> {
         POOLS.iter().find(|row| row.name == name).map(|row| row.pool).ok_or_else(|| {
-            let nearest = nearest(name, POOLS.iter().map(|row| row.name));
+            let nearest = nearest_is(name, POOLS.iter().map(|row| row.name));
             ModelError::UnknownPool { name: name.to_string(), nearest }
         })
     }

@@ -14,7 +14,7 @@ use crate::densenet::{
 use crate::error::ModelError;
 use crate::mnist::{MnistConfig, MnistDenseNet, MnistNet, MnistResNet};
 use crate::model::Network;
-use crate::nearest::nearest;
+use crate::nearest::nearest_is;
 use crate::pool::Pool;
 use crate::resnet::{
     Order, RESNET_18, RESNET_20, RESNET_32, RESNET_34, RESNET_44, RESNET_50, RESNET_50_KERAS,
@@ -183,7 +183,7 @@ impl ModelRow {
     /// The row called `name`, or an error with the nearest name.
     pub fn find(name: &str) -> Result<&'static ModelRow, ModelError> {
         MODELS.iter().find(|row| row.name == name).ok_or_else(|| {
-            let nearest = nearest(name, MODELS.iter().map(|row| row.name));
+            let nearest = nearest_is(name, MODELS.iter().map(|row| row.name));
             ModelError::UnknownModel { name: name.to_string(), nearest }
         })
     }
@@ -313,6 +313,8 @@ mod tests {
         let error = ModelRow::find("densnet121").unwrap_err();
         assert!(error.to_string().contains("nearest is densenet121"), "{error}");
         assert_eq!(error.exit_code(), 2);
+        let far = ModelRow::find("zzzzzz").unwrap_err().to_string();
+        assert_eq!(far, "model zzzzzz: no such model; see catscan list models");
     }
 
     #[test]

@@ -92,9 +92,13 @@ impl Weights {
         self.entries.iter().filter(|weight| weight.role == Role::Parameter)
     }
 
-    /// The parameter's name that is nearest to what somebody wrote.
-    pub fn nearest_parameter(&self, written: &str) -> String {
-        nearest(written, self.parameters().map(|weight| weight.name.as_str()))
+    /// The parameter whose name begins with what is nearest to what somebody wrote, if any is near.
+    pub fn nearest_parameter(&self, written: &str) -> Option<&str> {
+        let letters = written.chars().count();
+        let start = |weight: &Weight| weight.name.chars().take(letters).collect::<String>();
+        let starts: Vec<String> = self.parameters().map(start).collect();
+        let near = nearest(written, starts.iter().map(String::as_str))?;
+        self.parameters().map(|weight| weight.name.as_str()).find(|name| name.starts_with(near))
     }
 
     /// The tensor of this name.

@@ -137,10 +137,11 @@ fn decides_nothing(key: String, pattern: &Pattern, weights: &Weights) -> RecipeE
             "a pattern that matches a parameter which is neither frozen nor of an earlier group"
                 .into()
         }
-        false => format!(
-            "a pattern that matches a parameter, the nearest of which is {}",
-            weights.nearest_parameter(pattern.as_str())
-        ),
+        false => {
+            let near = weights.nearest_parameter(pattern.as_str());
+            let near = near.map(|name| format!(", the nearest of which is {name}"));
+            format!("a pattern that matches a parameter{}", near.unwrap_or_default())
+        }
     };
     RecipeError::Value { key, value: pattern.as_str().into(), allowed }
 }
@@ -213,6 +214,7 @@ mod tests {
         for (groups, freeze, says) in [
             (&["clasifier.*"][..], &[][..], "groups[0].pattern is clasifier.*"),
             (&["clasifier.*"], &[], "the nearest of which is classifier."),
+            (&["zzzzzz"], &[], "want a pattern that matches a parameter; change it"),
             (&["*", "classifier.*"], &[], "groups[1].pattern is classifier.*, want a pattern that"),
             (&["classifier.*"], &["classifier.*"], "neither frozen nor of an earlier group"),
             (&[], &["features.conv0"], "freeze[0] is features.conv0, want"),
