@@ -4,7 +4,7 @@
 //! - the format is told by the content, never by the extension;
 //! - the number of pixels is checked in the header, before memory is taken;
 //! - a JPEG must reach its end-of-image marker, a PNG its IEND, and every block in between must
-//!   decode (checksums included); other formats must be there to their end too ([`whole`]), also
+//!   decode (checksums included); other formats must be there to their end too (`whole`), also
 //!   behind their first picture;
 //! - what may be whole but is of a kind that no decoder here reads is told apart from what is
 //!   broken;
