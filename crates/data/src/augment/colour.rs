@@ -6,6 +6,8 @@
 
 use tch::{Kind, Tensor};
 
+use crate::batch::sent;
+
 /// `[N, C, H, W] -> [N, 1, H, W]`.
 fn grey(x: &Tensor) -> Tensor {
     if x.size()[1] == 1 {
@@ -43,7 +45,7 @@ pub(super) fn sharpness(x: &Tensor, factor: &Tensor) -> Tensor {
     }
     let (rim, centre) = (1.0 / 13.0, 5.0 / 13.0);
     let kernel = [rim, rim, rim, rim, centre, rim, rim, rim, rim];
-    let kernel = Tensor::from_slice(&kernel).to_kind(x.kind()).to_device(x.device());
+    let kernel = sent(Tensor::from_slice(&kernel).to_kind(x.kind()), x.device());
     let kernel = kernel.view([1, 1, 3, 3]).expand([c, 1, 3, 3], false).contiguous();
     let blurred = x.conv2d(&kernel, None::<&Tensor>, 1, 0, 1, c);
     let inner = x.narrow(2, 1, h - 2).narrow(3, 1, w - 2);
@@ -90,7 +92,7 @@ fn of_hsv(hue: &Tensor, saturation: &Tensor, value: &Tensor) -> Tensor {
     // Of v, p, q, t: which is red, green, blue in each sixth of the circle.
     let of_sector = [[0i64, 2, 1, 1, 3, 0], [3, 0, 0, 2, 1, 1], [1, 1, 3, 0, 0, 2]];
     let pick = |row: &[i64; 6]| {
-        let table = Tensor::from_slice(row).to_device(hue.device());
+        let table = sent(Tensor::from_slice(row), hue.device());
         table.index_select(0, &sector.reshape([-1])).view_as(&sector)
     };
     let picks: Vec<Tensor> = of_sector.iter().map(pick).collect();

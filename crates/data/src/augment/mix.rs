@@ -114,11 +114,13 @@ fn normal(stream: &mut Stream) -> f64 {
 impl Mixed {
     /// `[N, C, H, W]` mixed each with the one before it, and `[N]` own shares λ, f32.
     pub fn apply(x: &tch::Tensor, mixed: &[Mixed]) -> (tch::Tensor, tch::Tensor) {
+        use crate::batch::sent;
         use tch::{Kind, Tensor};
+
         let (n, _, h, w) = x.size4().expect("a batch is [N, C, H, W]");
         assert_eq!(n as usize, mixed.len(), "mix: {n} pictures, {} draws", mixed.len());
         let column = |values: Vec<f32>| {
-            Tensor::from_slice(&values).view([n, 1, 1, 1]).to_device(x.device()).to_kind(x.kind())
+            sent(Tensor::from_slice(&values).view([n, 1, 1, 1]).to_kind(x.kind()), x.device())
         };
         let shares: Vec<f32> = mixed.iter().map(|m| m.own_share(h as u32) as f32).collect();
         // Where the picture is its own: everywhere λ, or 1 and in the patch 0.
@@ -137,7 +139,7 @@ impl Mixed {
         };
         let other = x.roll([1], [0]);
         let mixed = x * &own + other * (1f64 - &own);
-        (mixed, Tensor::from_slice(&shares).to_kind(Kind::Float).to_device(x.device()))
+        (mixed, sent(Tensor::from_slice(&shares).to_kind(Kind::Float), x.device()))
     }
 }
 

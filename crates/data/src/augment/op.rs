@@ -43,6 +43,7 @@ mod batched {
 
     use super::{Op, Rectangle};
     use crate::augment::{colour, warp};
+    use crate::batch::sent;
 
     /// `[N, C, H, W] -> [N, C, H, W]`: each picture through its own list. `zero` `[1, C, 1, 1]` is
     /// what the network sees as zero: erased rectangles get it.
@@ -70,7 +71,7 @@ mod batched {
                     x = together(&x, &of, zero);
                     continue;
                 }
-                let index = Tensor::from_slice(&members).to_device(x.device());
+                let index = sent(Tensor::from_slice(&members), x.device());
                 let changed = together(&x.index_select(0, &index), &of, zero);
                 x = x.index_copy(0, &index, &changed);
             }
@@ -83,7 +84,7 @@ mod batched {
         let column = |of: fn(&Op) -> f64| {
             let values: Vec<f64> = ops.iter().map(of).collect();
             let values = Tensor::from_slice(&values).view([-1, 1, 1, 1]);
-            values.to_kind(x.kind()).to_device(x.device())
+            sent(values.to_kind(x.kind()), x.device())
         };
         let boxes = || ops.iter().map(rectangle).collect::<Vec<Rectangle>>();
         match ops[0] {
@@ -132,7 +133,7 @@ mod batched {
         let side = |length: i64, shape: [i64; 4], of: fn(&Rectangle) -> (u32, u32)| {
             let ends = |end: fn((u32, u32)) -> u32| {
                 let values: Vec<i64> = boxes.iter().map(|b| end(of(b)).into()).collect();
-                Tensor::from_slice(&values).view([-1, 1, 1, 1]).to_device(device)
+                sent(Tensor::from_slice(&values).view([-1, 1, 1, 1]), device)
             };
             let at = Tensor::arange(length, (tch::Kind::Int64, device)).view(shape);
             let low = ends(|(start, _)| start);

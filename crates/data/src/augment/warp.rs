@@ -64,8 +64,9 @@ fn sample(batch: &Tensor, grid: &Tensor, fill: Fill, side: f64) -> Tensor {
             let far = grid.abs().amax([3i64].as_slice(), false).unsqueeze(1);
             let inside = far.le(1.0 + 1e-6);
             let moved = batch.grid_sampler(grid, BILINEAR, BORDER, true);
-            let value = Tensor::from(f32::from(value) / 255.0).to_device(batch.device());
-            moved.where_self(&inside, &value.to_kind(batch.kind()))
+            let value = f64::from(f32::from(value) / 255.0);
+            let value = Tensor::full([1], value, (batch.kind(), batch.device()));
+            moved.where_self(&inside, &value)
         }
         Fill::Reflect => {
             // Mirrored at the pixels' outer edges, which is what unaligned corners are.
@@ -97,7 +98,7 @@ pub(super) fn resized_crop(x: &Tensor, boxes: &[Rectangle]) -> Tensor {
                 places.push(2.0 * source / last - 1.0);
             }
         }
-        Tensor::from_slice(&places).view([n, side]).to_kind(x.kind()).to_device(x.device())
+        sent(Tensor::from_slice(&places).view([n, side]).to_kind(x.kind()), x.device())
     };
     let columns = axis(w, |b| (b.left, b.width)).unsqueeze(1).expand([n, h, w], false);
     let rows = axis(h, |b| (b.top, b.height)).unsqueeze(2).expand([n, h, w], false);
@@ -112,7 +113,7 @@ pub(super) fn nearest(x: &Tensor, ops: &[Op]) -> Tensor {
     let theta = Tensor::from_slice(&theta).view([n, 2, 3]);
     // As its `_affine_grid`: pixels from the centre, then halves of the picture.
     let halves = Tensor::from_slice(&[0.5 * w as f64, 0.5 * h as f64]);
-    let theta = (theta.transpose(1, 2) / halves).to_kind(x.kind()).to_device(x.device());
+    let theta = sent((theta.transpose(1, 2) / halves).to_kind(x.kind()), x.device());
     let options = (x.kind(), x.device());
     let places = |side: i64| Tensor::arange(side, options) - 0.5 * (side - 1) as f64;
     let columns = places(w).unsqueeze(0).expand([h, w], false);
