@@ -108,4 +108,18 @@ mod tests {
         fs::write(temp.path().join("bundle.json"), "{}").unwrap();
         leave_others_alone(temp.path()).unwrap();
     }
+
+    /// The checks of a bundle are Python; what they say where there is no card is tested in Python.
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn its_checks_say_what_they_did_not_see() {
+        let tests = workspace::root().join("scripts/gpu/test_check.py");
+        match Command::new("python3").arg(tests).output() {
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(output.status.success(), "{said}");
+            }
+            Err(error) => println!("skipped: no python3 here ({error})"),
+        }
+    }
 }
