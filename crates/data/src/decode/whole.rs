@@ -111,6 +111,7 @@ impl Tiff<'_> {
         const STRIPS: [u16; 2] = [273, 279];
         const TILES: [u16; 2] = [324, 325];
         let at = at as usize;
+        *left = left.checked_sub(1)?;
         let entries = usize::from(self.short(at)?);
         let (mut starts, mut lengths) = (Vec::new(), Vec::new());
         for i in 0..entries {
@@ -252,7 +253,10 @@ pub(super) mod tests {
         assert_eq!(circle[next..next + 4], (one as u32).to_le_bytes());
         circle[next..next + 4].copy_from_slice(&8u32.to_le_bytes());
         // Before us, the decoder tells it as well.
-        let reason = tiff(&circle).unwrap_err();
-        assert!(reason.contains("pages name each other"), "{reason}");
+        // One of a page without a single entry too.
+        for circle in [&circle[..], b"II\x2A\0\x08\0\0\0\0\0\x08\0\0\0"] {
+            let reason = tiff(circle).unwrap_err();
+            assert!(reason.contains("pages name each other"), "{reason}");
+        }
     }
 }
