@@ -21,6 +21,7 @@ pub mod serve;
 pub mod summary;
 pub mod train;
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -32,7 +33,7 @@ use tch::Device;
 
 use crate::output::say;
 use crate::progress::Stages;
-use crate::refusal::{DATA, Refusal, STORAGE};
+use crate::refusal::{DATA, Refusal, STORAGE, USAGE};
 
 /// Opens the pictures of a recipe, with a bar while they are read for the first time; says what
 /// must be known of them.
@@ -109,15 +110,20 @@ pub fn ready(asked: DeviceSpec) -> Result<Device> {
 /// `option` is what names another.
 ///
 /// # Errors
-/// Where it cannot; exit code 2.
+/// Where it cannot; exit code 2, or 7 where only room is wanting.
 pub fn writable(folder: &Path, option: &str) -> Result<()> {
     let try_it = || {
         std::fs::create_dir_all(folder)?;
         tempfile::NamedTempFile::new_in(folder).map(drop)
     };
     try_it().map_err(|error| {
-        let message = format!("cannot be written; name another folder with {option} DIR");
-        Refusal::usage(format!("{}: {message} ({error})", folder.display())).into()
+        let (place, what) = (folder.display(), remedy(&error));
+        let hint = format!("{what}, or name another folder with {option} DIR");
+        let code = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => STORAGE,
+            _ => USAGE,
+        };
+        Refusal::new(code, format!("{place}: cannot be written ({error}); {hint}")).into()
     })
 }
 
@@ -136,7 +142,7 @@ pub fn write_file(path: &Path, contents: &[u8]) -> Result<()> {
 ///
 /// # Errors
 /// Where it cannot be made; exit code 7.
-pub fn make_folder(folder: &Path) -> Result<()> {
+fn make_folder(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(|error| {
         let (place, what) = (folder.display(), remedy(&error));
         let message = format!("{place}: cannot be made ({error}); {what}, or name another folder");

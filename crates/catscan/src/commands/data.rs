@@ -13,7 +13,7 @@ use catscan_torch_ext::DeviceSpec;
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::json;
 
-use super::{device, make_folder, not_taken, write_file};
+use super::{device, not_taken, writable, write_file};
 use crate::output::{print, print_json, say};
 use crate::progress::Stages;
 use crate::recipes::{original, split_of};
@@ -106,7 +106,7 @@ fn run_audit(args: &AuditArgs) -> Result<u8> {
     let config = DataConfig { source: args.data.clone(), split, ..original().data };
     // A large set is not looked at for a report that cannot be written.
     let was_there = args.out.exists();
-    make_folder(&args.out)?;
+    writable(&args.out, "--out")?;
     let outcome = audited(args, &config);
     if outcome.is_err() && !was_there {
         // Only a folder that is still empty goes.
