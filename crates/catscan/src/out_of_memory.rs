@@ -8,6 +8,7 @@ use std::panic::{self, AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unw
 use std::thread;
 
 use anyhow::Result;
+use catscan_torch_ext::panics;
 
 use crate::output::say;
 use crate::refusal::{MEMORY, Refusal};
@@ -39,8 +40,7 @@ pub fn told(work: impl FnOnce() -> Result<u8>) -> Result<u8> {
 
 /// What a panic for want of memory said, in a line; None of another.
 fn reason(panic: &(dyn Any + Send)) -> Option<String> {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or(panic.downcast_ref::<&str>().copied())?;
+    let text = panics::text(panic)?;
     let at = WORDS.iter().filter_map(|words| text.find(words)).min()?;
     const TRIED: &str = "ried to allocate ";
     let size = text[at..].find(TRIED).and_then(|from| {

@@ -20,6 +20,7 @@ use std::thread;
 
 use tch::{no_grad_guard, with_grad};
 
+use crate::panics;
 use crate::plugin::{self, PluginError};
 
 /// Eager steps before the recording: libtorch makes its handles and workspaces and cuDNN tries its
@@ -221,8 +222,7 @@ fn unless_it_panics(work: &mut dyn FnMut()) -> Result<(), String> {
 
 /// The first line of what a panic said.
 fn in_words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("it panicked");
+    let text = panics::text(panic).unwrap_or("it panicked");
     text.lines().next().unwrap_or_default().to_owned()
 }
 

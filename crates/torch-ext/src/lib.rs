@@ -15,6 +15,7 @@
 //!   oneDNN's own order; [`stamp`]: whether a weight is still what it was;
 //! - [`gradient`]: a layer whose backward is ours, in libtorch's graph;
 //! - [`norm_relu`]: batch norm and ReLU in one walk through memory, forward and backward;
+//! - [`panics`]: what a panic said, as which tch hands on libtorch's errors;
 //! - [`pieces`]: many tensors gathered into one, or moved by gradient descent, in one walk;
 //! - [`recompute`]: a segment of a network that is run again in backward instead of remembered;
 //! - [`written`]: a tensor written in place, without a copy.
@@ -32,6 +33,7 @@ pub mod graphs;
 pub mod libtorch;
 pub mod nccl;
 pub mod norm_relu;
+pub mod panics;
 pub mod pieces;
 pub mod plugin;
 pub mod recompute;

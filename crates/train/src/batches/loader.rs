@@ -8,6 +8,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use catscan_data::Dataset;
+use catscan_torch_ext::panics;
 use tch::Device;
 
 use super::{Batch, Planned};
@@ -101,9 +102,7 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
 }
 
 fn died(panic: Box<dyn Any + Send>) -> TrainError {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    TrainError::Loader(text.unwrap_or("its thread died").to_string())
+    TrainError::Loader(panics::text(&*panic).unwrap_or("its thread died").to_string())
 }
 
 impl Drop for Loader<'_, '_> {
