@@ -69,11 +69,11 @@ fn children(
 /// Notes what is hidden, if it is a picture or holds some.
 pub(super) fn hide(root: &Path, path: &Path, collector: &mut Collector) {
     if !path.is_dir() {
-        let folder = shown(root, path.parent().unwrap_or(root));
+        let folder = lossy_below(root, path.parent().unwrap_or(root));
         let place = if folder.is_empty() { root.display().to_string() } else { folder };
         collector.hide(format!("{place}/"), &last_piece(path));
     } else if holds_pictures(path) {
-        collector.ignore(format!("{}/", shown(root, path)), "is hidden, and holds pictures");
+        collector.ignore(format!("{}/", lossy_below(root, path)), "is hidden, and holds pictures");
     }
 }
 
@@ -206,7 +206,7 @@ fn collect_class(
             }
             continue;
         }
-        let lossy = shown(root, entry.path());
+        let lossy = lossy_below(root, entry.path());
         if !looks_like_a_picture(&lossy) {
             if !is_folder {
                 collector.ignore(lossy, "does not end like a picture's name");
@@ -235,7 +235,7 @@ fn broken_link(error: &walkdir::Error) -> Option<&Path> {
 }
 
 /// The path below `root` with `/` between, on every system; what is not UTF-8 is replaced.
-fn shown(root: &Path, path: &Path) -> String {
+fn lossy_below(root: &Path, path: &Path) -> String {
     let below = path.strip_prefix(root).unwrap_or(path);
     let pieces: Vec<_> =
         below.components().map(|piece| piece.as_os_str().to_string_lossy()).collect();
@@ -248,5 +248,5 @@ pub(super) fn name_below(root: &Path, path: &Path) -> Result<String, DataError> 
     if below.to_str().is_none() {
         return Err(DataError::layout(path, "has a name that is not UTF-8", "rename it"));
     }
-    Ok(shown(root, path))
+    Ok(lossy_below(root, path))
 }
