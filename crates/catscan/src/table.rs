@@ -3,6 +3,9 @@
 use std::fmt;
 
 use catscan_data::shown::shown;
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, TableComponent, Width, presets,
+};
 
 /// A table of ready-made text.
 #[derive(Clone, Debug, Default)]
@@ -29,34 +32,48 @@ impl Table {
         let shown = |cell: String| shown(&cell).into_owned();
         self.rows.push(cells.into_iter().map(|cell| shown(cell.into())).collect());
     }
+}
 
-    fn widths(&self) -> Vec<usize> {
-        let lines = || std::iter::once(&self.head).chain(&self.rows);
-        let widest = |column: usize| lines().map(|line| width(&line[column])).max().unwrap_or(0);
-        (0..self.head.len()).map(widest).collect()
+impl Table {
+    /// Below it a column would cut names in two; a very long word is cut all the same.
+    fn longest_word(&self, column: usize) -> u16 {
+        let cells = std::iter::once(&self.head).chain(&self.rows).map(|line| &line[column]);
+        let words = cells.flat_map(|cell| cell.split_whitespace());
+        words.map(console::measure_text_width).max().unwrap_or(0).min(40) as u16
+    }
+
+    /// The text, its columns narrowed to fit into `width` characters where one is given.
+    fn within(&self, width: Option<u16>) -> String {
+        let mut drawn = comfy_table::Table::new();
+        drawn.load_preset(presets::NOTHING).set_header(&self.head).add_rows(&self.rows);
+        drawn.set_style(TableComponent::HeaderLines, '─');
+        let between = [TableComponent::VerticalLines, TableComponent::MiddleHeaderIntersections];
+        for part in between {
+            drawn.set_style(part, ' ');
+        }
+        if let Some(width) = width {
+            drawn.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+        }
+        let last = self.head.len().saturating_sub(1);
+        for (at, column) in drawn.column_iter_mut().enumerate() {
+            let padding = u16::from(at != last);
+            column.set_padding((0, padding));
+            let word = Width::Fixed(self.longest_word(at) + padding);
+            column.set_constraint(ColumnConstraint::LowerBoundary(word));
+            if self.numeric.contains(&at) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        drawn.trim_fmt() + "\n"
     }
 }
 
-/// Characters, not bytes: intervals hold `±` and `–`.
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
+/// Lines as long as they are, but on a terminal, where columns are narrowed to fit.
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let widths = self.widths();
-        let rule: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
-        for line in [&self.head, &rule].into_iter().chain(&self.rows) {
-            let mut text = String::new();
-            for (column, cell) in line.iter().enumerate() {
-                let space = " ".repeat(widths[column] - width(cell));
-                let (before, after) =
-                    if self.numeric.contains(&column) { (&*space, "") } else { ("", &*space) };
-                text.push_str(&format!("{before}{cell}{after}  "));
-            }
-            writeln!(f, "{}", text.trim_end())?;
-        }
-        Ok(())
+        let terminal = console::Term::stdout();
+        let width = terminal.is_term().then(|| terminal.size().1);
+        f.write_str(&self.within(width))
     }
 }
 
@@ -77,9 +94,26 @@ mod tests {
         table.row(["avg", "86.9 ± 1.2"]);
         table.row(["maximum", "9"]);
         let want = "arm        accuracy\n\
-                    ───────  ──────────\n\
+                    ──────── ──────────\n\
                     avg      86.9 ± 1.2\n\
                     maximum           9\n";
-        assert_eq!(table.to_string(), want);
+        assert_eq!(table.within(None), want);
+    }
+
+    #[test]
+    fn columns_fit_a_terminal() {
+        let mut table = Table::new(&["name", "about", "#px"]);
+        table.row([
+            "densenet121",
+            "the paper's smallest, of four dense blocks and 121 layers",
+            "224",
+        ]);
+        let got = table.within(Some(40));
+        assert!(got.lines().all(|line| line.chars().count() <= 40), "{got}");
+        for word in
+            "densenet121 the paper's smallest, of four dense blocks and 121 layers".split(' ')
+        {
+            assert!(got.contains(word), "{word} is cut: {got}");
+        }
     }
 }

@@ -30,6 +30,7 @@ pub enum What {
     Pools,
     Sources,
     Experiments,
+    Arms,
     Cams,
     Recipes,
 }
@@ -93,21 +94,25 @@ impl What {
             }
             What::Experiments => {
                 let row = |row: &Experiment| {
-                    let arms: Vec<&str> = row.arms.iter().map(|arm| arm.name).collect();
                     let factors = row.factorial.map(|design| {
                         let names: Vec<&str> = design.factors.iter().map(|f| f.name).collect();
                         names.join(" × ")
                     });
-                    texts(&[
-                        row.name,
-                        row.question,
-                        &row.default_arms.join(", "),
-                        &arms.join(", "),
-                        factors.as_deref().unwrap_or("–"),
-                    ])
+                    let arms = row.default_arms.join(", ");
+                    texts(&[row.name, row.question, &arms, factors.as_deref().unwrap_or("–")])
                 };
-                let head = vec!["name", "question", "arms", "all arms", "factorial"];
+                let head = vec!["name", "question", "arms by default", "factorial"];
                 (head, EXPERIMENTS.iter().map(row).collect())
+            }
+            What::Arms => {
+                let rows = |row: &'static Experiment| {
+                    row.arms.iter().map(move |arm| {
+                        let asked = row.default_arms.contains(&arm.name);
+                        texts(&[row.name, arm.name, if asked { "yes" } else { "no" }, arm.about])
+                    })
+                };
+                let head = vec!["experiment", "arm", "by default", "about"];
+                (head, EXPERIMENTS.iter().flat_map(rows).collect())
             }
             What::Recipes => {
                 let row = |row: &RecipeRow| texts(&[row.name, row.about]);

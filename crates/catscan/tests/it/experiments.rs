@@ -6,13 +6,19 @@ use serde_json::Value;
 
 use super::support::succeed;
 
-/// Rows of `catscan list experiments`: name, the arms it compares unasked, all it has.
+/// Each experiment of `catscan list`: its name, the arms it compares by default, all it has.
 fn rows(folder: &Path) -> Vec<[String; 3]> {
-    let listed: Value =
-        serde_json::from_str(&succeed(&["list", "experiments", "--json"], folder).stdout).unwrap();
-    let text = |row: &Value, key: &str| row[key].as_str().unwrap().replace(' ', "");
-    let rows = listed["experiments"].as_array().unwrap();
-    rows.iter().map(|row| ["name", "arms", "all arms"].map(|key| text(row, key))).collect()
+    let listed: Value = serde_json::from_str(&succeed(&["list", "--json"], folder).stdout).unwrap();
+    let table = |name: &str| listed[name].as_array().unwrap().iter();
+    let row = |row: &Value| {
+        let name = row["name"].as_str().unwrap();
+        let arms = |wanted: fn(&Value) -> bool| {
+            let of_it = table("arms").filter(|arm| arm["experiment"] == name && wanted(arm));
+            of_it.map(|arm| arm["arm"].as_str().unwrap()).collect::<Vec<_>>().join(",")
+        };
+        [name.to_owned(), arms(|arm| arm["by default"] == "yes"), arms(|_| true)]
+    };
+    table("experiments").map(row).collect()
 }
 
 /// Trains `arms` for two steps and checks that each was scored; the study's folder is in `folder`.
