@@ -79,7 +79,7 @@ pub static PROGRAM: &[(&str, &str)] = &[
     ("explain", "draw what a trained network looks at on some pictures"),
     ("serve", "show a page on this machine: drop a picture, move through layers, arms and methods"),
     ("report", "write an experiment's report again from its runs"),
-    ("list", "show the tables: models, pools, sources, experiments, cams, recipes"),
+    ("list", "show the tables: models, pools, sources, experiments, arms, cams, recipes"),
     ("summary", "show what a network is made of and what it costs"),
     ("data", "look into a set of pictures, or fetch a public one"),
     ("doctor", "tell what this machine offers, and what is missing"),

@@ -43,7 +43,7 @@ enum Command {
     Serve(serve::Args),
     /// Write an experiment's report again from its runs
     Report(report::Args),
-    /// Show the tables: models, pools, sources, experiments, cams, recipes
+    /// Show the tables: models, pools, sources, experiments, arms, cams, recipes
     List(list::Args),
     /// Show what a network is made of and what it costs
     Summary(summary::Args),
