@@ -101,9 +101,9 @@ fn weights(model: &Model) -> String {
     table.to_string()
 }
 
-/// `[64, 56, 56]` as `64 × 56 × 56`.
+/// `[64, 56, 56]` as `64×56×56`.
 fn shape(sizes: &[i64]) -> String {
-    sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" × ")
+    sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join("×")
 }
 
 #[cfg(test)]
@@ -117,7 +117,7 @@ mod tests {
         let all = text.lines().find(|line| line.starts_with("all ")).unwrap();
         let words: Vec<&str> = all.split_whitespace().collect();
         assert_eq!(words[..4], ["all", "121", "7,978,856", "2834.16"]);
-        assert!(text.contains("features.denseblock1  256 × 56 × 56"), "{text}");
+        assert!(text.contains("features.denseblock1  256×56×56"), "{text}");
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap();
             line.split_whitespace().collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(line("layer1.0.conv1."), "layer1.0.conv1.weight 64 × 64 × 3 × 3 36,864 trained");
+        assert_eq!(line("layer1.0.conv1."), "layer1.0.conv1.weight 64×64×3×3 36,864 trained");
         assert_eq!(line("bn1.running_var"), "bn1.running_var 64 64 statistic");
     }
 }
