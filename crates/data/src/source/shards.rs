@@ -143,9 +143,10 @@ fn read(
     collector.stamp(path, &meta);
     let (part, mut listed) = (part(path), list(path, &window, MAX_ENTRIES)?);
     listed.one_a_sample().map_err(|what| DataError::archive(path, what, ONE_PICTURE))?;
+    listed.tell_lone_labels();
     for (name, range) in listed.pictures {
         let label = match listed.labels.get(key(&name)) {
-            Some(label) => label.clone(),
+            Some(label) => label.text.clone(),
             None => match name.rsplit('/').nth(1) {
                 Some(folder) => folder.to_owned(),
                 None => {
