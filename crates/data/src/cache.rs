@@ -22,7 +22,7 @@ mod held;
 mod stream;
 
 use std::borrow::Cow;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::colour::Colour;
 use crate::config::{DataConfig, Part};
 use crate::error::{BadImage, DataError, Doing, Rejected};
+use crate::lock;
 use crate::map::map;
 use crate::placement::{Placement, Room};
 use crate::progress::Progress;
@@ -139,15 +140,8 @@ impl Cache {
         }
         let storing = |error| DataError::storage(&folder, Doing::MakingTheCache, error);
         std::fs::create_dir_all(&folder).map_err(storing)?;
-        let lock = File::create(folder.join(format!("{name}.lock"))).map_err(storing)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                progress.stage("waiting for another process that decodes the same pictures", 0);
-                lock.lock().map_err(storing)?;
-            }
-            Err(TryLockError::Error(error)) => return Err(storing(error)),
-        }
+        let lock = folder.join(format!("{name}.lock"));
+        let lock = lock::take(&lock, "decodes the same pictures", progress).map_err(storing)?;
         // Between our first look and the lock another process may have come and gone.
         if let Some(cache) = found() {
             return Ok(cache);

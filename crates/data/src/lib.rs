@@ -79,6 +79,7 @@ pub mod draw;
 pub mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+mod lock;
 mod map;
 mod natural;
 pub mod order;
