@@ -109,7 +109,7 @@ fn check_known(file: &RemoteFile, path: &Path) -> Result<(), DataError> {
         &hash[..12],
         &file.sha256[..12]
     );
-    Err(DataError::layout(path, what, "move it away and fetch again"))
+    Err(DataError::refused(path, what, "move it away and fetch again"))
 }
 
 fn hash_of(path: &Path) -> io::Result<(u64, String)> {

@@ -147,7 +147,7 @@ impl Request<'_> {
         let path = self.path()?;
         if !path.is_dir() {
             let hint = format!("give {want}");
-            return Err(DataError::layout(&path, "is a file, want a folder", &hint));
+            return Err(DataError::refused(&path, "is a file, want a folder", &hint));
         }
         path.canonicalize().map_err(|error| DataError::read(&path, error))
     }

@@ -91,7 +91,7 @@ fn stack(part: Part, pictures: &Path, labels: &Path) -> Result<Stack, DataError>
     if tags.len() != read.count() {
         let name = pictures.file_name().unwrap_or_default().to_string_lossy();
         let what = format!("holds {} labels, {name} {} pictures", tags.len(), read.count());
-        return Err(DataError::layout(labels, what, "get both files again, from one place"));
+        return Err(DataError::refused(labels, what, "get both files again, from one place"));
     }
     let idx::Pictures { height, width, bytes: planes } = read;
     let (file, name) = (labels.to_path_buf(), part.name());

@@ -54,7 +54,7 @@ impl Stack {
         let wrong = self.labels.iter().enumerate().find(|(_, label)| usize::from(**label) > most);
         wrong.map_or(Ok(()), |(i, label)| {
             let what = format!("gives picture {i} the label {label}, want 0 to {most}");
-            Err(DataError::layout(&self.file, what, "get the file again"))
+            Err(DataError::refused(&self.file, what, "get the file again"))
         })
     }
 }
