@@ -208,64 +208,80 @@ mod tests {
         assert_eq!((least.train.len(), least.train_left_out), (2, 16_998));
     }
 
-    /// As it was dealt before classes were sorted apart in one walk: all samples once a class.
-    fn dealt_class_by_class(
-        samples: &[Sample],
-        fixed: &[Option<Part>],
-        classes: &[String],
-        config: &DataConfig,
-    ) -> Split {
-        let mut split = Split::default();
-        let mut ratio = config.split.ratio.map(u64::from);
-        for part in [1, 2] {
-            if fixed.contains(&Some(Part::ALL[part])) {
-                ratio[part] = 0;
-            }
-        }
-        for (label, class) in classes.iter().enumerate() {
-            let of_class = |i: &usize| samples[*i].label as usize == label;
-            let mut pool = Vec::new();
-            for i in (0..samples.len()).filter(of_class) {
-                match fixed[i] {
-                    None | Some(Part::Train) => pool.push(i as u32),
-                    Some(part) => split.part_mut(part).push(i as u32),
-                }
-            }
-            shuffle(&mut pool, config.split.seed, class);
-            let counts = shares(pool.len(), ratio);
-            for (part, count) in Part::ALL.into_iter().zip(counts) {
-                let mut dealt: Vec<u32> = pool.drain(..count).collect();
-                if part == Part::Train {
-                    dealt.truncate(kept(count, config.train_fraction));
-                    split.train_left_out += count - dealt.len();
-                }
-                split.part_mut(part).append(&mut dealt);
-            }
-        }
-        Part::ALL.into_iter().for_each(|part| split.part_mut(part).sort_unstable());
-        split
+    /// What a seed means: were this to change, no run of before could be repeated.
+    #[test]
+    fn a_seed_deals_what_it_always_dealt() {
+        let (all, classes) = samples(&[12, 11]);
+        let config = DataConfig { train_fraction: 0.5, ..rule(7) };
+        let split = Split::deal(&all, &vec![None; all.len()], &classes, &config);
+        let names = |part| -> Vec<&str> {
+            let part: &Vec<u32> = part;
+            part.iter().map(|i| all[*i as usize].name.as_str()).collect()
+        };
+        let train = [
+            "0/0.jpg", "0/7.jpg", "0/8.jpg", "0/11.jpg", "1/1.jpg", "1/6.jpg", "1/7.jpg",
+            "1/10.jpg",
+        ];
+        assert_eq!(names(&split.train), train);
+        assert_eq!(names(&split.val), ["0/1.jpg", "0/10.jpg", "1/2.jpg", "1/3.jpg"]);
+        assert_eq!(names(&split.test), ["0/2.jpg", "0/9.jpg", "1/4.jpg", "1/5.jpg"]);
+        assert_eq!(split.train_left_out, 7);
     }
 
     proptest! {
         #[test]
-        fn one_walk_deals_what_a_walk_a_class_dealt(
-            labels in prop::collection::vec((0..40u32, 0..5usize), 1..400),
-            given in any::<bool>(),
+        fn each_picture_is_in_one_part_and_parts_have_their_share_of_each_class(
+            given in prop::collection::vec((0..6u32, 0..6usize), 1..300),
+            test_given in any::<bool>(),
             seed in 0..1000u64,
             train_fraction in 0.01..=1.0f64,
         ) {
-            let sample = |(i, (label, _)): (usize, &(u32, usize))| {
-                Sample { name: format!("{i}.jpg"), label: *label }
+            // Pictures of any order of classes; of a sixth of them the part is given, if of any.
+            let part = |(_, part): &(u32, usize)| match part {
+                0 if test_given => Some(Part::Test),
+                _ => test_given.then_some(Part::Train),
             };
-            let all: Vec<Sample> = labels.iter().enumerate().map(sample).collect();
-            let part = |(_, part): &(u32, usize)| Part::ALL.get(*part).copied().filter(|_| given);
-            let fixed: Vec<Option<Part>> = labels.iter().map(part).collect();
-            let classes: Vec<String> = (0..40).map(|label| format!("class {label}")).collect();
+            let label = |i: usize| given[i].0;
+            let fixed: Vec<Option<Part>> = given.iter().map(part).collect();
+            let classes: Vec<String> = (0..6).map(|label| format!("class {label}")).collect();
             let config = DataConfig { train_fraction, ..rule(seed) };
-            prop_assert_eq!(
-                Split::deal(&all, &fixed, &classes, &config),
-                dealt_class_by_class(&all, &fixed, &classes, &config)
-            );
+            let deal = |order: &[usize]| {
+                let sample = |i: &usize| Sample { name: format!("{i}.jpg"), label: label(*i) };
+                let all: Vec<Sample> = order.iter().map(sample).collect();
+                let fixed: Vec<Option<Part>> = order.iter().map(|i| fixed[*i]).collect();
+                Split::deal(&all, &fixed, &classes, &config)
+            };
+            let mut order: Vec<usize> = (0..given.len()).collect();
+            let split = deal(&order);
+
+            let mut dealt: Vec<u32> = Part::ALL.iter().flat_map(|p| split.part(*p).to_vec()).collect();
+            prop_assert_eq!(dealt.len() + split.train_left_out, given.len());
+            dealt.sort_unstable();
+            dealt.dedup();
+            prop_assert_eq!(dealt.len() + split.train_left_out, given.len(), "one part each");
+            let is_test = |i: &usize| fixed[*i] == Some(Part::Test);
+            prop_assert!(order.iter().filter(|i| is_test(i)).all(|i| split.test.contains(&(*i as u32))));
+            let has_test = fixed.contains(&Some(Part::Test));
+            let (val, test) = if has_test { (4.0 / 21.0, 0.0) } else { (4.0 / 25.0, 4.0 / 25.0) };
+            for class in 0..6 {
+                let of = |part: &[u32]| {
+                    let own = |i: &&u32| label(**i as usize) == class && !is_test(&(**i as usize));
+                    part.iter().filter(own).count() as f64
+                };
+                let pool = order.iter().filter(|i| label(**i) == class && !is_test(i)).count() as f64;
+                prop_assert!((of(&split.val) - pool * val).abs() <= 1.0);
+                prop_assert!((of(&split.test) - pool * test).abs() <= 1.0);
+            }
+
+            // What lies between the pictures of a class has no say in who of them goes where.
+            order.sort_by_key(|i| label(*i));
+            let sorted = deal(&order);
+            for part in Part::ALL {
+                let mut same: Vec<u32> =
+                    sorted.part(part).iter().map(|i| order[*i as usize] as u32).collect();
+                same.sort_unstable();
+                prop_assert_eq!(split.part(part), &same[..]);
+            }
         }
 
         #[test]
