@@ -18,12 +18,13 @@
 //! holds the index alone.
 
 mod build;
+mod folder;
 mod held;
 mod stream;
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use memmap2::Mmap;
@@ -40,33 +41,14 @@ use crate::source::Source;
 use held::Held;
 use stream::Stream;
 
+pub use folder::default_cache_dir;
+
 /// Raise it when the files' layout, the decoders or the resizing change what a cache would hold.
 const FORMAT: u32 = 5;
 
 const PIXELS: &str = "pixels.u8";
 const EVIDENCE: &str = "evidence.u8";
 const INDEX: &str = "index.json";
-
-/// The user's cache folder: `CATSCAN_CACHE`, else the platform's place for caches.
-pub fn default_cache_dir() -> PathBuf {
-    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    if let Some(chosen) = folder("CATSCAN_CACHE") {
-        return chosen;
-    }
-    if let Some(xdg) = folder("XDG_CACHE_HOME") {
-        return xdg.join("catscan");
-    }
-    if cfg!(windows)
-        && let Some(local) = folder("LOCALAPPDATA")
-    {
-        return local.join("catscan").join("cache");
-    }
-    match folder("HOME") {
-        Some(home) if cfg!(target_os = "macos") => home.join("Library/Caches/catscan"),
-        Some(home) => home.join(".cache").join("catscan"),
-        None => std::env::temp_dir().join("catscan-cache"),
-    }
-}
 
 /// What a cache holds, beside the pixels.
 #[derive(Debug, Serialize, Deserialize)]
