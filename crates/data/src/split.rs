@@ -214,10 +214,8 @@ mod tests {
         let (all, classes) = samples(&[12, 11]);
         let config = DataConfig { train_fraction: 0.5, ..rule(7) };
         let split = Split::deal(&all, &vec![None; all.len()], &classes, &config);
-        let names = |part| -> Vec<&str> {
-            let part: &Vec<u32> = part;
-            part.iter().map(|i| all[*i as usize].name.as_str()).collect()
-        };
+        let name = |i: &u32| all[*i as usize].name.as_str();
+        let names = |part: &[u32]| part.iter().map(name).collect::<Vec<&str>>();
         let train = [
             "0/0.jpg", "0/7.jpg", "0/8.jpg", "0/11.jpg", "1/1.jpg", "1/6.jpg", "1/7.jpg",
             "1/10.jpg",
@@ -228,59 +226,74 @@ mod tests {
         assert_eq!(split.train_left_out, 7);
     }
 
+    /// Pictures of six classes in any order; of some the folder gives the part, if of any.
+    #[derive(Debug)]
+    struct Pictures {
+        labels: Vec<u32>,
+        fixed: Vec<Option<Part>>,
+    }
+
+    impl Pictures {
+        fn any() -> impl Strategy<Value = Pictures> {
+            let picture = (0..6u32, prop::sample::select(vec![Part::Train, Part::Test]));
+            (prop::collection::vec(picture, 1..300), any::<bool>()).prop_map(|(pictures, given)| {
+                let (labels, parts): (_, Vec<Part>) = pictures.into_iter().unzip();
+                Pictures { labels, fixed: parts.into_iter().map(|p| given.then_some(p)).collect() }
+            })
+        }
+
+        /// As they are dealt when they stand in this order.
+        fn deal(&self, order: &[usize], config: &DataConfig) -> Split {
+            let sample = |i: &usize| Sample { name: format!("{i}.jpg"), label: self.labels[*i] };
+            let all: Vec<Sample> = order.iter().map(sample).collect();
+            let fixed: Vec<Option<Part>> = order.iter().map(|i| self.fixed[*i]).collect();
+            let classes: Vec<String> = (0..6).map(|label| format!("class {label}")).collect();
+            Split::deal(&all, &fixed, &classes, config)
+        }
+    }
+
     proptest! {
         #[test]
-        fn each_picture_is_in_one_part_and_parts_have_their_share_of_each_class(
-            given in prop::collection::vec((0..6u32, 0..6usize), 1..300),
-            test_given in any::<bool>(),
+        fn each_picture_is_in_one_part_and_each_part_has_its_share_of_each_class(
+            pictures in Pictures::any(),
+            seed in 0..1000u64,
+        ) {
+            let n = pictures.labels.len();
+            let split = pictures.deal(&Vec::from_iter(0..n), &rule(seed));
+            let mut dealt: Vec<u32> =
+                Part::ALL.iter().flat_map(|part| split.part(*part).to_vec()).collect();
+            dealt.sort_unstable();
+            prop_assert_eq!(dealt, Vec::from_iter(0..n as u32));
+            let is_given = |i: &u32| pictures.fixed[*i as usize] == Some(Part::Test);
+            let brings_test = pictures.fixed.contains(&Some(Part::Test));
+            for class in 0..6 {
+                let own = |i: &&u32| pictures.labels[**i as usize] == class && !is_given(i);
+                let count = |part| split.part(part).iter().filter(own).count() as f64;
+                let pool: f64 = Part::ALL.map(count).iter().sum();
+                let (val, test) = if brings_test { (4.0 / 21.0, 0.0) } else { (0.16, 0.16) };
+                prop_assert!((count(Part::Val) - pool * val).abs() < 1.0);
+                prop_assert!((count(Part::Test) - pool * test).abs() < 1.0);
+            }
+            let given = (0..n as u32).filter(is_given);
+            prop_assert!(given.into_iter().all(|i| split.test.contains(&i)), "stay where they are");
+        }
+
+        #[test]
+        fn what_lies_between_the_pictures_of_a_class_has_no_say_in_their_parts(
+            pictures in Pictures::any(),
             seed in 0..1000u64,
             train_fraction in 0.01..=1.0f64,
         ) {
-            // Pictures of any order of classes; of a sixth of them the part is given, if of any.
-            let part = |(_, part): &(u32, usize)| match part {
-                0 if test_given => Some(Part::Test),
-                _ => test_given.then_some(Part::Train),
-            };
-            let label = |i: usize| given[i].0;
-            let fixed: Vec<Option<Part>> = given.iter().map(part).collect();
-            let classes: Vec<String> = (0..6).map(|label| format!("class {label}")).collect();
             let config = DataConfig { train_fraction, ..rule(seed) };
-            let deal = |order: &[usize]| {
-                let sample = |i: &usize| Sample { name: format!("{i}.jpg"), label: label(*i) };
-                let all: Vec<Sample> = order.iter().map(sample).collect();
-                let fixed: Vec<Option<Part>> = order.iter().map(|i| fixed[*i]).collect();
-                Split::deal(&all, &fixed, &classes, &config)
-            };
-            let mut order: Vec<usize> = (0..given.len()).collect();
-            let split = deal(&order);
-
-            let mut dealt: Vec<u32> = Part::ALL.iter().flat_map(|p| split.part(*p).to_vec()).collect();
-            prop_assert_eq!(dealt.len() + split.train_left_out, given.len());
-            dealt.sort_unstable();
-            dealt.dedup();
-            prop_assert_eq!(dealt.len() + split.train_left_out, given.len(), "one part each");
-            let is_test = |i: &usize| fixed[*i] == Some(Part::Test);
-            prop_assert!(order.iter().filter(|i| is_test(i)).all(|i| split.test.contains(&(*i as u32))));
-            let has_test = fixed.contains(&Some(Part::Test));
-            let (val, test) = if has_test { (4.0 / 21.0, 0.0) } else { (4.0 / 25.0, 4.0 / 25.0) };
-            for class in 0..6 {
-                let of = |part: &[u32]| {
-                    let own = |i: &&u32| label(**i as usize) == class && !is_test(&(**i as usize));
-                    part.iter().filter(own).count() as f64
-                };
-                let pool = order.iter().filter(|i| label(**i) == class && !is_test(i)).count() as f64;
-                prop_assert!((of(&split.val) - pool * val).abs() <= 1.0);
-                prop_assert!((of(&split.test) - pool * test).abs() <= 1.0);
-            }
-
-            // What lies between the pictures of a class has no say in who of them goes where.
-            order.sort_by_key(|i| label(*i));
-            let sorted = deal(&order);
+            let mut order = Vec::from_iter(0..pictures.labels.len());
+            let mixed = pictures.deal(&order, &config);
+            order.sort_by_key(|i| pictures.labels[*i]);
+            let sorted = pictures.deal(&order, &config);
             for part in Part::ALL {
-                let mut same: Vec<u32> =
-                    sorted.part(part).iter().map(|i| order[*i as usize] as u32).collect();
+                let same = sorted.part(part).iter().map(|i| order[*i as usize] as u32);
+                let mut same = Vec::from_iter(same);
                 same.sort_unstable();
-                prop_assert_eq!(split.part(part), &same[..]);
+                prop_assert_eq!(mixed.part(part), same);
             }
         }
 
