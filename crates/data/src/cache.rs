@@ -19,7 +19,7 @@
 
 mod build;
 mod folder;
-mod held;
+mod memory;
 mod stream;
 
 use std::borrow::Cow;
@@ -38,7 +38,7 @@ use crate::map::map;
 use crate::placement::{Placement, Room};
 use crate::progress::Progress;
 use crate::source::Source;
-use held::Held;
+use memory::Memory;
 use stream::Stream;
 
 pub use folder::default_cache_dir;
@@ -60,7 +60,7 @@ pub(crate) struct Index {
     pub digest: String,
     pub drawings: bool,
     pub classes: Vec<String>,
-    pub samples: Vec<Indexed>,
+    pub samples: Vec<IndexEntry>,
     pub rejected: Vec<Rejected>,
     /// How many of `rejected` are of each class. Caches of before lack it and do without.
     #[serde(default)]
@@ -73,7 +73,7 @@ pub(crate) struct Index {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Indexed {
+pub(crate) struct IndexEntry {
     pub name: String,
     pub label: u32,
     pub part: Option<Part>,
@@ -90,7 +90,7 @@ pub(crate) struct Cache {
 
 enum Pixels {
     Mapped(Maps),
-    Held(Held),
+    Memory(Memory),
     Streamed(Stream),
 }
 
@@ -132,15 +132,15 @@ impl Cache {
         let room = Room::now(&folder).map_err(storing)?;
         match want.unwrap_or_else(|| room.choose(needed)) {
             Placement::Mapped => {
-                build::build(source.as_ref(), config, &place, build::Kept::File, progress)?;
+                build::build(source.as_ref(), config, &place, build::Target::File, progress)?;
                 let reading = |e| DataError::storage(&place, Doing::ReadingTheCache, e);
                 Cache::map(&place, config).map_err(reading)
             }
             Placement::Memory => {
                 // Each process decodes for itself, so none waits for another.
                 drop(lock);
-                let (index, held) = held::hold(source.as_ref(), config, progress)?;
-                Ok(Cache { index, pixels: Pixels::Held(held) })
+                let (index, memory) = Memory::filled(source.as_ref(), config, progress)?;
+                Ok(Cache { index, pixels: Pixels::Memory(memory) })
             }
             Placement::Streamed => Cache::stream(source, config, &place, progress),
         }
@@ -156,7 +156,7 @@ impl Cache {
         let earlier = read_index(place, config).ok().filter(|index| !index.retry);
         let index = match earlier {
             Some(index) => index,
-            None => build::build(source.as_ref(), config, place, build::Kept::Nowhere, progress)?,
+            None => build::build(source.as_ref(), config, place, build::Target::Nowhere, progress)?,
         };
         Ok(Cache { index, pixels: Pixels::Streamed(Stream::new(source, config)?) })
     }
@@ -186,7 +186,7 @@ impl Cache {
     pub fn placement(&self) -> Placement {
         match self.pixels {
             Pixels::Mapped(_) => Placement::Mapped,
-            Pixels::Held(_) => Placement::Memory,
+            Pixels::Memory(_) => Placement::Memory,
             Pixels::Streamed(_) => Placement::Streamed,
         }
     }
@@ -213,7 +213,7 @@ impl Cache {
         let sample = &self.index.samples[i as usize];
         Ok(match &self.pixels {
             Pixels::Mapped(maps) => cut(&maps.pixels, sample.slot, self.picture_bytes()).into(),
-            Pixels::Held(held) => held.pixels(sample.slot).into(),
+            Pixels::Memory(memory) => memory.pixels(sample.slot).into(),
             Pixels::Streamed(stream) => stream.picture(sample)?.raster.into_pixels().into(),
         })
     }
@@ -226,7 +226,7 @@ impl Cache {
                 let plane = self.picture_bytes() / self.index.colour.channels();
                 maps.evidence.as_ref().map(|map| cut(map, sample.slot, plane).into())
             }
-            Pixels::Held(held) => held.evidence(sample.slot).map(Cow::from),
+            Pixels::Memory(memory) => memory.evidence(sample.slot).map(Cow::from),
             Pixels::Streamed(stream) => stream.picture(sample)?.evidence.map(Cow::from),
         })
     }
@@ -235,7 +235,7 @@ impl Cache {
     pub fn gather(&self, indices: &[u32]) -> Result<Vec<u8>, BadImage> {
         let picture = self.picture_bytes();
         if let Pixels::Streamed(stream) = &self.pixels {
-            let samples: Vec<&Indexed> =
+            let samples: Vec<&IndexEntry> =
                 indices.iter().map(|i| &self.index.samples[*i as usize]).collect();
             return stream.gather(&samples, picture);
         }

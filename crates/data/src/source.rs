@@ -3,8 +3,8 @@
 mod archive;
 mod cats_vs_dogs;
 mod cifar10;
+mod critters;
 mod csv;
-mod drawn;
 mod folder;
 mod idx;
 mod mnist;
@@ -41,7 +41,7 @@ pub static SOURCES: &[SourceRow] = &[
         name: "critters",
         usage: "critters or critters:COUNT",
         about: "cats and dogs drawn by the program itself, 2,500 unless COUNT is given",
-        open: drawn::open,
+        open: critters::open,
     },
     SourceRow {
         name: "folder",

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::shelf::stamp;
-use super::stacks::{Found, Stack, Stacks};
+use super::stacks::{Contents, Stack, Stacks};
 use super::tarball;
 use super::unpack::Unpack;
 use super::{Request, Source};
@@ -73,7 +73,7 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
             Place::Tarball(path) => Some(path.as_path()),
         };
         let notes = notes(&stacks, place.unwrap_or(Path::new("")))?;
-        Ok(Found { stacks, ignored: ignored.clone(), notes })
+        Ok(Contents { stacks, ignored: ignored.clone(), notes })
     };
     Ok(Box::new(Stacks::new(request.row.name, &CLASSES, stamps, read)))
 }

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::shelf::stamp;
-use super::stacks::{Found, Stack, Stacks};
+use super::stacks::{Contents, Stack, Stacks};
 use super::{Request, Source, idx};
 use crate::colour::Colour;
 use crate::config::Part;
@@ -68,7 +68,7 @@ fn open(request: &Request, classes: &'static [&'static str]) -> Result<Box<dyn S
     let read = move || {
         let stacks = pairs.iter().map(|(part, pictures, labels)| stack(*part, pictures, labels));
         let stacks = stacks.collect::<Result<_, _>>()?;
-        Ok(Found { stacks, ignored: ignored.clone(), notes: Vec::new() })
+        Ok(Contents { stacks, ignored: ignored.clone(), notes: Vec::new() })
     };
     Ok(Box::new(Stacks::new(request.row.name, classes, stamps, read)))
 }

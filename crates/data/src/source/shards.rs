@@ -27,7 +27,7 @@ use crate::config::Part;
 use crate::error::DataError;
 use crate::natural;
 use crate::window::Window;
-use samples::{Listed, key};
+use samples::{Contents, key};
 
 /// In all shards together: ten times what ImageNet-1k holds.
 const MAX_ENTRIES: usize = 12_000_000;
@@ -64,14 +64,14 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     }
     let classes = classes(&root, &found)?;
     let labels: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
-    for Found { name, label, part, shard, range: (start, end) } in &found {
+    for ShardPicture { name, label, part, shard, range: (start, end) } in &found {
         let place = Place::Within(*shard, *start, *end);
         collector.add(name.clone(), labels[label.as_str()], *part, place);
     }
     Ok(Box::new(collector.finish(&root, classes.clone())?))
 }
 
-struct Found {
+struct ShardPicture {
     name: String,
     label: String,
     part: Option<Part>,
@@ -83,7 +83,7 @@ struct Found {
 
 /// Whether one name is there twice: shards may number their pictures each from `0000`, as
 /// WebDataset tells samples apart by shard and key.
-fn repeat(found: &[Found]) -> bool {
+fn repeat(found: &[ShardPicture]) -> bool {
     let mut known = HashSet::with_capacity(found.len());
     !found.iter().all(|found| known.insert(found.name.as_str()))
 }
@@ -128,7 +128,7 @@ fn read(
     path: &Path,
     number: usize,
     collector: &mut Collector,
-    found: &mut Vec<Found>,
+    found: &mut Vec<ShardPicture>,
 ) -> Result<(), DataError> {
     let unreadable = |error| DataError::read(path, error);
     let (file, meta) = plain::open(path)?;
@@ -156,7 +156,7 @@ fn read(
                 }
             },
         };
-        found.push(Found { name, label, part, shard: number, range });
+        found.push(ShardPicture { name, label, part, shard: number, range });
     }
     for name in &listed.hidden {
         match name.rsplit_once('/') {
@@ -170,10 +170,10 @@ fn read(
 }
 
 /// Walks the headers; every entry must lie within the file, and the end mark must be there.
-fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> {
+fn list(path: &Path, window: &Window, most: usize) -> Result<Contents, DataError> {
     let damaged = |error: io::Error| DataError::refused(path, error.to_string(), DAMAGED);
     let mut archive = Archive::new(Headers(BufReader::new(window.clone())));
-    let (mut listed, mut names) = (Listed::default(), Names::default());
+    let (mut listed, mut names) = (Contents::default(), Names::default());
     let mut last = 0;
     for (count, entry) in archive.entries_with_seek().map_err(damaged)?.raw(true).enumerate() {
         let mut entry = entry.map_err(damaged)?;
@@ -266,7 +266,7 @@ impl Seek for Headers {
 }
 
 /// All labels in natural order; what is trained on has them all.
-fn classes(root: &Path, found: &[Found]) -> Result<Vec<String>, DataError> {
+fn classes(root: &Path, found: &[ShardPicture]) -> Result<Vec<String>, DataError> {
     let names = |part: Option<Part>| -> BTreeSet<&str> {
         let of_part = found.iter().filter(|f| part.is_none() || f.part == part);
         of_part.map(|f| f.label.as_str()).collect()

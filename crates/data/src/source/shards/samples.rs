@@ -10,7 +10,7 @@
 use std::collections::{HashMap, HashSet};
 
 #[derive(Default)]
-pub(super) struct Listed {
+pub(super) struct Contents {
     /// From where to where.
     pub pictures: Vec<(String, (u64, u64))>,
     /// By key.
@@ -27,7 +27,7 @@ pub(super) struct Label {
     file: String,
 }
 
-impl Listed {
+impl Contents {
     /// What the label file `name` says, or what is wrong with it: none is made up, and none is
     /// chosen among two.
     pub fn label(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), String> {
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     fn settled(labels: &[&str], pictures: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
-        let mut listed = Listed::default();
+        let mut listed = Contents::default();
         for key in labels {
             listed.label(&format!("{key}.cls"), b"cat".to_vec()).unwrap();
         }
