@@ -2,7 +2,7 @@
 //! beside it what the resizer does by itself in bytes, which for `bicubic` and `lanczos` is another
 //! result (see `resize`).
 //!
-//!     cargo run --release -p catscan-data --example filters -- FOLDER    # FOLDER/class/picture.jpg
+//!     cargo run --release -p catscan-data --example filters -- FOLDER   # FOLDER/class/picture.jpg
 //!
 //! Of the first 200 pictures by name; the medians of five rounds, in which all take turns.
 

@@ -74,7 +74,7 @@ impl Contents {
         Ok(())
     }
 
-    /// Tells the labels that no picture has: a sample that was lost, or is of a kind not known here.
+    /// Tells the labels that no picture has: their sample was lost, or is of a kind not read here.
     pub fn tell_lone_labels(&mut self) {
         let keys: HashSet<&str> = self.pictures.iter().map(|(name, _)| key(name)).collect();
         let lone = self.labels.iter().filter(|(key, _)| !keys.contains(key.as_str()));
