@@ -50,7 +50,7 @@ fn main() -> Result<(), DataError> {
         let mut last_loss = f64::NAN;
         for positions in order::shuffled(SEED, epoch, train.len()).chunks(BATCH) {
             let indices: Vec<u32> = positions.iter().map(|p| train[*p as usize]).collect();
-            let draw = |i: &u32| augment.draw(SEED, epoch, u64::from(*i));
+            let draw = |i: &u32| augment.affine(SEED, epoch, u64::from(*i));
             let affines: Vec<_> = indices.iter().map(draw).collect();
             let x = Augment::apply(&set.batch(&indices, Device::Cpu), &affines, augment.fill);
             let loss = net

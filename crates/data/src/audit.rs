@@ -22,8 +22,8 @@ use crate::config::{DataConfig, Part, SplitRule};
 use crate::error::{DataError, Rejected};
 use crate::progress::Progress;
 use crate::source;
-use signature::{Fault, Found, Signature};
-use survey::{Seen, Survey};
+use signature::{Fault, Pairs, Signature};
+use survey::{Facts, Survey};
 
 pub use sheet::Sheet;
 pub use suspects::{SURE, Suspect, Suspects};
@@ -217,7 +217,7 @@ pub fn audit(
 }
 
 /// Near doubles that are not exact ones. Of equal files the first one stands for all.
-fn near(seen: &[Seen], fault: impl Fn(usize, usize) -> Fault + Sync) -> Found {
+fn near(seen: &[Facts], fault: impl Fn(usize, usize) -> Fault + Sync) -> Pairs {
     let mut known = HashSet::new();
     let firsts: Vec<usize> = (0..seen.len()).filter(|i| known.insert(seen[*i].hash)).collect();
     let signatures: Vec<&Signature> = firsts.iter().map(|i| &seen[*i].signature).collect();
@@ -229,7 +229,7 @@ fn near(seen: &[Seen], fault: impl Fn(usize, usize) -> Fault + Sync) -> Found {
 }
 
 /// Groups of the same file.
-fn exact(seen: &[Seen]) -> Vec<Vec<usize>> {
+fn exact(seen: &[Facts]) -> Vec<Vec<usize>> {
     let mut by_hash: BTreeMap<[u8; 32], Vec<usize>> = BTreeMap::new();
     for (i, seen) in seen.iter().enumerate() {
         by_hash.entry(*seen.hash.as_bytes()).or_default().push(i);
@@ -250,7 +250,7 @@ fn range(values: impl Iterator<Item = u64>) -> Range {
     }
 }
 
-fn values(seen: &[Seen], parts: &[Part]) -> Values {
+fn values(seen: &[Facts], parts: &[Part]) -> Values {
     let train = || seen.iter().zip(parts).filter(|(_, part)| **part == Part::Train);
     let n = train().count().max(1) as f64;
     let mean = [0, 1, 2].map(|c| train().map(|(seen, _)| seen.mean[c]).sum::<f64>() / n);

@@ -48,7 +48,7 @@ pub mod step;
 #[cfg(feature = "tch")]
 mod warp;
 
-pub use affine::{Affine, Draw};
+pub use affine::{Affine, AffineDraw};
 pub use mix::{Mix, Mixed};
 pub use op::Op;
 pub use step::{Rectangle, Step};
@@ -137,13 +137,13 @@ impl Shear {
 
 /// All that was drawn for one picture.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Drawn {
+pub struct Draw {
     /// Comes first.
     pub affine: Affine,
     /// Then these, in their order.
     pub ops: Vec<Op>,
     /// Whether the recipe has such steps, whether or not one was drawn for this picture.
-    pub steps: bool,
+    pub has_steps: bool,
     /// In the end, how it is mixed with the picture before it in its batch.
     pub mixed: Option<Mixed>,
 }
@@ -193,11 +193,11 @@ impl Augment {
     }
 
     /// What happens to `sample` in `epoch`: the same on any machine, thread or batch.
-    pub fn sample(&self, seed: u64, epoch: u64, sample: u64) -> Draw {
+    pub fn draw_affine(&self, seed: u64, epoch: u64, sample: u64) -> AffineDraw {
         let mut stream = draw::stream(seed, epoch, sample, "augment");
         let rotation = self.rotation_deg.to_radians();
         let shear = self.shear.range_rad();
-        Draw {
+        AffineDraw {
             rotation_rad: stream.between(-rotation, rotation),
             shear_rad: stream.between(-shear, shear),
             zoom_x: stream.between(1.0 - self.zoom, 1.0 + self.zoom),
@@ -215,14 +215,14 @@ impl Augment {
         stream.below(2 * u64::from(self.shift_px) + 1) as i32 - self.shift_px as i32
     }
 
-    /// [`Augment::sample`] as an affine.
-    pub fn draw(&self, seed: u64, epoch: u64, sample: u64) -> Affine {
-        self.sample(seed, epoch, sample).affine()
+    /// [`Augment::draw_affine`] as an affine.
+    pub fn affine(&self, seed: u64, epoch: u64, sample: u64) -> Affine {
+        self.draw_affine(seed, epoch, sample).affine()
     }
 
     /// All that happens to `sample`, a picture of `size_px` a side, in `epoch`.
-    pub fn drawn(&self, seed: u64, epoch: u64, sample: u64, size_px: u32) -> Drawn {
-        let affine = self.draw(seed, epoch, sample);
+    pub fn draw(&self, seed: u64, epoch: u64, sample: u64, size_px: u32) -> Draw {
+        let affine = self.affine(seed, epoch, sample);
         let mut ops = Vec::new();
         for (i, step) in self.then.iter().enumerate() {
             let stream = &mut draw::stream(seed, epoch, sample, &format!("augment {i}"));
@@ -230,7 +230,7 @@ impl Augment {
         }
         let mixed =
             self.mix.map(|mix| mix.draw(&mut draw::stream(seed, epoch, sample, "mix"), size_px));
-        Drawn { affine, ops, steps: !self.then.is_empty(), mixed }
+        Draw { affine, ops, has_steps: !self.then.is_empty(), mixed }
     }
 }
 
@@ -252,8 +252,8 @@ mod tests {
 
     #[test]
     fn draws_fill_their_ranges_and_no_more() {
-        let draws: Vec<Draw> = (0..4000).map(|i| study().sample(1, 0, i)).collect();
-        let spread = |value: fn(&Draw) -> f64| {
+        let draws: Vec<AffineDraw> = (0..4000).map(|i| study().draw_affine(1, 0, i)).collect();
+        let spread = |value: fn(&AffineDraw) -> f64| {
             let low = draws.iter().map(value).fold(f64::INFINITY, f64::min);
             let high = draws.iter().map(value).fold(f64::NEG_INFINITY, f64::max);
             (low, high)
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn radians_are_not_degrees() {
         let radians = Augment { shear: Shear::Radians(0.2), ..study() };
-        let widest = (0..1000).map(|i| radians.sample(1, 0, i).shear_rad).fold(0.0, f64::max);
+        let widest = (0..1000).map(|i| radians.draw_affine(1, 0, i).shear_rad).fold(0.0, f64::max);
         assert!(widest > 0.19 && widest <= 0.2, "{widest}");
         let json = serde_json::to_string(&radians).unwrap();
         assert!(json.contains("{\"radians\":0.2}"), "{json}");
@@ -288,8 +288,8 @@ mod tests {
         let shear = Shear::Degrees(0.0);
         let still =
             Augment { rotation_deg: 0.0, shear, zoom: 0.0, horizontal_flip: false, ..study() };
-        assert_eq!(still.draw(9, 9, 9), Affine::IDENTITY);
-        assert_eq!(Draw::STILL.affine(), Affine::IDENTITY);
+        assert_eq!(still.affine(9, 9, 9), Affine::IDENTITY);
+        assert_eq!(AffineDraw::STILL.affine(), Affine::IDENTITY);
     }
 
     #[test]
@@ -297,10 +297,13 @@ mod tests {
         let cifar = Augment { shift_px: 4, ..study() };
         let mut counts = [0; 9];
         for i in 0..9000 {
-            let draw = cifar.sample(1, 0, i);
+            let draw = cifar.draw_affine(1, 0, i);
             counts[(draw.shift_x_px + 4) as usize] += 1;
             assert!(draw.shift_y_px.abs() <= 4);
-            assert_eq!(Draw { shift_x_px: 0, shift_y_px: 0, ..draw }, study().sample(1, 0, i));
+            assert_eq!(
+                AffineDraw { shift_x_px: 0, shift_y_px: 0, ..draw },
+                study().draw_affine(1, 0, i)
+            );
         }
         // 1,000 each, give or take five standard deviations of 30.
         assert!(counts.iter().all(|count| (850..1150).contains(count)), "{counts:?}");
@@ -314,10 +317,10 @@ mod tests {
         assert_eq!(serde_json::from_str::<Augment>(want).unwrap(), study());
         let moved = Augment { vertical_flip: true, width_shift_px: 3.0, ..study() };
         for i in 0..200 {
-            let draw = moved.sample(1, 0, i);
+            let draw = moved.draw_affine(1, 0, i);
             assert!(draw.move_x_px.abs() <= 3.0 && draw.move_y_px == 0.0);
-            let without = Draw { flip_vertical: false, move_x_px: 0.0, ..draw };
-            assert_eq!(without, study().sample(1, 0, i));
+            let without = AffineDraw { flip_vertical: false, move_x_px: 0.0, ..draw };
+            assert_eq!(without, study().draw_affine(1, 0, i));
         }
     }
 

@@ -2,7 +2,7 @@
 
 use tch::{Device, Kind, Tensor};
 
-use crate::augment::{Affine, Augment, Drawn, Fill, Op, fused, op};
+use crate::augment::{Affine, Augment, Draw, Fill, Op, fused, op};
 use crate::colour::Raster;
 use crate::config::{DataConfig, Normalize};
 use crate::dataset::Dataset;
@@ -77,13 +77,13 @@ pub fn to_augmented(
     config: &DataConfig,
     device: Device,
     fill: Fill,
-    drawn: &[Drawn],
+    draws: &[Draw],
 ) -> (Tensor, Option<Tensor>) {
-    if device == Device::Cpu && affine_alone(drawn) {
-        let values = fused::warp(pixels, config, &affines(drawn), fill);
-        return mixed(values.permute([0, 3, 1, 2]), drawn);
+    if device == Device::Cpu && affine_alone(draws) {
+        let values = fused::warp(pixels, config, &affines(draws), fill);
+        return mixed(values.permute([0, 3, 1, 2]), draws);
     }
-    augmented(&to_bytes(pixels, config, device), config, fill, drawn)
+    augmented(&to_bytes(pixels, config, device), config, fill, draws)
 }
 
 /// The same of `[N, H, W, C]` bytes that lie on a device already, and from there stay on it.
@@ -92,15 +92,15 @@ pub fn augmented(
     bytes: &Tensor,
     config: &DataConfig,
     fill: Fill,
-    drawn: &[Drawn],
+    draws: &[Draw],
 ) -> (Tensor, Option<Tensor>) {
-    if drawn.is_empty() {
+    if draws.is_empty() {
         return (normalized(unit(bytes), config.normalize.as_ref()), None);
     }
-    let affines = affines(drawn);
-    if affine_alone(drawn) && !matches!(fill, Fill::Constant(_)) {
+    let affines = affines(draws);
+    if affine_alone(draws) && !matches!(fill, Fill::Constant(_)) {
         let x = normalized(unit(bytes), config.normalize.as_ref());
-        return mixed(Augment::apply(&x, &affines, fill), drawn);
+        return mixed(Augment::apply(&x, &affines, fill), draws);
     }
     let mut x = unit(bytes);
     let zero = match &config.normalize {
@@ -108,8 +108,8 @@ pub fn augmented(
         None => of_channels(&vec![0.0; config.colour.channels()], x.device()),
     };
     x = moved(x, &affines, fill, &zero);
-    let ops: Vec<&[Op]> = drawn.iter().map(|drawn| drawn.ops.as_slice()).collect();
-    mixed(normalized(op::apply(&x, &ops, &zero), config.normalize.as_ref()), drawn)
+    let ops: Vec<&[Op]> = draws.iter().map(|draw| draw.ops.as_slice()).collect();
+    mixed(normalized(op::apply(&x, &ops, &zero), config.normalize.as_ref()), draws)
 }
 
 /// Each picture through its own affine. One that stays is not touched, whatever its neighbours do:
@@ -137,16 +137,16 @@ fn moved(x: Tensor, affines: &[Affine], fill: Fill, zero: &Tensor) -> Tensor {
 
 /// Whether an affine is all that the recipe does to pictures before they are mixed. Not what was
 /// drawn is asked: the two ways round differently, and a picture must not depend on its batch.
-fn affine_alone(drawn: &[Drawn]) -> bool {
-    !drawn.is_empty() && drawn.iter().all(|drawn| !drawn.steps)
+fn affine_alone(draws: &[Draw]) -> bool {
+    !draws.is_empty() && draws.iter().all(|draw| !draw.has_steps)
 }
 
-fn affines(drawn: &[Drawn]) -> Vec<Affine> {
-    drawn.iter().map(|drawn| drawn.affine).collect()
+fn affines(draws: &[Draw]) -> Vec<Affine> {
+    draws.iter().map(|draw| draw.affine).collect()
 }
 
-fn mixed(x: Tensor, drawn: &[Drawn]) -> (Tensor, Option<Tensor>) {
-    let mixed: Option<Vec<_>> = drawn.iter().map(|drawn| drawn.mixed).collect();
+fn mixed(x: Tensor, draws: &[Draw]) -> (Tensor, Option<Tensor>) {
+    let mixed: Option<Vec<_>> = draws.iter().map(|draw| draw.mixed).collect();
     match mixed {
         Some(mixed) if !mixed.is_empty() => {
             let (x, own) = crate::augment::Mixed::apply(&x, &mixed);
@@ -272,7 +272,7 @@ mod tests {
             fill: Fill::Zero,
             ..Augment::none()
         };
-        let affines: Vec<Affine> = (0..4).map(|i| augment.draw(5, 1, i)).collect();
+        let affines: Vec<Affine> = (0..4).map(|i| augment.affine(5, 1, i)).collect();
         let together = Augment::apply(&x, &affines, Fill::Zero);
         for i in 0..4 {
             let own = &affines[i as usize..=i as usize];
@@ -293,14 +293,14 @@ mod tests {
         for (augment, fill) in
             [Fill::Edge, Fill::Zero].map(|f| [(&turned, f), (&flipped, f)]).concat()
         {
-            let drawn: Vec<Drawn> = (0..16).map(|i| augment.drawn(5, 1, i, 64)).collect();
-            let erased = drawn.iter().filter(|drawn| !drawn.ops.is_empty()).count();
+            let draws: Vec<Draw> = (0..16).map(|i| augment.draw(5, 1, i, 64)).collect();
+            let erased = draws.iter().filter(|draw| !draw.ops.is_empty()).count();
             assert!((1..16).contains(&erased), "{erased} of 16");
-            let made = |drawn: &[Drawn]| {
-                to_augmented(&picture.repeat(drawn.len()), &config, Device::Cpu, fill, drawn).0
+            let made = |draws: &[Draw]| {
+                to_augmented(&picture.repeat(draws.len()), &config, Device::Cpu, fill, draws).0
             };
-            let together = made(&drawn);
-            for (i, own) in drawn.chunks(1).enumerate() {
+            let together = made(&draws);
+            for (i, own) in draws.chunks(1).enumerate() {
                 assert_eq!(made(own), together.narrow(0, i as i64, 1), "{fill:?}, picture {i}");
             }
         }

@@ -18,12 +18,13 @@
 //! holds the index alone.
 
 mod build;
-mod held;
+mod folder;
+mod memory;
 mod stream;
 
 use std::borrow::Cow;
-use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 
 use memmap2::Mmap;
@@ -32,12 +33,15 @@ use serde::{Deserialize, Serialize};
 use crate::colour::Colour;
 use crate::config::{DataConfig, Part};
 use crate::error::{BadImage, DataError, Doing, Rejected};
+use crate::lock;
 use crate::map::map;
 use crate::placement::{Placement, Room};
 use crate::progress::Progress;
 use crate::source::Source;
-use held::Held;
+use memory::Memory;
 use stream::Stream;
+
+pub use folder::default_cache_dir;
 
 /// Raise it when the files' layout, the decoders or the resizing change what a cache would hold.
 const FORMAT: u32 = 5;
@@ -45,27 +49,6 @@ const FORMAT: u32 = 5;
 const PIXELS: &str = "pixels.u8";
 const EVIDENCE: &str = "evidence.u8";
 const INDEX: &str = "index.json";
-
-/// The user's cache folder: `CATSCAN_CACHE`, else the platform's place for caches.
-pub fn default_cache_dir() -> PathBuf {
-    let folder = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
-    if let Some(chosen) = folder("CATSCAN_CACHE") {
-        return chosen;
-    }
-    if let Some(xdg) = folder("XDG_CACHE_HOME") {
-        return xdg.join("catscan");
-    }
-    if cfg!(windows)
-        && let Some(local) = folder("LOCALAPPDATA")
-    {
-        return local.join("catscan").join("cache");
-    }
-    match folder("HOME") {
-        Some(home) if cfg!(target_os = "macos") => home.join("Library/Caches/catscan"),
-        Some(home) => home.join(".cache").join("catscan"),
-        None => std::env::temp_dir().join("catscan-cache"),
-    }
-}
 
 /// What a cache holds, beside the pixels.
 #[derive(Debug, Serialize, Deserialize)]
@@ -77,7 +60,7 @@ pub(crate) struct Index {
     pub digest: String,
     pub drawings: bool,
     pub classes: Vec<String>,
-    pub samples: Vec<Indexed>,
+    pub samples: Vec<IndexEntry>,
     pub rejected: Vec<Rejected>,
     /// How many of `rejected` are of each class. Caches of before lack it and do without.
     #[serde(default)]
@@ -90,7 +73,7 @@ pub(crate) struct Index {
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Indexed {
+pub(crate) struct IndexEntry {
     pub name: String,
     pub label: u32,
     pub part: Option<Part>,
@@ -107,7 +90,7 @@ pub(crate) struct Cache {
 
 enum Pixels {
     Mapped(Maps),
-    Held(Held),
+    Memory(Memory),
     Streamed(Stream),
 }
 
@@ -139,15 +122,8 @@ impl Cache {
         }
         let storing = |error| DataError::storage(&folder, Doing::MakingTheCache, error);
         std::fs::create_dir_all(&folder).map_err(storing)?;
-        let lock = File::create(folder.join(format!("{name}.lock"))).map_err(storing)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                progress.stage("waiting for another process that decodes the same pictures", 0);
-                lock.lock().map_err(storing)?;
-            }
-            Err(TryLockError::Error(error)) => return Err(storing(error)),
-        }
+        let lock = folder.join(format!("{name}.lock"));
+        let lock = lock::take(&lock, "decodes the same pictures", progress).map_err(storing)?;
         // Between our first look and the lock another process may have come and gone.
         if let Some(cache) = found() {
             return Ok(cache);
@@ -156,15 +132,15 @@ impl Cache {
         let room = Room::now(&folder).map_err(storing)?;
         match want.unwrap_or_else(|| room.choose(needed)) {
             Placement::Mapped => {
-                build::build(source.as_ref(), config, &place, build::Kept::File, progress)?;
+                build::build(source.as_ref(), config, &place, build::Target::File, progress)?;
                 let reading = |e| DataError::storage(&place, Doing::ReadingTheCache, e);
                 Cache::map(&place, config).map_err(reading)
             }
             Placement::Memory => {
                 // Each process decodes for itself, so none waits for another.
                 drop(lock);
-                let (index, held) = held::hold(source.as_ref(), config, progress)?;
-                Ok(Cache { index, pixels: Pixels::Held(held) })
+                let (index, memory) = Memory::filled(source.as_ref(), config, progress)?;
+                Ok(Cache { index, pixels: Pixels::Memory(memory) })
             }
             Placement::Streamed => Cache::stream(source, config, &place, progress),
         }
@@ -180,7 +156,7 @@ impl Cache {
         let earlier = read_index(place, config).ok().filter(|index| !index.retry);
         let index = match earlier {
             Some(index) => index,
-            None => build::build(source.as_ref(), config, place, build::Kept::Nowhere, progress)?,
+            None => build::build(source.as_ref(), config, place, build::Target::Nowhere, progress)?,
         };
         Ok(Cache { index, pixels: Pixels::Streamed(Stream::new(source, config)?) })
     }
@@ -210,7 +186,7 @@ impl Cache {
     pub fn placement(&self) -> Placement {
         match self.pixels {
             Pixels::Mapped(_) => Placement::Mapped,
-            Pixels::Held(_) => Placement::Memory,
+            Pixels::Memory(_) => Placement::Memory,
             Pixels::Streamed(_) => Placement::Streamed,
         }
     }
@@ -237,7 +213,7 @@ impl Cache {
         let sample = &self.index.samples[i as usize];
         Ok(match &self.pixels {
             Pixels::Mapped(maps) => cut(&maps.pixels, sample.slot, self.picture_bytes()).into(),
-            Pixels::Held(held) => held.pixels(sample.slot).into(),
+            Pixels::Memory(memory) => memory.pixels(sample.slot).into(),
             Pixels::Streamed(stream) => stream.picture(sample)?.raster.into_pixels().into(),
         })
     }
@@ -250,7 +226,7 @@ impl Cache {
                 let plane = self.picture_bytes() / self.index.colour.channels();
                 maps.evidence.as_ref().map(|map| cut(map, sample.slot, plane).into())
             }
-            Pixels::Held(held) => held.evidence(sample.slot).map(Cow::from),
+            Pixels::Memory(memory) => memory.evidence(sample.slot).map(Cow::from),
             Pixels::Streamed(stream) => stream.picture(sample)?.evidence.map(Cow::from),
         })
     }
@@ -259,7 +235,7 @@ impl Cache {
     pub fn gather(&self, indices: &[u32]) -> Result<Vec<u8>, BadImage> {
         let picture = self.picture_bytes();
         if let Pixels::Streamed(stream) = &self.pixels {
-            let samples: Vec<&Indexed> =
+            let samples: Vec<&IndexEntry> =
                 indices.iter().map(|i| &self.index.samples[*i as usize]).collect();
             return stream.gather(&samples, picture);
         }

@@ -95,7 +95,7 @@ impl Dataset {
         if let BadImages::AtMost(limit) = config.bad_images {
             check_share(index, limit)?;
         }
-        let sample = |s: &crate::cache::Indexed| Sample { name: s.name.clone(), label: s.label };
+        let sample = |s: &crate::cache::IndexEntry| Sample { name: s.name.clone(), label: s.label };
         let samples: Vec<Sample> = index.samples.iter().map(sample).collect();
         let shards = match config.shuffle_window {
             Some(_) => index.samples.iter().map(|s| source.shard(s.slot as usize)).collect(),

@@ -92,7 +92,7 @@ pub enum DataError {
     TooFewClasses { path: PathBuf, found: usize },
 
     #[error("{}: {}; {}", shown_path(path), shown(what), shown(hint))]
-    Layout { path: PathBuf, what: String, hint: String },
+    Refused { path: PathBuf, what: String, hint: String },
 
     #[error(
         "{}: 0 pictures in this class{}; add pictures or remove the class",
@@ -119,9 +119,6 @@ pub enum DataError {
 
     #[error("{}: {}; {}", shown(url), shown(what), shown(hint))]
     Download { url: String, what: String, hint: String },
-
-    #[error("{}: {}; {}", shown_path(path), shown(what), shown(hint))]
-    Archive { path: PathBuf, what: String, hint: String },
 
     #[error("{}: cannot be read ({}); {}", shown_path(path), told(error), remedy(error))]
     Read { path: PathBuf, error: io::Error },
@@ -150,23 +147,18 @@ impl DataError {
             | DataError::Missing { .. }
             | DataError::MissingFiles { .. }
             | DataError::TooFewClasses { .. } => 2,
-            DataError::Layout { .. }
+            DataError::Refused { .. }
             | DataError::EmptyClass { .. }
             | DataError::BadPictures { .. }
             | DataError::TooManyBad { .. }
             | DataError::Download { .. }
-            | DataError::Archive { .. }
             | DataError::Read { .. } => 3,
             DataError::Storage { .. } | DataError::NoRoom { .. } => 7,
         }
     }
 
-    pub(crate) fn layout(path: &Path, what: impl Into<String>, hint: &str) -> DataError {
-        DataError::Layout { path: path.into(), what: what.into(), hint: hint.into() }
-    }
-
-    pub(crate) fn archive(path: &Path, what: impl Into<String>, hint: &str) -> DataError {
-        DataError::Archive { path: path.into(), what: what.into(), hint: hint.into() }
+    pub(crate) fn refused(path: &Path, what: impl Into<String>, hint: &str) -> DataError {
+        DataError::Refused { path: path.into(), what: what.into(), hint: hint.into() }
     }
 
     pub(crate) fn read(path: &Path, error: io::Error) -> DataError {
@@ -301,7 +293,7 @@ mod tests {
         let evil = "\x1b[2J\u{202e}cat";
         let rejected = Rejected { name: evil.into(), reason: evil.into() };
         let texts = [
-            DataError::layout(Path::new(evil), evil, evil).to_string(),
+            DataError::refused(Path::new(evil), evil, evil).to_string(),
             DataError::read(Path::new(evil), io::Error::other(evil)).to_string(),
             DataError::EmptyClass { place: evil.into(), table: format!("\n{evil}") }.to_string(),
             DataError::BadPictures { checked: 1, total: 1, first: vec![rejected] }.to_string(),

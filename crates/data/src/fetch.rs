@@ -12,7 +12,7 @@
 mod address;
 mod sets;
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,6 +24,7 @@ use ureq::http::StatusCode;
 pub use sets::{FETCHABLE, Fetchable, RemoteFile};
 
 use crate::error::{DataError, Doing};
+use crate::lock;
 use crate::progress::Progress;
 
 /// How often and how patiently.
@@ -86,23 +87,14 @@ fn fetch_file(
     let target = folder.join(file.name);
     let part = folder.join(format!("{}.part", file.name));
     let storing = |error| DataError::storage(&part, Doing::Fetching, error);
-    let lock = File::create(folder.join(format!("{}.lock", file.name))).map_err(storing)?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            progress.stage(&format!("waiting for another process that fetches {}", file.name), 0);
-            lock.lock().map_err(storing)?;
-        }
-        Err(TryLockError::Error(error)) => return Err(storing(error)),
-    }
+    let lock = folder.join(format!("{}.lock", file.name));
+    let _lock = lock::take(&lock, &format!("fetches {}", file.name), progress).map_err(storing)?;
     if target.exists() {
         return check_known(file, &target);
     }
     let mut job = Job { file, url, part: &part, patience, progress };
     job.run()?;
-    std::fs::rename(&part, &target).map_err(storing)?;
-    // The lock's file stays: removing it would let two processes hold two locks of one name.
-    Ok(())
+    std::fs::rename(&part, &target).map_err(storing)
 }
 
 /// A file of the user's is never overwritten.
@@ -117,7 +109,7 @@ fn check_known(file: &RemoteFile, path: &Path) -> Result<(), DataError> {
         &hash[..12],
         &file.sha256[..12]
     );
-    Err(DataError::layout(path, what, "move it away and fetch again"))
+    Err(DataError::refused(path, what, "move it away and fetch again"))
 }
 
 fn hash_of(path: &Path) -> io::Result<(u64, String)> {

@@ -55,8 +55,8 @@
 //!     let (pixels, labels) = (set.gather(&batch), set.labels(&batch));
 //!     assert_eq!((pixels.len(), labels.len()), (batch.len() * 32 * 32 * 3, batch.len()));
 //!     let flips = Augment { horizontal_flip: true, ..Augment::none() };
-//!     let drawn = batch.iter().map(|i| flips.draw(seed, epoch, u64::from(*i)));
-//!     assert_eq!(drawn.count(), batch.len()); // what `batch` applies to tensors
+//!     let affines = batch.iter().map(|i| flips.affine(seed, epoch, u64::from(*i)));
+//!     assert_eq!(affines.count(), batch.len()); // what `batch` applies to tensors
 //! }
 //! # Ok(())
 //! # }
@@ -79,6 +79,7 @@ pub mod draw;
 pub mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
+mod lock;
 mod map;
 mod natural;
 pub mod order;

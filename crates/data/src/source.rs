@@ -3,8 +3,8 @@
 mod archive;
 mod cats_vs_dogs;
 mod cifar10;
+mod critters;
 mod csv;
-mod drawn;
 mod folder;
 mod idx;
 mod mnist;
@@ -41,7 +41,7 @@ pub static SOURCES: &[SourceRow] = &[
         name: "critters",
         usage: "critters or critters:COUNT",
         about: "cats and dogs drawn by the program itself, 2,500 unless COUNT is given",
-        open: drawn::open,
+        open: critters::open,
     },
     SourceRow {
         name: "folder",
@@ -147,7 +147,7 @@ impl Request<'_> {
         let path = self.path()?;
         if !path.is_dir() {
             let hint = format!("give {want}");
-            return Err(DataError::layout(&path, "is a file, want a folder", &hint));
+            return Err(DataError::refused(&path, "is a file, want a folder", &hint));
         }
         path.canonicalize().map_err(|error| DataError::read(&path, error))
     }

@@ -208,64 +208,93 @@ mod tests {
         assert_eq!((least.train.len(), least.train_left_out), (2, 16_998));
     }
 
-    /// As it was dealt before classes were sorted apart in one walk: all samples once a class.
-    fn dealt_class_by_class(
-        samples: &[Sample],
-        fixed: &[Option<Part>],
-        classes: &[String],
-        config: &DataConfig,
-    ) -> Split {
-        let mut split = Split::default();
-        let mut ratio = config.split.ratio.map(u64::from);
-        for part in [1, 2] {
-            if fixed.contains(&Some(Part::ALL[part])) {
-                ratio[part] = 0;
-            }
+    /// What a seed means: were this to change, no run of before could be repeated.
+    #[test]
+    fn a_seed_deals_what_it_always_dealt() {
+        let (all, classes) = samples(&[12, 11]);
+        let config = DataConfig { train_fraction: 0.5, ..rule(7) };
+        let split = Split::deal(&all, &vec![None; all.len()], &classes, &config);
+        let name = |i: &u32| all[*i as usize].name.as_str();
+        let names = |part: &[u32]| part.iter().map(name).collect::<Vec<&str>>();
+        let train = [
+            "0/0.jpg", "0/7.jpg", "0/8.jpg", "0/11.jpg", "1/1.jpg", "1/6.jpg", "1/7.jpg",
+            "1/10.jpg",
+        ];
+        assert_eq!(names(&split.train), train);
+        assert_eq!(names(&split.val), ["0/1.jpg", "0/10.jpg", "1/2.jpg", "1/3.jpg"]);
+        assert_eq!(names(&split.test), ["0/2.jpg", "0/9.jpg", "1/4.jpg", "1/5.jpg"]);
+        assert_eq!(split.train_left_out, 7);
+    }
+
+    /// Pictures of six classes in any order; of some the folder gives the part, if of any.
+    #[derive(Debug)]
+    struct Pictures {
+        labels: Vec<u32>,
+        fixed: Vec<Option<Part>>,
+    }
+
+    impl Pictures {
+        fn any() -> impl Strategy<Value = Pictures> {
+            let picture = (0..6u32, prop::sample::select(vec![Part::Train, Part::Test]));
+            (prop::collection::vec(picture, 1..300), any::<bool>()).prop_map(|(pictures, given)| {
+                let (labels, parts): (_, Vec<Part>) = pictures.into_iter().unzip();
+                Pictures { labels, fixed: parts.into_iter().map(|p| given.then_some(p)).collect() }
+            })
         }
-        for (label, class) in classes.iter().enumerate() {
-            let of_class = |i: &usize| samples[*i].label as usize == label;
-            let mut pool = Vec::new();
-            for i in (0..samples.len()).filter(of_class) {
-                match fixed[i] {
-                    None | Some(Part::Train) => pool.push(i as u32),
-                    Some(part) => split.part_mut(part).push(i as u32),
-                }
-            }
-            shuffle(&mut pool, config.split.seed, class);
-            let counts = shares(pool.len(), ratio);
-            for (part, count) in Part::ALL.into_iter().zip(counts) {
-                let mut dealt: Vec<u32> = pool.drain(..count).collect();
-                if part == Part::Train {
-                    dealt.truncate(kept(count, config.train_fraction));
-                    split.train_left_out += count - dealt.len();
-                }
-                split.part_mut(part).append(&mut dealt);
-            }
+
+        /// As they are dealt when they stand in this order.
+        fn deal(&self, order: &[usize], config: &DataConfig) -> Split {
+            let sample = |i: &usize| Sample { name: format!("{i}.jpg"), label: self.labels[*i] };
+            let all: Vec<Sample> = order.iter().map(sample).collect();
+            let fixed: Vec<Option<Part>> = order.iter().map(|i| self.fixed[*i]).collect();
+            let classes: Vec<String> = (0..6).map(|label| format!("class {label}")).collect();
+            Split::deal(&all, &fixed, &classes, config)
         }
-        Part::ALL.into_iter().for_each(|part| split.part_mut(part).sort_unstable());
-        split
     }
 
     proptest! {
         #[test]
-        fn one_walk_deals_what_a_walk_a_class_dealt(
-            labels in prop::collection::vec((0..40u32, 0..5usize), 1..400),
-            given in any::<bool>(),
+        fn each_picture_is_in_one_part_and_each_part_has_its_share_of_each_class(
+            pictures in Pictures::any(),
+            seed in 0..1000u64,
+        ) {
+            let n = pictures.labels.len();
+            let split = pictures.deal(&Vec::from_iter(0..n), &rule(seed));
+            let mut dealt: Vec<u32> =
+                Part::ALL.iter().flat_map(|part| split.part(*part).to_vec()).collect();
+            dealt.sort_unstable();
+            prop_assert_eq!(dealt, Vec::from_iter(0..n as u32));
+            let is_given = |i: &u32| pictures.fixed[*i as usize] == Some(Part::Test);
+            let brings_test = pictures.fixed.contains(&Some(Part::Test));
+            for class in 0..6 {
+                let own = |i: &&u32| pictures.labels[**i as usize] == class && !is_given(i);
+                let count = |part| split.part(part).iter().filter(own).count() as f64;
+                let pool: f64 = Part::ALL.map(count).iter().sum();
+                let (val, test) = if brings_test { (4.0 / 21.0, 0.0) } else { (0.16, 0.16) };
+                prop_assert!((count(Part::Val) - pool * val).abs() < 1.0);
+                prop_assert!((count(Part::Test) - pool * test).abs() < 1.0);
+            }
+            let given = (0..n as u32).filter(is_given);
+            prop_assert!(given.into_iter().all(|i| split.test.contains(&i)), "stay where they are");
+        }
+
+        #[test]
+        fn what_lies_between_the_pictures_of_a_class_has_no_say_in_their_parts(
+            pictures in Pictures::any(),
             seed in 0..1000u64,
             train_fraction in 0.01..=1.0f64,
         ) {
-            let sample = |(i, (label, _)): (usize, &(u32, usize))| {
-                Sample { name: format!("{i}.jpg"), label: *label }
-            };
-            let all: Vec<Sample> = labels.iter().enumerate().map(sample).collect();
-            let part = |(_, part): &(u32, usize)| Part::ALL.get(*part).copied().filter(|_| given);
-            let fixed: Vec<Option<Part>> = labels.iter().map(part).collect();
-            let classes: Vec<String> = (0..40).map(|label| format!("class {label}")).collect();
             let config = DataConfig { train_fraction, ..rule(seed) };
-            prop_assert_eq!(
-                Split::deal(&all, &fixed, &classes, &config),
-                dealt_class_by_class(&all, &fixed, &classes, &config)
-            );
+            let mut order = Vec::from_iter(0..pictures.labels.len());
+            let mixed = pictures.deal(&order, &config);
+            order.sort_by_key(|i| pictures.labels[*i]);
+            let sorted = pictures.deal(&order, &config);
+            for part in Part::ALL {
+                let same = sorted.part(part).iter().map(|i| order[*i as usize] as u32);
+                let mut same = Vec::from_iter(same);
+                same.sort_unstable();
+                prop_assert_eq!(mixed.part(part), same);
+            }
         }
 
         #[test]

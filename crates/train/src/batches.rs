@@ -14,7 +14,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use catscan_data::augment::Drawn;
+use catscan_data::augment::Draw;
 use catscan_data::batch::{augmented, sent, to_augmented};
 use catscan_data::{Augment, Dataset, Fill, order};
 use tch::{Device, Tensor};
@@ -52,7 +52,7 @@ pub struct Planned {
     /// Into `Dataset::samples`, in the order of the batch's rows.
     pub indices: Vec<u32>,
     /// Empty without augmentation.
-    pub drawn: Vec<Drawn>,
+    pub drawn: Vec<Draw>,
     /// What comes in where an affine shows something from outside.
     pub fill: Fill,
     /// How often every picture was shown before.
@@ -142,7 +142,7 @@ impl Plan {
         let positions = &positions[stretch(place, positions.len(), self.batch)];
         let indices: Vec<u32> = positions.iter().map(|at| self.pictures[*at as usize]).collect();
         let draw = |augment: &Augment| {
-            let one = |i: &u32| augment.drawn(self.seed, pass, u64::from(*i), self.size_px);
+            let one = |i: &u32| augment.draw(self.seed, pass, u64::from(*i), self.size_px);
             indices.iter().map(one).collect()
         };
         let drawn = self.augment.as_ref().map(draw).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! The per-user cache folder, and one setup in it at a time.
 
+use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
@@ -15,16 +16,16 @@ pub fn folder() -> Result<PathBuf, Failure> {
     Ok(root()?.join("libtorch"))
 }
 
-/// `<cache>`, by the rule of `catscan_data::default_cache_dir`.
+/// `<cache>`, by the rule of `catscan_data::default_cache_dir`; a test holds both to one list.
 pub fn root() -> Result<PathBuf, Failure> {
-    cache_folder(|name| std::env::var_os(name).map(PathBuf::from).filter(|p| p != Path::new("")))
-        .ok_or_else(|| {
-            Failure::usage("no cache folder: neither HOME nor CATSCAN_CACHE is set; set one")
-        })
+    cache_folder(|name| std::env::var_os(name)).ok_or_else(|| {
+        Failure::usage("no cache folder: neither HOME nor CATSCAN_CACHE is set; set one")
+    })
 }
 
 /// `CATSCAN_CACHE`, else the platform's own folder for caches.
-fn cache_folder(var: impl Fn(&str) -> Option<PathBuf>) -> Option<PathBuf> {
+fn cache_folder(variable: impl Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
+    let var = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let folder = if let Some(own) = var("CATSCAN_CACHE") {
         own
     } else if let Some(xdg) = var("XDG_CACHE_HOME") {
@@ -113,19 +114,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ones_own_folder_goes_first() {
-        let with = |name: &str, folder: &'static str| {
-            let name = name.to_owned();
-            move |asked: &str| match asked {
-                "HOME" | "LOCALAPPDATA" => Some(PathBuf::from("/h")),
-                _ => (asked == name).then(|| PathBuf::from(folder)),
+    fn the_folder_is_where_the_program_has_it_too() {
+        let cases = include_str!("../../../crates/data/src/cache/folder_cases.txt");
+        for case in cases.lines().filter(|line| !line.starts_with('#')) {
+            let [system, variables, want] = case.split(" | ").collect::<Vec<_>>()[..] else {
+                panic!("{case}: want three columns");
+            };
+            if !["any", std::env::consts::OS].contains(&system) {
+                continue;
             }
-        };
-        assert_eq!(cache_folder(with("CATSCAN_CACHE", "/own")), Some("/own".into()));
-        assert_eq!(cache_folder(with("XDG_CACHE_HOME", "/xdg")), Some("/xdg/catscan".into()));
-        assert_eq!(cache_folder(|_| None), None);
-        if cfg!(target_os = "linux") {
-            assert_eq!(cache_folder(with("HOME", "/h")), Some("/h/.cache/catscan".into()));
+            let folder = cache_folder(|name| {
+                let mut pairs = variables.split(' ').filter_map(|pair| pair.split_once('='));
+                pairs.find(|(known, _)| *known == name).map(|(_, value)| value.into())
+            });
+            let want = (want != "none").then(|| std::path::absolute(want).unwrap());
+            assert_eq!(folder, want, "{case}");
         }
     }
 

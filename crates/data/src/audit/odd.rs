@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::survey::Seen;
+use super::survey::Facts;
 use super::{Odd, Placed};
 
 /// How many are shown, and of each respect.
@@ -12,8 +12,8 @@ const ODDEST: usize = 24;
 const OF_EACH: usize = 5;
 
 /// The pictures that lie farthest from the median in one respect.
-pub(super) fn oddest(seen: &[Seen], place: impl Fn(usize) -> Placed) -> Vec<Odd> {
-    type Respect = (&'static str, fn(&Seen) -> f64, fn(f64) -> String);
+pub(super) fn oddest(seen: &[Facts], place: impl Fn(usize) -> Placed) -> Vec<Odd> {
+    type Respect = (&'static str, fn(&Facts) -> f64, fn(f64) -> String);
     let respects: [Respect; 5] = [
         (
             "width to height",

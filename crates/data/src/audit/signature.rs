@@ -97,7 +97,7 @@ pub struct Fault {
 
 /// Pairs of near doubles.
 #[derive(Debug, Default, PartialEq)]
-pub struct Found {
+pub struct Pairs {
     /// Those with a fault first, the nearest of them first; then the others, the nearest first.
     pub listed: Vec<Pair>,
     /// Listed or not.
@@ -114,7 +114,7 @@ pub fn nearest(
     signatures: &[&Signature],
     most: usize,
     fault: impl Fn(usize, usize) -> Fault + Sync,
-) -> Found {
+) -> Pairs {
     let mut cells: HashMap<Cell, Vec<usize>> = HashMap::new();
     for (i, signature) in signatures.iter().enumerate() {
         cells.entry(signature.cell()).or_default().push(i);
@@ -135,7 +135,7 @@ pub fn nearest(
     let found = (0..signatures.len()).into_par_iter().fold(|| Nearest::new(most), meet);
     let Nearest { heap, found, .. } = found.reduce(|| Nearest::new(most), Nearest::and);
     let pair = |(_, sum, a, b): Key| (a, b, f64::from(sum) / 256.0);
-    Found { listed: heap.into_sorted_vec().into_iter().map(pair).collect(), ..found }
+    Pairs { listed: heap.into_sorted_vec().into_iter().map(pair).collect(), ..found }
 }
 
 /// Of a cell's 80 neighbours one of each two that face each other.
@@ -151,12 +151,12 @@ type Key = (bool, u32, usize, usize);
 struct Nearest {
     most: usize,
     heap: BinaryHeap<Key>,
-    found: Found,
+    found: Pairs,
 }
 
 impl Nearest {
     fn new(most: usize) -> Nearest {
-        Nearest { most, heap: BinaryHeap::new(), found: Found::default() }
+        Nearest { most, heap: BinaryHeap::new(), found: Pairs::default() }
     }
 
     fn add(&mut self, sum: u32, (a, b): (usize, usize), fault: Fault) {

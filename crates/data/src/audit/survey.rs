@@ -14,7 +14,7 @@ use crate::source::{Listing, Look, Reader, Source};
 use crate::split::Split;
 
 /// What is remembered of a picture.
-pub(super) struct Seen {
+pub(super) struct Facts {
     pub entry: usize,
     pub width: u32,
     pub height: u32,
@@ -27,8 +27,8 @@ pub(super) struct Seen {
     pub square: [f64; 3],
 }
 
-impl Seen {
-    fn of(entry: usize, look: &Look) -> Seen {
+impl Facts {
+    fn of(entry: usize, look: &Look) -> Facts {
         let pixels = look.raster.pixels();
         let channels = look.raster.colour().channels();
         let (mut sum, mut square) = ([0u64; 3], [0u64; 3]);
@@ -40,7 +40,7 @@ impl Seen {
             }
         }
         let n = (pixels.len() / channels).max(1) as f64;
-        Seen {
+        Facts {
             entry,
             width: look.raster.width(),
             height: look.raster.height(),
@@ -57,7 +57,7 @@ impl Seen {
 /// All pictures of a source.
 pub(super) struct Survey {
     /// Those that can be read, in the listing's order.
-    pub seen: Vec<Seen>,
+    pub seen: Vec<Facts>,
     /// The part of each of them.
     pub parts: Vec<Part>,
     pub unreadable: Vec<Rejected>,
@@ -76,9 +76,9 @@ impl Survey {
         let look = |reader: &mut Box<dyn Reader + '_>, i: usize| {
             let seen = look_at(reader.as_mut(), i, &listing.entries[i].name);
             progress.advance(1);
-            seen.map(|look| Seen::of(i, &look))
+            seen.map(|look| Facts::of(i, &look))
         };
-        let all: Vec<Result<Seen, BadImage>> =
+        let all: Vec<Result<Facts, BadImage>> =
             (0..listing.entries.len()).into_par_iter().map_init(|| source.reader(), look).collect();
         let (mut seen, mut unreadable) = (Vec::new(), Vec::new());
         let mut bad_by_class = vec![0; listing.classes.len()];
@@ -128,7 +128,7 @@ fn look_at(reader: &mut dyn Reader, i: usize, name: &str) -> Result<Look, BadIma
 }
 
 /// As [`crate::Dataset::open`] would deal them.
-fn parts(listing: &Listing, seen: &[Seen], config: &DataConfig) -> Vec<Part> {
+fn parts(listing: &Listing, seen: &[Facts], config: &DataConfig) -> Vec<Part> {
     let entries = || seen.iter().map(|seen| &listing.entries[seen.entry]);
     let samples: Vec<Sample> =
         entries().map(|e| Sample { name: e.name.clone(), label: e.label }).collect();

@@ -16,7 +16,7 @@ impl Affine {
 /// What was drawn for one picture.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Draw {
+pub struct AffineDraw {
     /// θ
     pub rotation_rad: f64,
     /// φ
@@ -39,9 +39,9 @@ pub struct Draw {
     pub move_y_px: f64,
 }
 
-impl Draw {
+impl AffineDraw {
     /// Nothing is moved.
-    pub const STILL: Draw = Draw {
+    pub const STILL: AffineDraw = AffineDraw {
         rotation_rad: 0.0,
         shear_rad: 0.0,
         zoom_x: 1.0,

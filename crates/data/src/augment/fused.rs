@@ -159,7 +159,7 @@ mod tests {
     use tch::Device;
 
     use super::*;
-    use crate::augment::{Augment, Drawn};
+    use crate::augment::{Augment, Draw};
     use crate::batch::{augmented, to_bytes};
     use crate::colour::Colour;
     use crate::config::tests::config;
@@ -167,8 +167,8 @@ mod tests {
     const FILLS: [Fill; 5] =
         [Fill::Edge, Fill::Zero, Fill::Constant(77), Fill::Reflect, Fill::Wrap];
 
-    fn drawn(affine: Affine) -> Drawn {
-        Drawn { affine, ops: Vec::new(), steps: false, mixed: None }
+    fn draw_of(affine: Affine) -> Draw {
+        Draw { affine, ops: Vec::new(), has_steps: false, mixed: None }
     }
 
     #[test]
@@ -194,14 +194,15 @@ mod tests {
             let n = 12;
             let bytes = n * (side * side) as usize * channels;
             let pixels: Vec<u8> = (0..bytes).map(|i| (i * 7919 % 256) as u8).collect();
-            let affines: Vec<Affine> = (0..n as u64).map(|i| augment(side).draw(3, 1, i)).collect();
+            let affines: Vec<Affine> =
+                (0..n as u64).map(|i| augment(side).affine(3, 1, i)).collect();
             for (fill, normalize) in
                 FILLS.into_iter().flat_map(|f| [(f, None), (f, normalize(channels))])
             {
                 let config = crate::DataConfig { size_px: side, colour, normalize, ..config() };
-                let drawn: Vec<Drawn> = affines.iter().map(|a| drawn(*a)).collect();
+                let draws: Vec<Draw> = affines.iter().map(|a| draw_of(*a)).collect();
                 let bytes = to_bytes(&pixels, &config, Device::Cpu);
-                let (want, _) = augmented(&bytes, &config, fill, &drawn);
+                let (want, _) = augmented(&bytes, &config, fill, &draws);
                 let got = warp(&pixels, &config, &affines, fill).permute([0, 3, 1, 2]);
                 // Neighbours differ by the whole range, 4 once normalised, places by 1e-5 pixels.
                 let gap = (got - want).abs().max().double_value(&[]);
@@ -229,7 +230,7 @@ mod tests {
         let pixels: Vec<u8> = (0..side * side).map(|i| ((i * 7919) ^ (i >> 3)) as u8).collect();
         let mut worst = [[0.0f64; 3]; 2];
         for (i, augment) in (0..12).flat_map(|i| [(i, &near), (i, &far)]) {
-            let draw = augment.sample(5, 1, i);
+            let draw = augment.draw_affine(5, 1, i);
             for (k, fill) in [Fill::Edge, Fill::Reflect, Fill::Wrap].into_iter().enumerate() {
                 let got = warp(&pixels, &config, &[draw.affine()], fill).view([-1]);
                 let got = Vec::<f32>::try_from(got).unwrap();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::{EVIDENCE, FORMAT, INDEX, Index, Indexed, PIXELS};
+use super::{EVIDENCE, FORMAT, INDEX, Index, IndexEntry, PIXELS};
 use crate::config::DataConfig;
 use crate::error::{BadImage, DataError, Doing, Fault, Rejected};
 use crate::progress::Progress;
@@ -20,7 +20,7 @@ use crate::source::{Listing, Picture, Reader, Source};
 
 /// What becomes of the pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(super) enum Target {
     /// A file of the cache.
     File,
     /// They are looked at and dropped; only the index stays.
@@ -32,7 +32,7 @@ pub(super) fn build(
     source: &dyn Source,
     config: &DataConfig,
     place: &Path,
-    kept: Kept,
+    target: Target,
     progress: &dyn Progress,
 ) -> Result<Index, DataError> {
     let tmp = place.with_extension("tmp");
@@ -44,7 +44,7 @@ pub(super) fn build(
         }
     }
     std::fs::create_dir_all(&tmp).map_err(storing)?;
-    let done = fill(source, config, &tmp, kept, progress).and_then(|index| {
+    let done = fill(source, config, &tmp, target, progress).and_then(|index| {
         std::fs::rename(&tmp, place).map_err(storing)?;
         sync_folder(place.parent().unwrap_or(place)).map_err(storing)?;
         Ok(index)
@@ -60,13 +60,13 @@ fn fill(
     source: &dyn Source,
     config: &DataConfig,
     tmp: &Path,
-    kept: Kept,
+    target: Target,
     progress: &dyn Progress,
 ) -> Result<Index, DataError> {
     let storing = |error| DataError::storage(tmp, Doing::WritingTheCache, error);
-    let index = match kept {
-        Kept::Nowhere => survey(source, config, progress, |_, _| Ok(()))?,
-        Kept::File => {
+    let index = match target {
+        Target::Nowhere => survey(source, config, progress, |_, _| Ok(()))?,
+        Target::File => {
             let files = Files::create(source, config, tmp)?;
             let write = |slot, picture| files.write(slot, &picture).map_err(storing);
             let index = written_back(&files.pixels, || survey(source, config, progress, write));
@@ -193,7 +193,7 @@ fn index(
     let mut rejected_by_class = vec![0; listing.classes.len()];
     for (slot, (entry, outcome)) in listing.entries.iter().zip(outcomes).enumerate() {
         match outcome {
-            Ok(hash) => samples.push(Indexed {
+            Ok(hash) => samples.push(IndexEntry {
                 name: entry.name.clone(),
                 label: entry.label,
                 part: entry.part,
@@ -227,7 +227,7 @@ fn index(
 /// A class of which nothing could be read is told with all classes beside it, and one reason.
 fn check_classes(
     listing: &Listing,
-    samples: &[Indexed],
+    samples: &[IndexEntry],
     rejected: &[Rejected],
 ) -> Result<(), DataError> {
     let mut counts: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
@@ -254,7 +254,7 @@ fn check_classes(
 }
 
 /// Independent of where the pictures lie: class names, then each picture's name, label and hash.
-fn digest(classes: &[String], samples: &[Indexed]) -> String {
+fn digest(classes: &[String], samples: &[IndexEntry]) -> String {
     let mut hasher = blake3::Hasher::new();
     let mut part = |text: &str| {
         hasher.update(&(text.len() as u64).to_le_bytes());

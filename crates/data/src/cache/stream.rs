@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{Indexed, build};
+use super::{IndexEntry, build};
 use crate::config::DataConfig;
 use crate::error::{BadImage, DataError};
 use crate::source::{Picture, Reader, Source};
@@ -25,15 +25,19 @@ impl Stream {
         Ok(Stream { source, config: config.clone() })
     }
 
-    pub fn picture(&self, sample: &Indexed) -> Result<Picture, BadImage> {
+    pub fn picture(&self, sample: &IndexEntry) -> Result<Picture, BadImage> {
         self.read(self.source.reader().as_mut(), sample)
     }
 
     /// `[N, H, W, C]`, a picture being so many bytes.
-    pub fn gather(&self, samples: &[&Indexed], picture_bytes: usize) -> Result<Vec<u8>, BadImage> {
+    pub fn gather(
+        &self,
+        samples: &[&IndexEntry],
+        picture_bytes: usize,
+    ) -> Result<Vec<u8>, BadImage> {
         let mut bytes = vec![0; samples.len() * picture_bytes];
         let rows = bytes.par_chunks_exact_mut(picture_bytes).zip(samples);
-        let read = |reader: &mut Box<dyn Reader + '_>, (row, sample): (&mut [u8], &&Indexed)| {
+        let read = |reader: &mut Box<dyn Reader + '_>, (row, sample): (&mut [u8], &&IndexEntry)| {
             row.copy_from_slice(self.read(reader.as_mut(), sample)?.raster.pixels());
             Ok(())
         };
@@ -41,7 +45,7 @@ impl Stream {
         Ok(bytes)
     }
 
-    fn read(&self, reader: &mut dyn Reader, sample: &Indexed) -> Result<Picture, BadImage> {
+    fn read(&self, reader: &mut dyn Reader, sample: &IndexEntry) -> Result<Picture, BadImage> {
         let picture = build::read_one(reader, sample.slot as usize, &sample.name, &self.config)?;
         if picture.hash.to_hex().as_str() != sample.hash {
             let what = "has changed since the set was opened; start again, it is read anew then";

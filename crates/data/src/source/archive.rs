@@ -45,9 +45,9 @@ impl Archive {
 
     fn within(window: Window, path: PathBuf) -> Result<Archive, DataError> {
         if window.length() == 0 {
-            return Err(DataError::archive(&path, "holds 0 bytes", DAMAGED));
+            return Err(DataError::refused(&path, "holds 0 bytes", DAMAGED));
         }
-        let damaged = |error: ZipError| DataError::archive(&path, error.to_string(), DAMAGED);
+        let damaged = |error: ZipError| DataError::refused(&path, error.to_string(), DAMAGED);
         let tail = window.tail(TAIL_BYTES).map_err(|error| DataError::read(&path, error))?;
         check_count(announced(&tail), &path)?;
         let mut zip = ZipArchive::new(window).map_err(damaged)?;
@@ -82,13 +82,13 @@ impl Archive {
     /// place; a compressed one is unpacked into a nameless temporary file under `cache_dir`.
     pub fn inner(&mut self, index: usize, cache_dir: &Path) -> Result<Archive, DataError> {
         let outer = self.zip.clone().into_inner();
-        let damaged = |e: ZipError| DataError::archive(&self.path, e.to_string(), DAMAGED);
+        let damaged = |e: ZipError| DataError::refused(&self.path, e.to_string(), DAMAGED);
         let mut entry = self.zip.by_index(index).map_err(damaged)?;
         let path = PathBuf::from(format!("{}: {}", self.path.display(), entry.name()));
         if entry.compression() == CompressionMethod::Stored {
             return match outer.part(entry.data_start(), entry.size()) {
                 Some(part) => Archive::within(part, path),
-                None => Err(DataError::archive(&path, "ends outside its archive", DAMAGED)),
+                None => Err(DataError::refused(&path, "ends outside its archive", DAMAGED)),
             };
         }
         let room = |error| DataError::storage(cache_dir, Doing::UnpackingAnArchive, error);
@@ -105,10 +105,10 @@ impl Archive {
             Ok(bytes) if bytes == needed => Archive::over(spool, path),
             Ok(bytes) => {
                 let what = format!("unpacks to {bytes} bytes, its header says {needed}");
-                Err(DataError::archive(&path, what, DAMAGED))
+                Err(DataError::refused(&path, what, DAMAGED))
             }
             Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                Err(DataError::archive(&path, error.to_string(), DAMAGED))
+                Err(DataError::refused(&path, error.to_string(), DAMAGED))
             }
             Err(error) => Err(room(error)),
         }
@@ -132,16 +132,16 @@ fn check_count(entries: u64, path: &Path) -> Result<(), DataError> {
         return Ok(());
     }
     let what = format!("holds {entries} entries, at most {MAX_ENTRIES} are read");
-    Err(DataError::archive(path, what, REFUSED))
+    Err(DataError::refused(path, what, REFUSED))
 }
 
 /// Whole archives are refused for one entry that no honest set of pictures has: a path that leads
 /// out, a link, a device, a mode that gives rights away, a secret, a bomb.
 fn check(zip: &mut ZipArchive<Window>, path: &Path) -> Result<(), DataError> {
-    let refuse = |what: String| Err(DataError::archive(path, what, REFUSED));
+    let refuse = |what: String| Err(DataError::refused(path, what, REFUSED));
     check_count(zip.len() as u64, path)?;
     for i in 0..zip.len() {
-        let damaged = |error: ZipError| DataError::archive(path, error.to_string(), DAMAGED);
+        let damaged = |error: ZipError| DataError::refused(path, error.to_string(), DAMAGED);
         let entry = zip.by_index_raw(i).map_err(damaged)?;
         let name = entry.name();
         if entry.enclosed_name().is_none() || name.starts_with('/') || name.contains('\\') {

@@ -35,7 +35,7 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     }
     if !collector.found_any() {
         let hint = "want train/cat.0.jpg, PetImages/Cat/0.jpg, or a zip of either";
-        return Err(DataError::layout(&root, "holds no labelled cats or dogs", hint));
+        return Err(DataError::refused(&root, "holds no labelled cats or dogs", hint));
     }
     Ok(Box::new(collector.finish(&root, CLASSES.map(String::from).to_vec())?))
 }

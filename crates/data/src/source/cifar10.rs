@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::shelf::stamp;
-use super::stacks::{Found, Stack, Stacks};
+use super::stacks::{Contents, Stack, Stacks};
 use super::tarball;
 use super::unpack::Unpack;
 use super::{Request, Source};
@@ -73,7 +73,7 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
             Place::Tarball(path) => Some(path.as_path()),
         };
         let notes = notes(&stacks, place.unwrap_or(Path::new("")))?;
-        Ok(Found { stacks, ignored: ignored.clone(), notes })
+        Ok(Contents { stacks, ignored: ignored.clone(), notes })
     };
     Ok(Box::new(Stacks::new(request.row.name, &CLASSES, stamps, read)))
 }
@@ -124,7 +124,7 @@ fn read_batch(path: &Path) -> Result<Vec<u8>, DataError> {
         Some(damage) => {
             let (is, records) = (taken.bytes.len(), taken.bytes.len() / RECORD_BYTES);
             let what = format!("breaks off after {is} bytes, {records} pictures ({damage})");
-            Err(DataError::layout(path, what, "get the file again"))
+            Err(DataError::refused(path, what, "get the file again"))
         }
     }
 }
@@ -138,7 +138,7 @@ fn stack(name: &'static str, file: PathBuf, bytes: &[u8]) -> Result<Stack, DataE
              then 32 x 32 values of red, of green and of blue)"
         );
         let hint = "get the file again, from CIFAR-10's binary version";
-        return Err(DataError::layout(&file, what, hint));
+        return Err(DataError::refused(&file, what, hint));
     }
     let records = || bytes.chunks_exact(RECORD_BYTES);
     Ok(Stack {

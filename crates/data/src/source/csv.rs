@@ -32,13 +32,13 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     let path = request.path()?;
     if path.is_dir() {
         let hint = "give the manifest itself; a folder of class folders is folder:PATH";
-        return Err(DataError::layout(&path, "is a folder, want a CSV file", hint));
+        return Err(DataError::refused(&path, "is a folder, want a CSV file", hint));
     }
     let path = path.canonicalize().map_err(|error| DataError::read(&path, error))?;
     let (mut file, meta) = plain::open(&path)?;
     if meta.len() > MAX_BYTES {
         let what = format!("has {} bytes, at most {MAX_BYTES} are read", meta.len());
-        return Err(DataError::layout(&path, what, "split it, or use shards:PATH"));
+        return Err(DataError::refused(&path, what, "split it, or use shards:PATH"));
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes).map_err(|error| DataError::read(&path, error))?;
@@ -52,7 +52,7 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
 
 fn at(path: &Path, line: usize, what: impl Into<String>) -> DataError {
     let what = what.into();
-    DataError::layout(path, format!("line {line}: {what}"), "correct the line and start again")
+    DataError::refused(path, format!("line {line}: {what}"), "correct the line and start again")
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -207,7 +207,7 @@ fn collect(
     classes.sort_by(|a, b| natural::compare(a, b));
     if classes.len() < 2 {
         let what = format!("names {} classes, want at least 2", classes.len());
-        return Err(DataError::layout(manifest, what, "give each picture its label"));
+        return Err(DataError::refused(manifest, what, "give each picture its label"));
     }
     if rows[0].part.is_some() {
         let trained = names(&mut rows.iter().filter(|row| row.part == Some(Part::Train)));

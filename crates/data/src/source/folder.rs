@@ -24,7 +24,7 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     let root = request.path()?;
     if !root.is_dir() {
         let hint = "folder: takes a folder; an archive of Cats-vs-Dogs is cats-vs-dogs:PATH";
-        return Err(DataError::layout(&root, "is a file, want a folder", hint));
+        return Err(DataError::refused(&root, "is a file, want a folder", hint));
     }
     let root = root.canonicalize().map_err(|error| DataError::read(&root, error))?;
     let mut collector = Collector::new();
@@ -103,7 +103,7 @@ fn parts(children: &BTreeMap<String, PathBuf>) -> Result<Vec<(Part, PathBuf)>, D
         let Some(part) = part_of(name) else { continue };
         if let Some((_, other)) = parts.iter().find(|(known, _)| *known == part) {
             let what = format!("is the {} part, and so is {}", part.name(), other.display());
-            return Err(DataError::layout(path, what, "keep one of them"));
+            return Err(DataError::refused(path, what, "keep one of them"));
         }
         let listed = std::fs::read_dir(path).map_err(|error| DataError::read(path, error))?;
         if listed.flatten().any(|child| child.path().is_dir()) {
@@ -115,7 +115,7 @@ fn parts(children: &BTreeMap<String, PathBuf>) -> Result<Vec<(Part, PathBuf)>, D
     }
     let what = format!("has a {} part but no train part", parts[0].0.name());
     let folder = parts[0].1.parent().unwrap_or(&parts[0].1);
-    Err(DataError::layout(folder, what, "add train/class/picture"))
+    Err(DataError::refused(folder, what, "add train/class/picture"))
 }
 
 fn holds_pictures(folder: &Path) -> bool {
@@ -130,7 +130,7 @@ fn holds_pictures(folder: &Path) -> bool {
 fn either_way(train: &Path, other: &str) -> DataError {
     let what = format!("holds folders, and {other} beside it holds pictures: a part or a class?");
     let hint = "if it is a part, move the others away; if it is a class, call it otherwise";
-    DataError::layout(train, what, hint)
+    DataError::refused(train, what, hint)
 }
 
 /// Fills the collector; returns the classes in natural order.
@@ -160,7 +160,7 @@ fn collect(
         for (class, path) in folders {
             let Some(label) = classes.iter().position(|known| known == class) else {
                 let what = format!("is a class that train lacks; train has {}", classes.join(", "));
-                return Err(DataError::layout(path, what, "add it to train or remove it"));
+                return Err(DataError::refused(path, what, "add it to train or remove it"));
             };
             if collect_class(root, path, label as u32, *part, collector)? == 0 {
                 let place = path.display().to_string();
@@ -246,7 +246,7 @@ fn lossy_below(root: &Path, path: &Path) -> String {
 pub(super) fn name_below(root: &Path, path: &Path) -> Result<String, DataError> {
     let below = path.strip_prefix(root).unwrap_or(path);
     if below.to_str().is_none() {
-        return Err(DataError::layout(path, "has a name that is not UTF-8", "rename it"));
+        return Err(DataError::refused(path, "has a name that is not UTF-8", "rename it"));
     }
     Ok(lossy_below(root, path))
 }

@@ -43,7 +43,7 @@ pub(super) fn labels(path: &Path) -> Result<Vec<u8>, DataError> {
 
 /// The sizes of the axes, and the values.
 fn read(path: &Path, magic: u32, axes: usize) -> Result<(Vec<u32>, Vec<u8>), DataError> {
-    let refuse = |what: String| Err(DataError::layout(path, what, "get the file again"));
+    let refuse = |what: String| Err(DataError::refused(path, what, "get the file again"));
     let mut file = Unpack::open(path)?;
     let header_bytes = 4 * (1 + axes as u64);
     let head = file.take(header_bytes)?;
@@ -87,7 +87,7 @@ fn other_kind(path: &Path, is: u32, want: u32) -> DataError {
         _ => String::new(),
     };
     let what = format!("has the magic number {is}{known}, want {want} (IDX, {})", name(want));
-    DataError::layout(path, what, "put the right file under this name")
+    DataError::refused(path, what, "put the right file under this name")
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use std::path::{Path, PathBuf};
 
 use super::shelf::stamp;
-use super::stacks::{Found, Stack, Stacks};
+use super::stacks::{Contents, Stack, Stacks};
 use super::{Request, Source, idx};
 use crate::colour::Colour;
 use crate::config::Part;
@@ -68,7 +68,7 @@ fn open(request: &Request, classes: &'static [&'static str]) -> Result<Box<dyn S
     let read = move || {
         let stacks = pairs.iter().map(|(part, pictures, labels)| stack(*part, pictures, labels));
         let stacks = stacks.collect::<Result<_, _>>()?;
-        Ok(Found { stacks, ignored: ignored.clone(), notes: Vec::new() })
+        Ok(Contents { stacks, ignored: ignored.clone(), notes: Vec::new() })
     };
     Ok(Box::new(Stacks::new(request.row.name, classes, stamps, read)))
 }
@@ -91,7 +91,7 @@ fn stack(part: Part, pictures: &Path, labels: &Path) -> Result<Stack, DataError>
     if tags.len() != read.count() {
         let name = pictures.file_name().unwrap_or_default().to_string_lossy();
         let what = format!("holds {} labels, {name} {} pictures", tags.len(), read.count());
-        return Err(DataError::layout(labels, what, "get both files again, from one place"));
+        return Err(DataError::refused(labels, what, "get both files again, from one place"));
     }
     let idx::Pictures { height, width, bytes: planes } = read;
     let (file, name) = (labels.to_path_buf(), part.name());

@@ -9,13 +9,13 @@ use crate::error::DataError;
 /// The file at `path`, or through a link there.
 ///
 /// # Errors
-/// [`DataError::Layout`] where it is something else, before it is opened; [`DataError::Read`].
+/// [`DataError::Refused`] where it is something else, before it is opened; [`DataError::Read`].
 pub(super) fn open(path: &Path) -> Result<(File, Metadata), DataError> {
     let unreadable = |error| DataError::read(path, error);
     let meta = std::fs::metadata(path).map_err(unreadable)?;
     if !meta.is_file() {
         let what = if meta.is_dir() { "is a folder" } else { "is a device or a pipe" };
-        return Err(DataError::layout(path, format!("{what}, want a file"), "move it away"));
+        return Err(DataError::refused(path, format!("{what}, want a file"), "move it away"));
     }
     Ok((File::open(path).map_err(unreadable)?, meta))
 }

@@ -27,7 +27,7 @@ use crate::config::Part;
 use crate::error::DataError;
 use crate::natural;
 use crate::window::Window;
-use samples::{Listed, key};
+use samples::{Contents, key};
 
 /// In all shards together: ten times what ImageNet-1k holds.
 const MAX_ENTRIES: usize = 12_000_000;
@@ -54,7 +54,7 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
         read(path, collector.shards.count(), &mut collector, &mut found)?;
         if found.len() > MAX_ENTRIES {
             let what = format!("holds more than {MAX_ENTRIES} pictures");
-            return Err(DataError::layout(&root, what, "train on a part of it"));
+            return Err(DataError::refused(&root, what, "train on a part of it"));
         }
     }
     if shards.len() > 1 && repeat(&found) {
@@ -64,14 +64,14 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
     }
     let classes = classes(&root, &found)?;
     let labels: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
-    for Found { name, label, part, shard, range: (start, end) } in &found {
+    for ShardPicture { name, label, part, shard, range: (start, end) } in &found {
         let place = Place::Within(*shard, *start, *end);
         collector.add(name.clone(), labels[label.as_str()], *part, place);
     }
     Ok(Box::new(collector.finish(&root, classes.clone())?))
 }
 
-struct Found {
+struct ShardPicture {
     name: String,
     label: String,
     part: Option<Part>,
@@ -83,7 +83,7 @@ struct Found {
 
 /// Whether one name is there twice: shards may number their pictures each from `0000`, as
 /// WebDataset tells samples apart by shard and key.
-fn repeat(found: &[Found]) -> bool {
+fn repeat(found: &[ShardPicture]) -> bool {
     let mut known = HashSet::with_capacity(found.len());
     !found.iter().all(|found| known.insert(found.name.as_str()))
 }
@@ -106,7 +106,7 @@ fn within(root: &Path, collector: &mut Collector) -> Result<Vec<PathBuf>, DataEr
         }
     }
     if shards.is_empty() {
-        return Err(DataError::layout(root, "holds no .tar file", "give a folder of shards"));
+        return Err(DataError::refused(root, "holds no .tar file", "give a folder of shards"));
     }
     shards.sort_by(|a, b| natural::compare(&name_of(a), &name_of(b)));
     Ok(shards)
@@ -128,34 +128,35 @@ fn read(
     path: &Path,
     number: usize,
     collector: &mut Collector,
-    found: &mut Vec<Found>,
+    found: &mut Vec<ShardPicture>,
 ) -> Result<(), DataError> {
     let unreadable = |error| DataError::read(path, error);
     let (file, meta) = plain::open(path)?;
     if meta.len() == 0 {
-        return Err(DataError::archive(path, "holds 0 bytes", DAMAGED));
+        return Err(DataError::refused(path, "holds 0 bytes", DAMAGED));
     }
     let window = Window::of(file).map_err(unreadable)?;
     if window.read_exact_at(0, 2).is_ok_and(|bytes| bytes == [0x1f, 0x8b]) {
         let what = "is compressed, and a compressed tar has no places to read from";
-        return Err(DataError::archive(path, what, "unpack it with gunzip"));
+        return Err(DataError::refused(path, what, "unpack it with gunzip"));
     }
     collector.stamp(path, &meta);
     let (part, mut listed) = (part(path), list(path, &window, MAX_ENTRIES)?);
-    listed.one_a_sample().map_err(|what| DataError::archive(path, what, ONE_PICTURE))?;
+    listed.one_a_sample().map_err(|what| DataError::refused(path, what, ONE_PICTURE))?;
+    listed.tell_lone_labels();
     for (name, range) in listed.pictures {
         let label = match listed.labels.get(key(&name)) {
-            Some(label) => label.clone(),
+            Some(label) => label.text.clone(),
             None => match name.rsplit('/').nth(1) {
                 Some(folder) => folder.to_owned(),
                 None => {
                     let what =
                         format!("{name} has no label, neither {}.cls nor a folder", key(&name));
-                    return Err(DataError::archive(path, what, "add one"));
+                    return Err(DataError::refused(path, what, "add one"));
                 }
             },
         };
-        found.push(Found { name, label, part, shard: number, range });
+        found.push(ShardPicture { name, label, part, shard: number, range });
     }
     for name in &listed.hidden {
         match name.rsplit_once('/') {
@@ -169,19 +170,19 @@ fn read(
 }
 
 /// Walks the headers; every entry must lie within the file, and the end mark must be there.
-fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> {
-    let damaged = |error: io::Error| DataError::archive(path, error.to_string(), DAMAGED);
+fn list(path: &Path, window: &Window, most: usize) -> Result<Contents, DataError> {
+    let damaged = |error: io::Error| DataError::refused(path, error.to_string(), DAMAGED);
     let mut archive = Archive::new(Headers(BufReader::new(window.clone())));
-    let (mut listed, mut names) = (Listed::default(), Names::default());
+    let (mut listed, mut names) = (Contents::default(), Names::default());
     let mut last = 0;
     for (count, entry) in archive.entries_with_seek().map_err(damaged)?.raw(true).enumerate() {
         let mut entry = entry.map_err(damaged)?;
         if count == most {
             let what = format!("holds more than the {most} entries that are read");
-            return Err(DataError::archive(path, what, REFUSED));
+            return Err(DataError::refused(path, what, REFUSED));
         }
         if let Some(reason) = too_long_a_name(&entry) {
-            return Err(DataError::archive(path, reason, REFUSED));
+            return Err(DataError::refused(path, reason, REFUSED));
         }
         let Some(name) = names.of(&mut entry).map_err(damaged)? else { continue };
         let (name, is_utf8) = match String::from_utf8(name) {
@@ -189,16 +190,16 @@ fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> 
             Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), false),
         };
         if let Some(reason) = dishonest(&entry, &name) {
-            return Err(DataError::archive(path, format!("entry {name:?} {reason}"), REFUSED));
+            return Err(DataError::refused(path, format!("entry {name:?} {reason}"), REFUSED));
         }
         if names.sparse {
-            return Err(DataError::archive(path, format!("entry {name:?} {SPARSE}"), HOLES));
+            return Err(DataError::refused(path, format!("entry {name:?} {SPARSE}"), HOLES));
         }
         let (start, size) = (entry.raw_file_position(), entry.size());
         let Some(end) = start.checked_add(size).filter(|end| *end <= window.length()) else {
             let left = window.length().saturating_sub(start);
             let what = format!("entry {name:?} ends after {left} of {size} bytes");
-            return Err(DataError::archive(path, what, DAMAGED));
+            return Err(DataError::refused(path, what, DAMAGED));
         };
         last = end;
         if entry.header().entry_type() != EntryType::Regular {
@@ -214,21 +215,21 @@ fn list(path: &Path, window: &Window, most: usize) -> Result<Listed, DataError> 
         }
         if !is_utf8 && (is_picture || name.ends_with(".cls")) {
             let what = format!("entry {name:?} has a name that is not UTF-8");
-            return Err(DataError::archive(path, what, "rename it and pack the shard again"));
+            return Err(DataError::refused(path, what, "rename it and pack the shard again"));
         }
         if is_picture {
             listed.pictures.push((name, (start, end)));
         } else if name.ends_with(".cls") && size <= MAX_LABEL_BYTES {
             let mut label = Vec::new();
             entry.read_to_end(&mut label).map_err(damaged)?;
-            listed.label(&name, label).map_err(|what| DataError::archive(path, what, CORRECT))?;
+            listed.label(&name, label).map_err(|what| DataError::refused(path, what, CORRECT))?;
         } else {
             listed.ignored.push((name, "is neither a picture nor a label"));
         }
     }
     end(window, last.next_multiple_of(BLOCK))
         .map_err(|error| DataError::read(path, error))?
-        .map_or(Ok(listed), |(what, hint)| Err(DataError::archive(path, what, hint)))
+        .map_or(Ok(listed), |(what, hint)| Err(DataError::refused(path, what, hint)))
 }
 
 /// What is wrong from `start` on, where the end mark should be and padding alone behind it.
@@ -265,12 +266,12 @@ impl Seek for Headers {
 }
 
 /// All labels in natural order; what is trained on has them all.
-fn classes(root: &Path, found: &[Found]) -> Result<Vec<String>, DataError> {
+fn classes(root: &Path, found: &[ShardPicture]) -> Result<Vec<String>, DataError> {
     let names = |part: Option<Part>| -> BTreeSet<&str> {
         let of_part = found.iter().filter(|f| part.is_none() || f.part == part);
         of_part.map(|f| f.label.as_str()).collect()
     };
-    let refuse = |what: String, hint: &str| Err(DataError::layout(root, what, hint));
+    let refuse = |what: String, hint: &str| Err(DataError::refused(root, what, hint));
     let all = names(None);
     if all.len() < 2 {
         return refuse(

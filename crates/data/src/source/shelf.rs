@@ -140,7 +140,7 @@ impl Collector {
                     Place::Within(..) => "keep one of them and pack the shard again",
                     _ => "name the folder of one of them",
                 };
-                return Err(DataError::layout(root, what, hint));
+                return Err(DataError::refused(root, what, hint));
             }
         }
         let mut has_some = vec![false; classes.len()];

@@ -54,19 +54,19 @@ impl Stack {
         let wrong = self.labels.iter().enumerate().find(|(_, label)| usize::from(**label) > most);
         wrong.map_or(Ok(()), |(i, label)| {
             let what = format!("gives picture {i} the label {label}, want 0 to {most}");
-            Err(DataError::layout(&self.file, what, "get the file again"))
+            Err(DataError::refused(&self.file, what, "get the file again"))
         })
     }
 }
 
 /// What the files hold.
-pub(super) struct Found {
+pub(super) struct Contents {
     pub stacks: Vec<Stack>,
     pub ignored: Vec<Rejected>,
     pub notes: Vec<String>,
 }
 
-type Read = dyn Fn() -> Result<Found, DataError> + Send + Sync;
+type Read = dyn Fn() -> Result<Contents, DataError> + Send + Sync;
 
 pub(super) struct Stacks {
     source: &'static str,
@@ -90,13 +90,13 @@ impl Stacks {
         source: &'static str,
         classes: &'static [&'static str],
         stamps: Vec<String>,
-        read: impl Fn() -> Result<Found, DataError> + Send + Sync + 'static,
+        read: impl Fn() -> Result<Contents, DataError> + Send + Sync + 'static,
     ) -> Stacks {
         Stacks { source, classes, stamps, read: Box::new(read), loaded: OnceLock::new() }
     }
 
     fn load(&self) -> Result<Loaded, DataError> {
-        let Found { mut stacks, ignored, notes } = (self.read)()?;
+        let Contents { mut stacks, ignored, notes } = (self.read)()?;
         stacks.sort_by(|a, b| natural::compare(a.name, b.name));
         let mut found = Vec::new();
         for (s, stack) in stacks.iter().enumerate() {

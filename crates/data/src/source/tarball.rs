@@ -33,9 +33,9 @@ pub(super) fn read(
     wanted: &[String],
     most: u64,
 ) -> Result<Vec<(usize, Vec<u8>)>, DataError> {
-    let damaged = |error: io::Error| DataError::archive(path, error.to_string(), DAMAGED);
+    let damaged = |error: io::Error| DataError::refused(path, error.to_string(), DAMAGED);
     let refuse = |what: String| {
-        Err(DataError::archive(path, what, "the whole archive is refused; get it from elsewhere"))
+        Err(DataError::refused(path, what, "the whole archive is refused; get it from elsewhere"))
     };
     let mut archive = Archive::new(Unpack::open(path)?.into_reader());
     let mut found: Vec<(usize, Vec<u8>)> = Vec::new();
@@ -79,7 +79,7 @@ pub(super) fn read(
         if outcome.is_err() || bytes.len() as u64 != size {
             let error = outcome.err().map_or(String::new(), |error| format!(" ({error})"));
             let what = format!("entry {name:?} ends after {} of {size} bytes{error}", bytes.len());
-            return Err(DataError::archive(path, what, DAMAGED));
+            return Err(DataError::refused(path, what, DAMAGED));
         }
         found.push((number, bytes));
     }

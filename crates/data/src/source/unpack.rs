@@ -18,7 +18,7 @@ pub(super) struct Unpack {
 }
 
 /// What could be read of what was asked for.
-pub(super) struct Taken {
+pub(super) struct Chunk {
     pub bytes: Vec<u8>,
     /// Why the gzip gives no more, where that is not simply its end.
     pub damage: Option<String>,
@@ -35,11 +35,11 @@ impl Unpack {
     }
 
     /// The next `n` bytes; fewer where the file ends or is damaged.
-    pub fn take(&mut self, n: u64) -> Result<Taken, DataError> {
+    pub fn take(&mut self, n: u64) -> Result<Chunk, DataError> {
         let mut bytes = Vec::new();
         match self.reader.by_ref().take(n).read_to_end(&mut bytes) {
-            Ok(_) => Ok(Taken { bytes, damage: None }),
-            Err(error) if self.packed => Ok(Taken { bytes, damage: Some(error.to_string()) }),
+            Ok(_) => Ok(Chunk { bytes, damage: None }),
+            Err(error) if self.packed => Ok(Chunk { bytes, damage: Some(error.to_string()) }),
             Err(error) => Err(DataError::read(&self.path, error)),
         }
     }
@@ -62,7 +62,7 @@ mod tests {
         let path = folder.path().join("called.gz");
         let take = |bytes: &[u8], n| {
             std::fs::write(&path, bytes).unwrap();
-            let Taken { bytes, damage } = Unpack::open(&path).unwrap().take(n).unwrap();
+            let Chunk { bytes, damage } = Unpack::open(&path).unwrap().take(n).unwrap();
             (bytes, damage.is_some())
         };
         let text: Vec<u8> = (0..9_999u32).map(|i| (i * i % 251) as u8).collect();

@@ -1,7 +1,7 @@
 //! Our affines against Keras' own: fixed draws, values made by `scripts/golden/keras_augment.py`.
 
 use catscan_data::DataConfig;
-use catscan_data::augment::{Augment, Draw, Drawn, Fill, Op};
+use catscan_data::augment::{AffineDraw, Augment, Draw, Fill, Op};
 use catscan_data::batch::{to_augmented, to_tensor};
 use serde::Deserialize;
 use tch::Device;
@@ -56,14 +56,14 @@ fn picture(side: u32) -> Vec<u8> {
     (0..side * side * 3).map(|i| value(i / 3 / side, i / 3 % side, i % 3)).collect()
 }
 
-fn draw(case: &Case) -> Draw {
-    Draw {
+fn draw(case: &Case) -> AffineDraw {
+    AffineDraw {
         rotation_rad: case.rotation.to_radians(),
         shear_rad: case.shear.to_radians(),
         zoom_x: case.zx,
         zoom_y: case.zy,
         flip: case.flip,
-        ..Draw::STILL
+        ..AffineDraw::STILL
     }
 }
 
@@ -116,8 +116,8 @@ impl Transform {
         }
     }
 
-    fn drawn(&self) -> Drawn {
-        let draw = Draw {
+    fn draw(&self) -> Draw {
+        let draw = AffineDraw {
             rotation_rad: self.theta.to_radians(),
             shear_rad: self.shear.to_radians(),
             zoom_x: self.zx,
@@ -126,12 +126,12 @@ impl Transform {
             flip_vertical: self.flip_vertical,
             move_x_px: self.tx,
             move_y_px: self.ty,
-            ..Draw::STILL
+            ..AffineDraw::STILL
         };
         let shift = self.channel_shift_intensity.map(Op::ChannelShift);
         let brightness = self.brightness.map(|factor| Op::KerasBrightness { factor });
         let ops: Vec<Op> = shift.into_iter().chain(brightness).collect();
-        Drawn { affine: draw.affine(), steps: !ops.is_empty(), ops, mixed: None }
+        Draw { affine: draw.affine(), has_steps: !ops.is_empty(), ops, mixed: None }
     }
 }
 
@@ -142,7 +142,7 @@ fn everything_that_keras_composes_is_composed_as_keras_does() {
     assert_eq!(golden.cases.len(), 16);
     for (i, case) in golden.cases.iter().enumerate() {
         let config = DataConfig { size_px: golden.side, ..config("unused") };
-        let (pixels, drawn) = (picture(golden.side), [case.drawn()]);
+        let (pixels, drawn) = (picture(golden.side), [case.draw()]);
         let (moved, mixed) = to_augmented(&pixels, &config, Device::Cpu, case.fill(), &drawn);
         assert!(mixed.is_none());
         let got = (moved * 255.0).get(0).permute([1, 2, 0]).contiguous().view(-1);

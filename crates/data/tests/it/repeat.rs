@@ -2,7 +2,7 @@
 //! however a batch is shared out. (Workers and resumes are the trainer's, and tested there:
 //! `batches/loader.rs` in `catscan-train`.)
 
-use catscan_data::augment::{Drawn, Mix, Step};
+use catscan_data::augment::{Draw, Mix, Step};
 use catscan_data::batch::to_augmented;
 use catscan_data::{Augment, Dataset, Fill, Shear, order};
 use proptest::prelude::*;
@@ -63,12 +63,12 @@ fn set() -> TempDir {
 }
 
 /// One pass: indices in order, and what is drawn for each.
-fn pass(set: &Dataset, augment: &Augment, seed: u64, epoch: u64) -> Vec<(u32, Drawn)> {
+fn pass(set: &Dataset, augment: &Augment, seed: u64, epoch: u64) -> Vec<(u32, Draw)> {
     let train = &set.split.train;
     let positions = order::shuffled(seed, epoch, train.len());
     let one = |at: &u32| {
         let index = train[*at as usize];
-        (index, augment.drawn(seed, epoch, index.into(), set.size_px))
+        (index, augment.draw(seed, epoch, index.into(), set.size_px))
     };
     positions.par_iter().map(one).collect()
 }
@@ -112,7 +112,7 @@ proptest! {
         // Each rank's rows of a batch are the rows of the whole batch, mixed as they are there.
         let tensors = |rows: &[usize]| {
             let at: Vec<u32> = rows.iter().map(|row| indices[*row]).collect();
-            let drawn: Vec<Drawn> = rows.iter().map(|row| whole[*row].1.clone()).collect();
+            let drawn: Vec<Draw> = rows.iter().map(|row| whole[*row].1.clone()).collect();
             let pixels = set.gather(&at);
             let made = to_augmented(&pixels, set.config(), Device::Cpu, Fill::Reflect, &drawn);
             (made.0, made.1.expect("mixed pictures have shares"))

@@ -38,6 +38,31 @@ fn a_mask_is_no_picture_of_its_own() {
 }
 
 #[test]
+fn a_label_without_a_picture_is_told() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let path = root.path().join("s.tar");
+    let mut entries = masked(0, 6);
+    // Lost, of a kind that is no picture here, and the only one of its class.
+    entries.push(file("900.cls", b"1"));
+    entries.extend([file("901.cls", b"2"), file("901.exr", b"x"), file("902.cls", b"zebra")]);
+    entries.retain(|(name, ..)| !name.ends_with(".seg.png"));
+    put(&path, &tar_of(&entries));
+    let set = open(&shards(&path), cache.path()).unwrap();
+    assert_eq!((set.samples.len(), &set.classes[..]), (6, &["0", "1", "2"].map(String::from)[..]));
+    let told: Vec<String> =
+        set.ignored.iter().map(|file| format!("{}: {}", file.name, file.reason)).collect();
+    let want = [
+        "900.cls: is a label without a picture",
+        "901.cls: is a label without a picture",
+        "901.exr: is neither a picture nor a label",
+        "902.cls: is a label without a picture",
+    ];
+    assert_eq!(told, want);
+    let (found, _) = audit(&config(&shards(&path)), cache.path(), &()).unwrap();
+    assert_eq!(found.ignored, set.ignored);
+}
+
+#[test]
 fn two_pictures_of_a_sample_are_refused_by_name() {
     let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
     let path = root.path().join("s.tar");

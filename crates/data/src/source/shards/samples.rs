@@ -7,31 +7,39 @@
 //! is the label, points belong to the names (`cat.0.jpg`, `cat.1.jpg`), and each picture stands for
 //! itself, as in `folder:PATH`.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 #[derive(Default)]
-pub(super) struct Listed {
+pub(super) struct Contents {
     /// From where to where.
     pub pictures: Vec<(String, (u64, u64))>,
     /// By key.
-    pub labels: HashMap<String, String>,
+    pub labels: HashMap<String, Label>,
     pub ignored: Vec<(String, &'static str)>,
     /// Names of hidden pictures, or of pictures in hidden folders.
     pub hidden: Vec<String>,
 }
 
-impl Listed {
+pub(super) struct Label {
+    /// What it says.
+    pub text: String,
+    /// The name of its file.
+    file: String,
+}
+
+impl Contents {
     /// What the label file `name` says, or what is wrong with it: none is made up, and none is
     /// chosen among two.
     pub fn label(&mut self, name: &str, bytes: Vec<u8>) -> Result<(), String> {
         let text = String::from_utf8(bytes).map_err(|_| format!("{name} is not UTF-8"))?;
-        let label = text.trim();
-        if label.is_empty() {
+        let text = text.trim();
+        if text.is_empty() {
             return Err(format!("{name} is empty, want a label"));
         }
-        match self.labels.insert(key(name).to_owned(), label.to_owned()) {
-            Some(before) if before != label => {
-                Err(format!("{name} is there twice and says {before:?} and {label:?}"))
+        let label = Label { text: text.to_owned(), file: name.to_owned() };
+        match self.labels.insert(key(name).to_owned(), label) {
+            Some(Label { text: before, .. }) if before != text => {
+                Err(format!("{name} is there twice and says {before:?} and {text:?}"))
             }
             _ => Ok(()),
         }
@@ -65,6 +73,14 @@ impl Listed {
         self.ignored.append(&mut ignored);
         Ok(())
     }
+
+    /// Tells the labels that no picture has: their sample was lost, or is of a kind not read here.
+    pub fn tell_lone_labels(&mut self) {
+        let keys: HashSet<&str> = self.pictures.iter().map(|(name, _)| key(name)).collect();
+        let lone = self.labels.iter().filter(|(key, _)| !keys.contains(key.as_str()));
+        let lone = lone.map(|(_, label)| (label.file.clone(), "is a label without a picture"));
+        self.ignored.extend(lone);
+    }
 }
 
 fn two(first: &str, second: &str) -> String {
@@ -90,12 +106,13 @@ mod tests {
     use super::*;
 
     fn settled(labels: &[&str], pictures: &[&str]) -> Result<(Vec<String>, Vec<String>), String> {
-        let mut listed = Listed::default();
+        let mut listed = Contents::default();
         for key in labels {
             listed.label(&format!("{key}.cls"), b"cat".to_vec()).unwrap();
         }
         listed.pictures = pictures.iter().map(|name| (name.to_string(), (0, 1))).collect();
         listed.one_a_sample()?;
+        listed.tell_lone_labels();
         let taken = listed.pictures.into_iter().map(|(name, _)| name).collect();
         Ok((taken, listed.ignored.into_iter().map(|(name, _)| name).collect()))
     }
@@ -113,6 +130,8 @@ mod tests {
         let (taken, ignored) = settled(&["1", "2", "3"], &files).unwrap();
         assert_eq!(taken, ["1.jpg", "2.image.png", "3.PNG"]);
         assert_eq!(ignored, ["1.left.jpg", "1.right.jpg", "3.seg.png"]);
+        let (taken, ignored) = settled(&["1", "a/1", "2.b"], &["1.jpg", "2.jpg"]).unwrap();
+        assert_eq!((taken.len(), &ignored[..]), (2, &["a/1.cls".to_owned()][..]));
         // Where folders are the labels, names may have points.
         let files = ["cat/cat.0.jpg", "cat/cat.1.jpg", "dog/7.jpg", "dog/7.png"];
         assert_eq!(settled(&[], &files).unwrap().0, files);

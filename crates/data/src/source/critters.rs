@@ -23,18 +23,18 @@ pub(super) fn open(request: &Request) -> Result<Box<dyn Source>, DataError> {
             }
         },
     };
-    Ok(Box::new(Drawn::new(count, request.size_px)))
+    Ok(Box::new(Critters::new(count, request.size_px)))
 }
 
-struct Drawn {
+struct Critters {
     listing: Listing,
     /// The number that draws each entry.
     numbers: Vec<u64>,
     size_px: u32,
 }
 
-impl Drawn {
-    fn new(count: usize, size_px: u32) -> Drawn {
+impl Critters {
+    fn new(count: usize, size_px: u32) -> Critters {
         // The number's parity is the class, so halves are equal; entries are sorted by class.
         let mut numbers: Vec<u64> = (0..count as u64).collect();
         numbers.sort_by_key(|number| (number % 2, *number));
@@ -46,11 +46,11 @@ impl Drawn {
         let entries = numbers.iter().map(entry).collect();
         let classes = critters::CLASSES.map(String::from).to_vec();
         let (ignored, notes) = (Vec::new(), Vec::new());
-        Drawn { listing: Listing { classes, entries, ignored, notes }, numbers, size_px }
+        Critters { listing: Listing { classes, entries, ignored, notes }, numbers, size_px }
     }
 }
 
-impl Source for Drawn {
+impl Source for Critters {
     fn listing(&self) -> Result<&Listing, DataError> {
         Ok(&self.listing)
     }
@@ -77,7 +77,7 @@ impl Source for Drawn {
     }
 }
 
-struct Brush<'a>(&'a Drawn);
+struct Brush<'a>(&'a Critters);
 
 impl Reader for Brush<'_> {
     fn look(&mut self, i: usize) -> Result<Look, BadImage> {
@@ -88,7 +88,7 @@ impl Reader for Brush<'_> {
         Ok(Look { raster, bytes, format: "drawing", hash })
     }
 
-    /// Drawn at the right size, so there is nothing to resize.
+    /// Critters at the right size, so there is nothing to resize.
     fn picture(&mut self, i: usize, config: &DataConfig) -> Result<Picture, BadImage> {
         let size_px = config.size_px;
         let critter = critters::draw(SEED, self.0.numbers[i], size_px);
@@ -106,10 +106,10 @@ mod tests {
 
     #[test]
     fn halves_are_equal_and_labels_are_the_drawings() {
-        let drawn = Drawn::new(12, 16);
-        let labels: Vec<u32> = drawn.listing.entries.iter().map(|e| e.label).collect();
+        let source = Critters::new(12, 16);
+        let labels: Vec<u32> = source.listing.entries.iter().map(|e| e.label).collect();
         assert_eq!(labels, [0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
-        for (entry, number) in drawn.listing.entries.iter().zip(&drawn.numbers) {
+        for (entry, number) in source.listing.entries.iter().zip(&source.numbers) {
             assert_eq!(critters::draw(SEED, *number, 16).label, entry.label);
         }
     }

@@ -9,24 +9,24 @@ use crate::progress::Progress;
 use crate::source::{Picture, Source};
 
 /// By slot; those of rejected pictures stay empty.
-pub(super) struct Held(Vec<OnceLock<Picture>>);
+pub(super) struct Memory(Vec<OnceLock<Picture>>);
 
-/// Decodes all pictures of `source`.
-pub(super) fn hold(
-    source: &dyn Source,
-    config: &DataConfig,
-    progress: &dyn Progress,
-) -> Result<(Index, Held), DataError> {
-    let n = source.listing()?.entries.len();
-    let slots: Vec<OnceLock<Picture>> = (0..n).map(|_| OnceLock::new()).collect();
-    let index = build::survey(source, config, progress, |slot, picture| {
-        assert!(slots[slot].set(picture).is_ok(), "slot {slot} is filled once");
-        Ok(())
-    })?;
-    Ok((index, Held(slots)))
-}
+impl Memory {
+    /// With all pictures of `source`, decoded.
+    pub fn filled(
+        source: &dyn Source,
+        config: &DataConfig,
+        progress: &dyn Progress,
+    ) -> Result<(Index, Memory), DataError> {
+        let n = source.listing()?.entries.len();
+        let slots: Vec<OnceLock<Picture>> = (0..n).map(|_| OnceLock::new()).collect();
+        let index = build::survey(source, config, progress, |slot, picture| {
+            assert!(slots[slot].set(picture).is_ok(), "slot {slot} is filled once");
+            Ok(())
+        })?;
+        Ok((index, Memory(slots)))
+    }
 
-impl Held {
     pub fn pixels(&self, slot: u32) -> &[u8] {
         self.picture(slot).raster.pixels()
     }
