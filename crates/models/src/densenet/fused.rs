@@ -13,7 +13,7 @@
 //! *Memory-Efficient Implementation of DenseNets*, arXiv:1707.06990). Both give the same bits.
 //! Evaluation keeps nothing, and a layer's first convolution takes the second's norm along.
 
-use catscan_torch_ext::convolution::{Steps, conv2d, conv2d_backward, rounds};
+use catscan_torch_ext::convolution::Plan;
 use catscan_torch_ext::gradient::{is_recorded, with_gradient};
 use catscan_torch_ext::norm_relu::{To, copy, copy_with_moments, empty, empty_like, fits, packed};
 use tch::{Tensor, no_grad};
@@ -86,7 +86,7 @@ struct Kept {
     /// As the convolution took it.
     weight: Tensor,
     has_bias: bool,
-    steps: Steps,
+    plan: Plan,
 }
 
 /// The steps of one layer: one or two.
@@ -146,15 +146,13 @@ fn step(
     let ran = Ran::new(norm, x, statistics);
     let activated = ran.norm().relu(&ran.x, None);
     let weight = conv.weight.detach();
+    let plan = Plan::of(&activated, &weight, conv.bias.is_some(), conv.steps());
     // Else both passes would round it.
-    let weight = match rounds(&activated, &weight, conv.bias.is_some(), conv.steps()) {
-        true => weight,
-        false => weight.to_kind(x.kind()),
-    };
+    let weight = if plan.rounds() { weight } else { weight.to_kind(x.kind()) };
     let bias = conv.bias.as_ref().map(|bias| bias.detach().to_kind(x.kind()));
-    let y = conv2d(&activated, &weight, bias.as_ref(), conv.steps());
+    let y = plan.forward(&activated, &weight, bias.as_ref());
     let activated = (memory == Memory::Keep).then_some(activated);
-    steps.push(Kept { ran, activated, weight, has_bias: bias.is_some(), steps: conv.steps() });
+    steps.push(Kept { ran, activated, weight, has_bias: bias.is_some(), plan });
     packed(&y)
 }
 
@@ -179,7 +177,7 @@ fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Ve
             place -= 3 + usize::from(step.has_bias);
             let wanted = [true, wanted[place + 2], step.has_bias && wanted[place + 3]];
             let [of_activated, of_weight, of_bias] =
-                conv2d_backward(&grad, activated, &step.weight, step.steps, wanted);
+                step.plan.backward(&grad, activated, &step.weight, wanted);
             let of_activated = packed(&of_activated.expect("wanted"));
             let ran = &step.ran;
             let sums = ran.parameter_gradients(&of_activated);
