@@ -5,8 +5,8 @@
 //!
 //! 1. [`config`]: what a model is, as plain data: a row's name, pooling by site, [`convention`];
 //!    [`mode`]: whether it trains, and what its layers then draw.
-//! 2. [`table`]: MODELS, the registry; `size`: what no machine holds; [`pool`]: POOLS and the
-//!    pooling layers.
+//! 2. [`table`]: MODELS, the registry; `bounds` and `size`: what is no network, and what no machine
+//!    holds; [`pool`]: POOLS and the pooling layers.
 //! 3. `init`: an initial tensor as a pure function of (seed, parameter name); `builder`: hands a
 //!    network its tensors and writes down their order and names.
 //! 4. `layers`: convolution, batch norm and linear, with nothing left to a library's default.
@@ -45,6 +45,7 @@
 //! ```
 
 mod answer;
+mod bounds;
 mod builder;
 pub mod config;
 pub mod convention;

@@ -25,6 +25,7 @@ mod resnet;
 
 pub(crate) use self::densenet::MnistDenseNet;
 pub(crate) use self::resnet::MnistResNet;
+use crate::bounds;
 use crate::builder::{Builder, NamedPool};
 use crate::config::Sites;
 use crate::error::ModelError;
@@ -34,13 +35,15 @@ use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
 
 /// Maps of the stem, and after each stage.
-pub(crate) const WIDTHS: [i64; 4] = [8, 16, 32, 64];
+const WIDTHS: [i64; 4] = [8, 16, 32, 64];
 /// Units of a stage.
 const UNITS: i64 = 2;
 /// Of a smaller picture two poolings leave nothing.
 const SMALLEST_PX: i64 = 4;
+/// Beyond any picture: the first linear layer would have 2.2 trillion weights.
+pub(crate) const MOST_PX: i64 = 1 << 16;
 /// Outputs of the first linear layer.
-pub(crate) const HIDDEN: i64 = 128;
+const HIDDEN: i64 = 128;
 
 /// One of the notebooks' networks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,12 +75,13 @@ impl MnistConfig {
     }
 
     /// # Errors
-    /// A picture of which two poolings leave nothing.
+    /// A picture of which two poolings leave nothing, or whose pixels are too many to be read.
     pub(crate) fn check(&self, model: &str) -> Result<(), ModelError> {
-        if self.picture_px >= SMALLEST_PX {
-            return Ok(());
+        let px = self.picture_px;
+        if px >= SMALLEST_PX {
+            return bounds::check(model, "shape.picture_px", px, SMALLEST_PX..=MOST_PX);
         }
-        let (model, px) = (model.to_string(), self.picture_px);
+        let model = model.to_string();
         Err(ModelError::InputSize { model, height: px, width: px, smallest: SMALLEST_PX })
     }
 }

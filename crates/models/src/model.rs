@@ -11,6 +11,7 @@ use crate::config::ModelConfig;
 use crate::error::ModelError;
 use crate::mode::Mode;
 use crate::nearest::nearest_is;
+use crate::size;
 use crate::sound::Sound;
 use crate::table::ModelRow;
 use crate::taps::Taps;
@@ -62,13 +63,8 @@ impl Model {
 
     fn assemble(config: &ModelConfig, mut builder: Builder) -> Result<Model, ModelError> {
         let row = ModelRow::find(&config.name)?;
-        for (key, value) in [("in_channels", config.in_channels), ("outputs", config.outputs)] {
-            if value < 1 {
-                let (model, value) = (config.name.clone(), value.to_string());
-                return Err(ModelError::Config { model, key, value, want: "at least 1".into() });
-            }
-        }
         let shape = row.shape_of(config)?;
+        size::check(shape, config)?;
         let network = shape.network(config, &mut builder)?;
         let (entries, taps) = builder.finish();
         let text = serde_json::to_string(config).expect("a configuration is plain data");

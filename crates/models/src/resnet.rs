@@ -39,7 +39,6 @@ use crate::model::Network;
 use crate::pool::{Extent, Site};
 use crate::taps::Taps;
 
-pub(crate) use self::config::MOST_STAGES;
 pub use self::config::{
     Order, RESNET_18, RESNET_20, RESNET_32, RESNET_34, RESNET_44, RESNET_50, RESNET_50_KERAS,
     RESNET_56, RESNET_101, RESNET_101_KERAS, RESNET_110, RESNET_152, RESNET_MINI, ResNetConfig,

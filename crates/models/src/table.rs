@@ -1,8 +1,9 @@
 //! MODELS, the registry: a row is a name, a line, a paper and the network's shape as data.
 
-use crate::builder::Builder;
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{self, MOST_MAPS, MOST_OUTPUTS};
+use crate::builder::Builder;
 use crate::config::{Memory, ModelConfig, Pooling, Precision, Sites};
 use crate::convention::Convention;
 use crate::densenet::{
@@ -21,7 +22,6 @@ use crate::resnet::{
     RESNET_56, RESNET_101, RESNET_101_KERAS, RESNET_110, RESNET_152, RESNET_MINI, ResNet,
     ResNetConfig, Shortcut, Stem as ResNetStem,
 };
-use crate::size;
 
 const RESNET_PAPER: &str = "He et al. 2016, Deep Residual Learning for Image Recognition, \
                             arXiv:1512.03385";
@@ -259,7 +259,10 @@ impl Shape {
 
     /// # Errors
     /// Numbers that no network can have, by name.
-    fn check(&self, model: &str) -> Result<(), ModelError> {
+    fn check(&self, config: &ModelConfig) -> Result<(), ModelError> {
+        let model = &config.name;
+        bounds::check(model, "in_channels", config.in_channels, 1..=MOST_MAPS)?;
+        bounds::check(model, "outputs", config.outputs, 1..=MOST_OUTPUTS)?;
         match self {
             Shape::ResNet(shape) => shape.check(model),
             Shape::DenseNet(shape) => shape.check(model),
@@ -270,14 +273,13 @@ impl Shape {
     /// Makes the network, its parameters and its taps in `builder`.
     ///
     /// # Errors
-    /// A shape that no network can have or no machine hold, or a pooling at a site that it lacks.
+    /// A shape that no network can have, or a pooling at a site that it lacks.
     pub(crate) fn network(
         &self,
         config: &ModelConfig,
         builder: &mut Builder,
     ) -> Result<Box<dyn Network>, ModelError> {
-        size::check(self, config)?;
-        self.check(&config.name)?;
+        self.check(config)?;
         if config.memory == Memory::Recompute && !matches!(self, Shape::DenseNet(_)) {
             let (model, value) = (config.name.clone(), "recompute".to_string());
             let want = "keep: only dense networks compute again".to_string();

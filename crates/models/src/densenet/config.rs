@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{self, MOST_MAPS};
 use crate::config::Sites;
 use crate::error::ModelError;
 
@@ -51,6 +52,9 @@ pub enum Variant {
     /// DenseNet-BC: both, and twice as many maps in the stem as a layer adds.
     Bc,
 }
+
+/// More would shrink any picture to a pixel.
+const MOST_BLOCKS: usize = 16;
 
 impl DenseNetConfig {
     /// The network of depth `L` and growth `k` for pictures of 32 px: three blocks of
@@ -111,14 +115,9 @@ impl DenseNetConfig {
             ("stem_features", self.stem_features),
         ];
         for (key, count) in counts {
-            if count < 1 {
-                return wrong(key, count.to_string(), "at least 1");
-            }
+            bounds::check(model, key, count, 1..=MOST_MAPS)?;
         }
-        if self.blocks.is_empty() || self.blocks.iter().any(|&layers| layers < 1) {
-            let want = "at least one block, each of at least one layer";
-            return wrong("blocks", format!("{:?}", self.blocks), want);
-        }
+        bounds::check_layers(model, "blocks", &self.blocks, MOST_BLOCKS)?;
         if !(self.compression > 0.0 && self.compression <= 1.0) {
             return wrong("compression", self.compression.to_string(), "more than 0, at most 1");
         }
@@ -187,10 +186,13 @@ mod tests {
             assert!(error.to_string().contains(message), "{error}");
         };
         row().check("some").unwrap();
-        refuse(DenseNetConfig { growth: 0, ..row() }, "model some: growth is 0, want at least 1");
+        refuse(DenseNetConfig { growth: 0, ..row() }, "model some: growth is 0, want 1 to 65536");
         refuse(DenseNetConfig { bottleneck: Some(-4), ..row() }, "bottleneck is -4, want");
         refuse(DenseNetConfig { stem_features: 0, ..row() }, "stem_features is 0, want");
-        refuse(DenseNetConfig { blocks: vec![].into(), ..row() }, "blocks is [], want at least");
+        refuse(
+            DenseNetConfig { blocks: vec![].into(), ..row() },
+            "blocks is [], want 1 to 16 numbers",
+        );
         refuse(DenseNetConfig { blocks: vec![6, 0].into(), ..row() }, "blocks is [6, 0], want");
         for value in [0.0, -0.5, 1.5, f64::NAN] {
             let message = format!("compression is {value}, want more than 0, at most 1");

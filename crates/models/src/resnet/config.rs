@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{self, MOST_MAPS};
 use crate::config::Sites;
 use crate::error::ModelError;
 use crate::init::Fan;
@@ -144,7 +145,7 @@ pub const RESNET_MINI: ResNetConfig =
     ResNetConfig { stages: Cow::Borrowed(&[2, 1, 1, 1]), width: 8, ..RESNET_50 };
 
 /// More stages would shrink any picture to a pixel and overflow the width.
-pub(crate) const MOST_STAGES: usize = 8;
+const MOST_STAGES: usize = 8;
 
 impl ResNetConfig {
     /// A pooling after a large stem, one in the head; units shrink their maps by strides.
@@ -155,22 +156,8 @@ impl ResNetConfig {
     /// # Errors
     /// Numbers that no network can have, by name.
     pub(crate) fn check(&self, model: &str) -> Result<(), ModelError> {
-        let wrong = |key, value: String, want: &str| {
-            let (model, want) = (model.to_string(), want.to_string());
-            Err(ModelError::Config { model, key, value, want })
-        };
-        if self.stages.is_empty() || self.stages.len() > MOST_STAGES {
-            let want = format!("1 to {MOST_STAGES} of them");
-            return wrong("shape.stages", format!("{} stages", self.stages.len()), &want);
-        }
-        if self.stages.iter().any(|&units| units < 1) {
-            let value = format!("{:?}", self.stages);
-            return wrong("shape.stages", value, "at least 1 unit in each");
-        }
-        if self.width < 1 {
-            return wrong("shape.width", self.width.to_string(), "at least 1");
-        }
-        Ok(())
+        bounds::check_layers(model, "shape.stages", &self.stages, MOST_STAGES)?;
+        bounds::check(model, "shape.width", self.width, 1..=MOST_MAPS)
     }
 
     /// Maps of the 3×3 convolutions of stage `i`, counted from 0.
