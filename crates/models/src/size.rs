@@ -4,7 +4,7 @@
 //! The network itself is built to be counted, by a builder that makes no tensor. The families hold
 //! their numbers to `bounds` first, so that this takes milliseconds.
 
-use std::fs;
+use catscan_machine::total_memory;
 
 use crate::builder::Builder;
 use crate::config::ModelConfig;
@@ -49,7 +49,7 @@ impl Size {
 /// A network whose weights are larger than this machine's memory, and as [`Shape::network`].
 pub(crate) fn check(shape: &Shape, config: &ModelConfig) -> Result<(), ModelError> {
     let size = of(shape, config)?;
-    let memory = memory().unwrap_or(ADDRESSABLE);
+    let memory = total_memory().unwrap_or(ADDRESSABLE);
     if size.bytes() <= memory as f64 {
         return Ok(());
     }
@@ -69,16 +69,6 @@ fn of(shape: &Shape, config: &ModelConfig) -> Result<Size, ModelError> {
     let mut builder = Builder::counting(config);
     shape.network(config, &mut builder)?;
     Ok(builder.size())
-}
-
-/// Of this machine, or of its container, in bytes. Linux only.
-fn memory() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let all = line.split_whitespace().next()?.parse::<u64>().ok()? * 1024;
-    let limit = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let limit = limit.and_then(|text| text.trim().parse().ok());
-    Some(limit.map_or(all, |limit: u64| limit.min(all)))
 }
 
 #[cfg(test)]
