@@ -25,7 +25,7 @@ pub(crate) fn check(
         return Ok(());
     }
     let want = format!("{} to {}", range.start(), range.end());
-    Err(ModelError::Config { model: model.to_owned(), key, value: value.to_string(), want })
+    Err(ModelError::config(model, key, value, &want))
 }
 
 /// The same of the layers of each block, or the units of each stage.
@@ -48,5 +48,5 @@ pub(crate) fn check_layers(
         many => format!("a list of {many}"),
     };
     let want = format!("1 to {most} numbers of at least 1, {MOST_LAYERS} at most in all");
-    Err(ModelError::Config { model: model.to_owned(), key, value, want })
+    Err(ModelError::config(model, key, value, &want))
 }

@@ -139,8 +139,8 @@ impl Builder {
             Extent::Global => (row.global, "a pooling of whole maps"),
         };
         if !able {
-            let (model, value) = (self.model.clone(), format!("{} at {}", row.name, site.name));
-            return Err(ModelError::Config { model, key: "pooling", value, want: want.into() });
+            let value = format!("{} at {}", row.name, site.name);
+            return Err(ModelError::config(&self.model, "pooling", value, want));
         }
         let layer = (row.build)(self, site);
         self.tap(site.name, TapKind::Pool);

@@ -36,7 +36,7 @@ mod transition;
 pub(crate) use self::block::{DenseBlock, DenseLayer};
 pub(crate) use self::composite::NormReluConv;
 pub(crate) use self::composite::concatenated;
-pub use self::config::{DenseNetConfig, Stem, Variant};
+pub use self::config::{DenseNetConfig, Variant};
 pub use self::rows::*;
 use self::stem::StemLayers;
 use self::transition::Transition;
@@ -44,11 +44,15 @@ use crate::builder::{Builder, NamedPool};
 use crate::config::{ModelConfig, Precision};
 use crate::error::ModelError;
 use crate::init::{Fan, Values};
-use crate::layers::{BatchNorm2d, ConvShape, Linear};
+pub use crate::layers::Stem;
+use crate::layers::{BatchNorm2d, Convs, Linear};
 use crate::mode::Mode;
 use crate::model::Network;
 use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
+
+/// torchvision's DenseNet's.
+const CONVS: Convs = Convs { bias: false, fan: Fan::In };
 
 /// A DenseNet.
 #[derive(Debug)]
@@ -117,8 +121,8 @@ impl Network for DenseNet {
     }
 
     fn last_map_size(&self, picture_px: i64) -> i64 {
-        let stem = self.stem.map_size(picture_px);
-        self.transitions.iter().fold(stem, |size, _| size / 2)
+        let stem = self.stem.map_px(picture_px);
+        self.transitions.iter().fold(stem, |px, _| px / 2)
     }
 
     fn block_names(&self) -> Vec<String> {
@@ -127,15 +131,4 @@ impl Network for DenseNet {
         names.push(self.last_norm.name.clone());
         names
     }
-}
-
-/// A 1×1 convolution, and what other sizes derive from.
-fn pointwise(in_channels: i64, out_channels: i64) -> ConvShape {
-    let (bias, fan) = (false, Fan::In); // torchvision's DenseNet
-    ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias, fan }
-}
-
-/// A 3×3 convolution that keeps a map's size.
-fn three_by_three(in_channels: i64, out_channels: i64) -> ConvShape {
-    ConvShape { size: 3, padding: 1, ..pointwise(in_channels, out_channels) }
 }

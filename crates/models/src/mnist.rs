@@ -30,7 +30,7 @@ use crate::builder::{Builder, NamedPool};
 use crate::config::Sites;
 use crate::error::ModelError;
 use crate::init::{Fan, Values};
-use crate::layers::{ConvShape, Linear};
+use crate::layers::{Convs, Linear};
 use crate::pool::{Extent, Pool, Site};
 use crate::taps::Taps;
 
@@ -91,11 +91,8 @@ fn last_map_px(picture_px: i64) -> i64 {
     picture_px / 2 / 2
 }
 
-/// A 3×3 convolution with bias that keeps a map's size.
-fn three_by_three(in_channels: i64, out_channels: i64) -> ConvShape {
-    let fan = Fan::In; // for the notebooks' own convention, Keras', it makes no difference
-    ConvShape { in_channels, out_channels, size: 3, stride: 1, padding: 1, bias: true, fan }
-}
+/// For the notebooks' own convention, Keras', the fan makes no difference.
+const CONVS: Convs = Convs { bias: true, fan: Fan::In };
 
 /// The pooling between two stages: 2×2, stride 2.
 fn pool(

@@ -10,9 +10,10 @@ use crate::densenet::{
     DENSENET_40_12, DENSENET_100_12, DENSENET_100_24, DENSENET_121, DENSENET_161, DENSENET_169,
     DENSENET_201, DENSENET_264, DENSENET_B_40_12, DENSENET_B_100_12, DENSENET_BC_40_12,
     DENSENET_BC_100_12, DENSENET_BC_190_40, DENSENET_BC_250_24, DENSENET_C_40_12,
-    DENSENET_C_100_12, DENSENET_CIFAR_MINI, DENSENET_MINI, DenseNet, DenseNetConfig, Stem,
+    DENSENET_C_100_12, DENSENET_CIFAR_MINI, DENSENET_MINI, DenseNet, DenseNetConfig,
 };
 use crate::error::ModelError;
+use crate::layers::Stem;
 use crate::mnist::{MnistConfig, MnistDenseNet, MnistNet, MnistResNet};
 use crate::model::Network;
 use crate::nearest::nearest_is;
@@ -20,7 +21,7 @@ use crate::pool::Pool;
 use crate::resnet::{
     Order, RESNET_18, RESNET_20, RESNET_32, RESNET_34, RESNET_44, RESNET_50, RESNET_50_KERAS,
     RESNET_56, RESNET_101, RESNET_101_KERAS, RESNET_110, RESNET_152, RESNET_MINI, ResNet,
-    ResNetConfig, Shortcut, Stem as ResNetStem,
+    ResNetConfig, Shortcut,
 };
 
 const RESNET_PAPER: &str = "He et al. 2016, Deep Residual Learning for Image Recognition, \
@@ -203,9 +204,9 @@ impl ModelRow {
         if value == family {
             return Ok(shape);
         }
-        let (model, value) = (config.name.clone(), format!("of the family {value}"));
+        let value = format!("of the family {value}");
         let want = format!("null or one of {family}, or the name of a model of the shape's family");
-        Err(ModelError::Config { model, key: "shape", value, want })
+        Err(ModelError::config(&config.name, "shape", value, &want))
     }
 
     /// The network as it was made: its own pictures, classes and pooling, in 32-bit.
@@ -250,9 +251,11 @@ impl Shape {
     /// The pictures and the pooling that networks of this shape were made for.
     pub fn natural(&self) -> Natural {
         match self {
-            Shape::ResNet(ResNetConfig { stem: ResNetStem::Large, .. }) => IMAGENET,
-            Shape::DenseNet(DenseNetConfig { stem: Stem::ImageNet, .. }) => IMAGENET,
-            Shape::ResNet(_) | Shape::DenseNet(_) => CIFAR,
+            Shape::ResNet(ResNetConfig { stem, .. })
+            | Shape::DenseNet(DenseNetConfig { stem, .. }) => match stem {
+                Stem::Large => IMAGENET,
+                Stem::Small => CIFAR,
+            },
             Shape::Mnist(_) => MNIST,
         }
     }
@@ -281,9 +284,8 @@ impl Shape {
     ) -> Result<Box<dyn Network>, ModelError> {
         self.check(config)?;
         if config.memory == Memory::Recompute && !matches!(self, Shape::DenseNet(_)) {
-            let (model, value) = (config.name.clone(), "recompute".to_string());
-            let want = "keep: only dense networks compute again".to_string();
-            return Err(ModelError::Config { model, key: "memory", value, want });
+            let want = "keep: only dense networks compute again";
+            return Err(ModelError::config(&config.name, "memory", "recompute", want));
         }
         let transitions = config.pooling.resolve(&config.name, self.sites())?;
         Ok(match self {

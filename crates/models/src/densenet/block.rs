@@ -4,7 +4,7 @@ use tch::Tensor;
 
 use super::composite::concatenated;
 use super::fused;
-use super::{DenseNetConfig, NormReluConv, pointwise, three_by_three};
+use super::{CONVS, DenseNetConfig, NormReluConv};
 use crate::builder::{Builder, TapKind};
 use crate::config::Memory;
 use crate::mode::Mode;
@@ -80,15 +80,14 @@ impl DenseLayer {
     fn new(builder: &mut Builder, name: &str, channels: i64, shape: &DenseNetConfig) -> DenseLayer {
         let mut step = |number, conv| NormReluConv::new(builder, name, number, conv, shape.dropout);
         match shape.bottleneck {
-            None => DenseLayer {
-                first: step("1", three_by_three(channels, shape.growth)),
-                second: None,
-            },
+            None => {
+                DenseLayer { first: step("1", CONVS.conv3x3(channels, shape.growth)), second: None }
+            }
             Some(bottleneck) => {
                 let wide = bottleneck * shape.growth;
                 DenseLayer {
-                    first: step("1", pointwise(channels, wide)),
-                    second: Some(step("2", three_by_three(wide, shape.growth))),
+                    first: step("1", CONVS.conv1x1(channels, wide)),
+                    second: Some(step("2", CONVS.conv3x3(wide, shape.growth))),
                 }
             }
         }

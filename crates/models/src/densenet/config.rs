@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::bounds::{self, MOST_MAPS};
 use crate::config::Sites;
 use crate::error::ModelError;
+use crate::layers::Stem;
 
 /// The numbers of one DenseNet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +22,9 @@ pub struct DenseNetConfig {
     pub bottleneck: Option<i64>,
     /// The C of BC: `θ`, the share of maps a transition keeps. 1: all of them.
     pub compression: f64,
-    /// What stands before the first block.
+    /// What stands before the first block; without norm and ReLU where it is small, as the first
+    /// layer begins with its own.
+    #[serde(with = "StemName")]
     pub stem: Stem,
     /// `k0`, the maps of the stem.
     pub stem_features: i64,
@@ -30,14 +33,14 @@ pub struct DenseNetConfig {
     pub dropout: f64,
 }
 
-/// What stands before the first block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stem {
-    /// 7×7/2 conv, norm, relu, 3×3/2 pool: for pictures of 224 px.
-    ImageNet,
-    /// 3×3 conv and nothing else: for pictures of 32 px.
-    Cifar,
+/// Its names in a recipe.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Stem")]
+enum StemName {
+    #[serde(rename = "imagenet")]
+    Large,
+    #[serde(rename = "cifar")]
+    Small,
 }
 
 /// The four networks that the paper compares at one depth and growth (its table 2).
@@ -71,15 +74,14 @@ impl DenseNetConfig {
         let layers = (depth - 4) / convs;
         if layers < 1 || convs * layers + 4 != depth {
             let model = format!("DenseNet {variant:?} with k = {growth}");
-            let (key, value, want) = ("depth L", depth.to_string(), want.to_string());
-            return Err(ModelError::Config { model, key, value, want });
+            return Err(ModelError::config(&model, "depth L", depth, want));
         }
         Ok(DenseNetConfig {
             growth,
             blocks: vec![layers; 3].into(),
             bottleneck: with_bottlenecks.then_some(4),
             compression: if matches!(variant, Variant::C | Variant::Bc) { 0.5 } else { 1.0 },
-            stem: Stem::Cifar,
+            stem: Stem::Small,
             stem_features: if variant == Variant::Bc { 2 * growth } else { 16 },
             dropout: 0.0,
         })
@@ -100,15 +102,13 @@ impl DenseNetConfig {
     /// A pooling in the stem for large pictures, one in each transition, one in the head.
     pub fn sites(&self) -> Sites {
         let transitions = self.blocks.len().saturating_sub(1);
-        Sites { stem: self.stem == Stem::ImageNet, transitions, head: true }
+        Sites { stem: self.stem.pools(), transitions, head: true }
     }
 
     /// # Errors
     /// Numbers that no network can have, by name.
     pub(crate) fn check(&self, model: &str) -> Result<(), ModelError> {
-        let wrong = |key, value: String, want: &str| {
-            Err(ModelError::Config { model: model.to_string(), key, value, want: want.to_string() })
-        };
+        let wrong = |key, value: f64, want: &str| Err(ModelError::config(model, key, value, want));
         let counts = [
             ("growth", self.growth),
             ("bottleneck", self.bottleneck.unwrap_or(1)),
@@ -119,10 +119,10 @@ impl DenseNetConfig {
         }
         bounds::check_layers(model, "blocks", &self.blocks, MOST_BLOCKS)?;
         if !(self.compression > 0.0 && self.compression <= 1.0) {
-            return wrong("compression", self.compression.to_string(), "more than 0, at most 1");
+            return wrong("compression", self.compression, "more than 0, at most 1");
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return wrong("dropout", self.dropout.to_string(), "at least 0, less than 1");
+            return wrong("dropout", self.dropout, "at least 0, less than 1");
         }
         let mut channels = self.stem_features;
         for layers in &self.blocks[..self.blocks.len() - 1] {
@@ -130,7 +130,7 @@ impl DenseNetConfig {
             channels = self.kept(all);
             if channels < 1 {
                 let want = format!("a share that keeps at least one of {all} maps");
-                return wrong("compression", self.compression.to_string(), &want);
+                return wrong("compression", self.compression, &want);
             }
         }
         Ok(())
@@ -165,6 +165,15 @@ mod tests {
         }
         // The paper's own count of its fourth column is one less than that of the others.
         assert_eq!((DENSENET_201.depth(), DENSENET_264.depth()), (201, 265));
+    }
+
+    #[test]
+    fn its_stem_has_its_own_names_in_a_recipe() {
+        for (row, stem) in [(DENSENET_121, "imagenet"), (DENSENET_40_12, "cifar")] {
+            let text = serde_json::to_string(&row).unwrap();
+            assert!(text.contains(&format!(r#""stem":"{stem}""#)), "{text}");
+            assert_eq!(serde_json::from_str::<DenseNetConfig>(&text).unwrap(), row);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use tch::Tensor;
 
-use super::{DenseNetConfig, NormReluConv, pointwise};
+use super::{CONVS, DenseNetConfig, NormReluConv};
 use crate::builder::{Builder, NamedPool};
 use crate::error::ModelError;
 use crate::mode::Mode;
@@ -24,7 +24,7 @@ impl Transition {
         shape: &DenseNetConfig,
         pool: Pool,
     ) -> Result<Transition, ModelError> {
-        let kept = pointwise(channels, shape.kept(channels));
+        let kept = CONVS.conv1x1(channels, shape.kept(channels));
         let conv = NormReluConv::new(builder, name, "", kept, shape.dropout);
         let name = format!("{name}.pool");
         let site = Site { name: &name, channels: kept.out_channels, extent: Extent::TRANSITION };

@@ -41,6 +41,26 @@ pub struct ConvShape {
     pub fan: Fan,
 }
 
+/// What the convolutions of a family have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Convs {
+    pub bias: bool,
+    pub fan: Fan,
+}
+
+impl Convs {
+    /// A 1×1 convolution, and what other sizes and strides derive from.
+    pub fn conv1x1(self, in_channels: i64, out_channels: i64) -> ConvShape {
+        let Convs { bias, fan } = self;
+        ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias, fan }
+    }
+
+    /// A 3×3 convolution that keeps a map's size.
+    pub fn conv3x3(self, in_channels: i64, out_channels: i64) -> ConvShape {
+        ConvShape { size: 3, padding: 1, ..self.conv1x1(in_channels, out_channels) }
+    }
+}
+
 impl Conv2d {
     pub fn new(builder: &mut Builder, name: String, shape: ConvShape) -> Conv2d {
         let ConvShape { in_channels, out_channels, size, stride, padding, bias, fan } = shape;

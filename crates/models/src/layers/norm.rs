@@ -14,7 +14,7 @@ use catscan_torch_ext::norm_relu::{self, moments};
 use catscan_torch_ext::recompute::Pass;
 use tch::{Device, Tensor, no_grad};
 
-use super::fused;
+use super::{add, fused};
 use crate::builder::{Builder, TapKind};
 use crate::init::Values;
 use crate::mode::Mode;
@@ -119,11 +119,9 @@ impl BatchNorm2d {
             }
             return (self.forward(x, mode, taps) + addend).relu_();
         }
-        // The sum overwrites the norm's output, which no backward needs, unless a tap keeps that.
-        let mut y = self.forward(x, mode, taps);
-        let keep = taps.wants(&self.name);
+        let y = self.forward(x, mode, taps);
         let addend = addend(taps);
-        let y = if keep { y + addend } else { y.g_add_(&addend) };
+        let y = add(y, &addend, taps.wants(&self.name));
         taps.relu(y, false)
     }
 

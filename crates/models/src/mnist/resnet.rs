@@ -15,11 +15,11 @@
 
 use tch::Tensor;
 
-use super::{Head, UNITS, WIDTHS, pool, three_by_three};
+use super::{CONVS, Head, UNITS, WIDTHS, pool};
 use crate::builder::{Builder, NamedPool, TapKind};
 use crate::config::{ModelConfig, Precision};
 use crate::error::ModelError;
-use crate::layers::{BatchNorm2d, Conv2d, ConvShape};
+use crate::layers::{BatchNorm2d, Conv2d};
 use crate::mnist::{MnistConfig, MnistNet};
 use crate::mode::Mode;
 use crate::model::Network;
@@ -61,7 +61,7 @@ impl MnistResNet {
         builder: &mut Builder,
     ) -> Result<MnistResNet, ModelError> {
         let as_printed = shape.net == MnistNet::ResidualAsPrinted;
-        let stem = three_by_three(config.in_channels, WIDTHS[0]);
+        let stem = CONVS.conv3x3(config.in_channels, WIDTHS[0]);
         let conv1 = Conv2d::new(builder, "conv1".into(), stem);
         let (mut stages, mut pools) = (Vec::new(), Vec::new());
         for i in 1..WIDTHS.len() {
@@ -127,12 +127,12 @@ impl Unit {
     fn new(builder: &mut Builder, name: &str, channels: i64, out: i64, printed: bool) -> Unit {
         let mut half = |number, channels| {
             let norm = BatchNorm2d::new(builder, format!("{name}.bn{number}"), channels);
-            let conv = three_by_three(channels, out);
+            let conv = CONVS.conv3x3(channels, out);
             (norm, Conv2d::new(builder, format!("{name}.conv{number}"), conv))
         };
         let first = (!printed).then(|| half(1, channels));
         let second = half(2, if printed { channels } else { out });
-        let one_by_one = ConvShape { size: 1, padding: 0, ..three_by_three(channels, out) };
+        let one_by_one = CONVS.conv1x1(channels, out);
         let projection = (channels != out)
             .then(|| Conv2d::new(builder, format!("{name}.downsample.0"), one_by_one));
         Unit { first, second, projection }

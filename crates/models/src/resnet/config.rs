@@ -8,7 +8,7 @@ use crate::bounds::{self, MOST_MAPS};
 use crate::config::Sites;
 use crate::error::ModelError;
 use crate::init::Fan;
-use crate::layers::ConvShape;
+use crate::layers::{Convs, Stem};
 
 /// A residual or plain network, in the papers' words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct ResNetConfig {
     pub order: Order,
     /// What goes round it.
     pub shortcut: Shortcut,
-    /// What comes before the stages.
+    /// What stands before the stages; with norm and ReLU where it is small too.
     pub stem: Stem,
     /// Whether convolutions have biases, as Keras' do. The norm after each takes them out again.
     pub conv_bias: bool,
@@ -72,16 +72,6 @@ pub enum Shortcut {
     Identity,
     /// Option B: the input itself; where a unit changes the shape, a 1×1 convolution of it.
     Projection,
-}
-
-/// What comes before the stages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stem {
-    /// 7×7/2 convolution and 3×3/2 pooling, for pictures of about 224 px (table 1).
-    Large,
-    /// 3×3 convolution, for pictures of about 32 px (§4.2).
-    Small,
 }
 
 /// Table 1, 18 layers.
@@ -150,7 +140,7 @@ const MOST_STAGES: usize = 8;
 impl ResNetConfig {
     /// A pooling after a large stem, one in the head; units shrink their maps by strides.
     pub fn sites(&self) -> Sites {
-        Sites { stem: self.stem == Stem::Large, transitions: 0, head: true }
+        Sites { stem: self.stem.pools(), transitions: 0, head: true }
     }
 
     /// # Errors
@@ -173,14 +163,8 @@ impl ResNetConfig {
         }
     }
 
-    /// A 3×3 convolution of this network.
-    pub(super) fn three(&self, in_channels: i64, out_channels: i64) -> ConvShape {
-        ConvShape { size: 3, padding: 1, ..self.one(in_channels, out_channels) }
-    }
-
-    /// A 1×1 convolution of this network.
-    pub(super) fn one(&self, in_channels: i64, out_channels: i64) -> ConvShape {
-        let (bias, fan) = (self.conv_bias, Fan::Out); // torchvision's ResNet
-        ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias, fan }
+    /// Its convolutions: torchvision's ResNet's, but for biases.
+    pub(super) fn convs(&self) -> Convs {
+        Convs { bias: self.conv_bias, fan: Fan::Out }
     }
 }

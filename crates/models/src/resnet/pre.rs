@@ -10,9 +10,9 @@
 use tch::Tensor;
 
 use super::Place;
-use super::shortcut::{Path, add};
+use super::shortcut::Path;
 use crate::builder::{Builder, TapKind};
-use crate::layers::{BatchNorm2d, Conv2d};
+use crate::layers::{BatchNorm2d, Conv2d, add};
 use crate::mode::Mode;
 use crate::taps::Taps;
 

@@ -32,7 +32,7 @@ impl Path {
             _ if !place.changes_shape() => Some(Path::Identity),
             Shortcut::Identity => Some(Path::Padded { stride, zeros: out_channels - channels }),
             Shortcut::Projection => {
-                let shape = ConvShape { stride, ..network.one(channels, out_channels) };
+                let shape = ConvShape { stride, ..network.convs().conv1x1(channels, out_channels) };
                 let conv = Conv2d::new(builder, format!("{unit}.downsample.0"), shape);
                 let norm = (network.order == Order::Post).then(|| {
                     BatchNorm2d::new(builder, format!("{unit}.downsample.1"), out_channels)
@@ -53,9 +53,4 @@ impl Path {
             Path::Projection { conv, norm: None } => conv.forward(x, taps),
         }
     }
-}
-
-/// `F(x) + x`. The sum overwrites `F(x)`, which no backward needs, unless a tap keeps that.
-pub fn add(mut branch: Tensor, shortcut: &Tensor, keep: bool) -> Tensor {
-    if keep { branch + shortcut } else { branch.g_add_(shortcut) }
 }

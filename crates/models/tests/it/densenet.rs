@@ -12,7 +12,7 @@ use super::support::{build, config, pictures};
 const VARIANTS: [Variant; 4] = [Variant::Basic, Variant::B, Variant::C, Variant::Bc];
 
 fn shaped(shape: DenseNetConfig) -> ModelConfig {
-    let row = if shape.stem == Stem::Cifar { "densenet-cifar-mini" } else { "densenet-mini" };
+    let row = if shape.stem == Stem::Small { "densenet-cifar-mini" } else { "densenet-mini" };
     ModelConfig { shape: Some(Shape::DenseNet(shape)), ..config(row, Pool::Avg, 1) }
 }
 
