@@ -8,10 +8,9 @@ use crate::config::{Memory, ModelConfig};
 use crate::convention::Convention;
 use crate::error::ModelError;
 use crate::init::{Values, initial};
-use crate::mode::Mode;
 use crate::pool::{Extent, Pool, PoolLayer, Site};
+use crate::run::Run;
 use crate::size::Size;
-use crate::taps::Taps;
 use crate::weights::{Role, Weight};
 
 /// What makes the activation of a tap.
@@ -60,9 +59,9 @@ pub struct NamedPool {
 
 impl NamedPool {
     /// Pools and shows the result.
-    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let y = self.layer.forward(x, mode);
-        taps.show(&self.name, &y);
+    pub fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
+        let y = self.layer.forward(x, run.mode);
+        run.taps.show(&self.name, &y);
         y
     }
 }

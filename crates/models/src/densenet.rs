@@ -46,10 +46,9 @@ use crate::error::ModelError;
 use crate::init::{Fan, Values};
 pub use crate::layers::Stem;
 use crate::layers::{BatchNorm2d, Convs, Linear};
-use crate::mode::Mode;
 use crate::model::Network;
 use crate::pool::{Extent, Pool, Site};
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// torchvision's DenseNet's.
 const CONVS: Convs = Convs { bias: false, fan: Fan::In };
@@ -106,18 +105,18 @@ impl DenseNet {
 }
 
 impl Network for DenseNet {
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let mut x = self.stem.forward(&self.precision.enter(x), mode, taps);
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
+        let mut x = self.stem.forward(&self.precision.enter(x), run);
         for (i, block) in self.blocks.iter().enumerate() {
-            let maps = block.forward(x, mode, taps);
+            let maps = block.forward(x, run);
             x = match self.transitions.get(i) {
-                Some(transition) => transition.forward(&maps, mode, taps),
+                Some(transition) => transition.forward(&maps, run),
                 None => concatenated(&maps),
             };
         }
-        let x = self.last_norm.forward_relu(&x, mode, taps);
-        let x = self.head_pool.forward(&self.precision.leave(&x), mode, taps); // [N, C]
-        self.classifier.forward(&x, taps)
+        let x = self.last_norm.forward_relu(&x, run);
+        let x = self.head_pool.forward(&self.precision.leave(&x), run); // [N, C]
+        self.classifier.forward(&x, run)
     }
 
     fn last_map_size(&self, picture_px: i64) -> i64 {

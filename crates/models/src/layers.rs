@@ -9,12 +9,14 @@ mod folded;
 pub mod fused;
 mod linear;
 mod norm;
+mod statistics;
 mod stem;
 
 pub use conv::{Conv2d, ConvShape, Convs};
 pub use dropout::Dropout;
 pub use linear::Linear;
-pub use norm::{BatchNorm2d, Statistics};
+pub use norm::BatchNorm2d;
+pub use statistics::Statistics;
 pub use stem::{Stem, halved};
 
 /// `F(x) + x`. The sum overwrites `F(x)`, which no backward needs, unless a tap keeps that.

@@ -13,7 +13,8 @@
 //! 5. [`resnet`]: residual and plain networks, [`densenet`]: dense ones, from those layers;
 //!    [`mnist`]: two small ones of both kinds.
 //! 6. [`model`]: the public entrance: build, check the input, forward.
-//!    `sound`: whether the weights may be folded; `answer`: what logits say.
+//!    `run`: what its layers are told, and where they run as one; `sound`: whether the weights may
+//!    be folded; `answer`: what logits say.
 //! 7. [`taps`]: the named activations a forward shows; [`weights`]: named tensors, load and save;
 //!    [`summary`]: what a network costs.
 //!
@@ -59,6 +60,7 @@ pub mod model;
 mod nearest;
 pub mod pool;
 pub mod resnet;
+mod run;
 mod size;
 mod sound;
 pub mod summary;

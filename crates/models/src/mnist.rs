@@ -32,7 +32,7 @@ use crate::error::ModelError;
 use crate::init::{Fan, Values};
 use crate::layers::{Convs, Linear};
 use crate::pool::{Extent, Pool, Site};
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// Maps of the stem, and after each stage.
 const WIDTHS: [i64; 4] = [8, 16, 32, 64];
@@ -129,10 +129,10 @@ impl Head {
     }
 
     /// `[N, C, H, W] -> [N, K]`.
-    fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         let x = x.flatten(1, -1); // [N, C·H·W], whatever the strides
-        let x = self.hidden.forward(&x, taps);
-        let x = taps.relu(x, true);
-        self.classifier.forward(&x, taps)
+        let x = self.hidden.forward(&x, run);
+        let x = run.taps.relu(x, true);
+        self.classifier.forward(&x, run)
     }
 }

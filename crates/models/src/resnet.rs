@@ -35,10 +35,9 @@ use crate::error::ModelError;
 use crate::init::Values;
 pub use crate::layers::Stem;
 use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Linear, halved};
-use crate::mode::Mode;
 use crate::model::Network;
 use crate::pool::{Extent, Site};
-use crate::taps::Taps;
+use crate::run::Run;
 
 pub use self::config::{
     Order, RESNET_18, RESNET_20, RESNET_32, RESNET_34, RESNET_44, RESNET_50, RESNET_50_KERAS,
@@ -130,21 +129,21 @@ impl ResNet {
 }
 
 impl Network for ResNet {
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         let x = self.precision.enter(x);
-        let mut x = self.conv1.forward_norm_relu(&x, &self.bn1, mode, taps);
-        taps.show(RELU, &x);
+        let mut x = self.conv1.forward_norm_relu(&x, &self.bn1, run);
+        run.taps.show(RELU, &x);
         if let Some(pool) = &self.maxpool {
-            x = pool.forward(&x, mode, taps);
+            x = pool.forward(&x, run);
         }
         for stage in &self.stages {
-            x = stage.forward(x, mode, taps);
+            x = stage.forward(x, run);
         }
         if let Some(norm) = &self.last_norm {
-            x = norm.forward_relu(&x, mode, taps);
+            x = norm.forward_relu(&x, run);
         }
-        let x = self.head_pool.forward(&self.precision.leave(&x), mode, taps); // [N, C]
-        self.fc.forward(&x, taps)
+        let x = self.head_pool.forward(&self.precision.leave(&x), run); // [N, C]
+        self.fc.forward(&x, run)
     }
 
     /// Every convolution and the stem's pooling are padded, so that any picture leaves a map.
@@ -184,14 +183,14 @@ impl Stage {
     }
 
     /// `[N, C, H, W] -> [N, C', H', W']`.
-    fn forward(&self, mut x: Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    fn forward(&self, mut x: Tensor, run: &mut Run) -> Tensor {
         for unit in &self.units {
             x = match unit {
-                Residual::Post(unit) => unit.forward(&x, mode, taps),
-                Residual::Pre(unit) => unit.forward(&x, mode, taps),
+                Residual::Post(unit) => unit.forward(&x, run),
+                Residual::Pre(unit) => unit.forward(&x, run),
             };
         }
-        taps.show(&self.name, &x);
+        run.taps.show(&self.name, &x);
         x
     }
 }

@@ -7,8 +7,7 @@ use super::fused;
 use super::{CONVS, DenseNetConfig, NormReluConv};
 use crate::builder::{Builder, TapKind};
 use crate::config::Memory;
-use crate::mode::Mode;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// Layers, each of which sees the maps of all before it.
 #[derive(Debug)]
@@ -56,21 +55,21 @@ impl DenseBlock {
 
     /// `[N, C, H, W] -> [N, C + layers·k, H, W]`, in one tensor or, where they will be
     /// concatenated again in backward, in one a layer.
-    pub fn forward(&self, x: Tensor, mode: Mode, taps: &mut Taps) -> Vec<Tensor> {
-        if fused::can(self, &x, mode, taps) {
-            return vec![fused::forward(self, &x, mode, taps)];
+    pub fn forward(&self, x: Tensor, run: &mut Run) -> Vec<Tensor> {
+        if fused::applies(self, &x, run) {
+            return vec![fused::forward(self, &x, run)];
         }
-        let apart = self.memory == Memory::Recompute && mode.is_train();
+        let apart = self.memory == Memory::Recompute && run.mode.is_train();
         let mut maps = vec![x];
         for layer in &self.layers {
-            maps.push(layer.forward(&maps, mode, taps));
+            maps.push(layer.forward(&maps, run));
             if !apart {
                 maps = vec![concatenated(&maps)];
             }
         }
-        if taps.wants(&self.name) {
+        if run.taps.wants(&self.name) {
             maps = vec![concatenated(&maps)];
-            taps.show(&self.name, &maps[0]);
+            run.taps.show(&self.name, &maps[0]);
         }
         maps
     }
@@ -104,11 +103,11 @@ impl DenseLayer {
     }
 
     /// `[N, C, H, W] -> [N, k, H, W]`.
-    fn forward(&self, maps: &[Tensor], mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.first.forward(maps, mode, taps);
+    fn forward(&self, maps: &[Tensor], run: &mut Run) -> Tensor {
+        let x = self.first.forward(maps, run);
         match &self.second {
             None => x,
-            Some(second) => second.forward(&[x], mode, taps),
+            Some(second) => second.forward(&[x], run),
         }
     }
 }

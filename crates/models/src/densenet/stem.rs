@@ -7,9 +7,8 @@ use crate::builder::{Builder, NamedPool};
 use crate::config::ModelConfig;
 use crate::error::ModelError;
 use crate::layers::{BatchNorm2d, Conv2d, Stem};
-use crate::mode::Mode;
 use crate::pool::{Extent, Site};
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// A convolution; for large pictures also norm, ReLU and pooling. For small ones the first layer's
 /// own norm and ReLU follow at once.
@@ -39,12 +38,12 @@ impl StemLayers {
     }
 
     /// `[N, C, H, W] -> [N, k0, H / 4, W / 4]`, or `[N, k0, H, W]` for small pictures.
-    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         match &self.norm_and_pool {
-            None => self.conv.forward(x, taps),
+            None => self.conv.forward(x, run),
             Some((norm, pool)) => {
-                let x = self.conv.forward_norm_relu(x, norm, mode, taps);
-                pool.forward(&x, mode, taps)
+                let x = self.conv.forward_norm_relu(x, norm, run);
+                pool.forward(&x, run)
             }
         }
     }

@@ -17,10 +17,9 @@ use crate::densenet::{DenseBlock, DenseLayer, NormReluConv, concatenated};
 use crate::error::ModelError;
 use crate::layers::Conv2d;
 use crate::mnist::MnistConfig;
-use crate::mode::Mode;
 use crate::model::Network;
 use crate::pool::Pool;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// The dense network.
 #[derive(Debug)]
@@ -60,15 +59,15 @@ impl MnistDenseNet {
 }
 
 impl Network for MnistDenseNet {
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let mut x = self.conv0.forward_relu(&self.precision.enter(x), taps);
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
+        let mut x = self.conv0.forward_relu(&self.precision.enter(x), run);
         for (i, stage) in self.stages.iter().enumerate() {
-            x = concatenated(&stage.forward(x, mode, taps));
+            x = concatenated(&stage.forward(x, run));
             if let Some((conv, pool)) = self.transitions.get(i) {
-                x = pool.forward(&conv.forward(&x, taps), mode, taps);
+                x = pool.forward(&conv.forward(&x, run), run);
             }
         }
-        self.head.forward(&self.precision.leave(&x), taps)
+        self.head.forward(&self.precision.leave(&x), run)
     }
 
     fn last_map_size(&self, picture_px: i64) -> i64 {

@@ -9,8 +9,7 @@ use tch::Tensor;
 use super::{Order, Place, Shortcut};
 use crate::builder::Builder;
 use crate::layers::{BatchNorm2d, Conv2d, ConvShape};
-use crate::mode::Mode;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// The way round a unit.
 #[derive(Debug)]
@@ -42,15 +41,15 @@ impl Path {
         }
     }
 
-    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         match self {
             Path::Identity => x.shallow_clone(),
             Path::Padded { stride, zeros } => x
                 .slice(2, None, None, *stride)
                 .slice(3, None, None, *stride)
                 .constant_pad_nd([0, 0, 0, 0, 0, *zeros]),
-            Path::Projection { conv, norm: Some(norm) } => conv.forward_norm(x, norm, mode, taps),
-            Path::Projection { conv, norm: None } => conv.forward(x, taps),
+            Path::Projection { conv, norm: Some(norm) } => conv.forward_norm(x, norm, run),
+            Path::Projection { conv, norm: None } => conv.forward(x, run),
         }
     }
 }
