@@ -49,32 +49,21 @@ where
     attach(&y, inputs, None, Box::new(run))
 }
 
-/// A convolution without bias, dilation or groups that closes a segment.
-#[derive(Debug, Clone, Copy)]
-pub struct Convolution<'a> {
-    /// `[C', C, size, size]`, in the kind of the maps, or rounded to it.
-    pub weight: &'a Tensor,
-    /// In both directions.
-    pub stride: i64,
-    /// On each side.
-    pub padding: i64,
-}
-
-/// `run(inputs)`, then a convolution of it: `[N, C, H, W] -> [N, C', H', W']`. The convolution's
+/// `run(inputs)`, then a convolution of it without bias: `[N, C, H, W] -> [N, C', H', W']`, by a
+/// weight `[C', C, size, size]` in the kind of the maps, or rounded to it. The convolution's
 /// backward needs what `run` made but not its own result, so that only `run` is repeated.
 ///
 /// # Panics
 /// As [`checkpoint`].
-pub fn checkpoint_conv2d<F>(inputs: &[&Tensor], conv: Convolution, run: F) -> Tensor
+pub fn checkpoint_conv2d<F>(inputs: &[&Tensor], weight: &Tensor, steps: Steps, run: F) -> Tensor
 where
     F: Fn(&[Tensor], Pass) -> Tensor + Send + 'static,
 {
-    let steps = Steps { stride: conv.stride, padding: conv.padding };
     let (plan, y) = forward(inputs, &run, |y| {
-        let plan = Plan::of(&y, conv.weight, false, steps);
-        (plan, plan.forward(&y, conv.weight, None))
+        let plan = Plan::of(&y, weight, false, steps);
+        (plan, plan.forward(&y, weight, None))
     });
-    attach(&y, inputs, Some((conv.weight, plan)), Box::new(run))
+    attach(&y, inputs, Some((weight, plan)), Box::new(run))
 }
 
 fn forward<F, T>(inputs: &[&Tensor], run: &F, then: impl Fn(Tensor) -> T) -> T

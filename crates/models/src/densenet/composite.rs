@@ -9,7 +9,7 @@
 //! `memory_efficient`. The mode is off in evaluation, and where a tap wants the norm: what a tap
 //! shows must lie on the way back.
 
-use catscan_torch_ext::recompute::{Convolution, checkpoint_conv2d};
+use catscan_torch_ext::recompute::checkpoint_conv2d;
 use tch::Tensor;
 
 use crate::builder::Builder;
@@ -60,10 +60,10 @@ impl NormReluConv {
         inputs.extend([&self.norm.weight, &self.norm.bias]);
         let norm_relu = self.norm.again_relu();
         self.conv.folded.clear();
-        let (stride, padding) = (self.conv.stride, self.conv.padding);
         let y = checkpoint_conv2d(
             &inputs,
-            Convolution { weight: &self.conv.weight, stride, padding },
+            &self.conv.weight,
+            self.conv.steps(),
             move |inputs, pass| {
                 let [maps @ .., weight, bias] = inputs else { unreachable!("at least two") };
                 norm_relu(&concatenated(maps), weight, bias, pass)
