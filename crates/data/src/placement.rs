@@ -10,9 +10,9 @@
 //! *is* in memory, and the next run finds it again. No batch depends on the choice: names, split,
 //! digest, order and pixels are the same, see `tests/it/placement.rs`.
 
-use std::fs;
 use std::path::Path;
 
+use catscan_machine::free_memory;
 use serde::Serialize;
 
 /// Where pixels are. More may come, such as the memory of a GPU.
@@ -59,32 +59,6 @@ impl Room {
     }
 }
 
-/// Bytes that can be taken without pushing others out: the system's estimate, and what a container
-/// is still allowed, whichever is less. Linux only.
-pub fn free_memory() -> Option<u64> {
-    let available = kib_of(&fs::read_to_string("/proc/meminfo").ok()?, "MemAvailable:")?;
-    Some(left_in_container().map_or(available, |left| left.min(available)))
-}
-
-/// By cgroup v2: the limit less what is in use and could not be dropped.
-fn left_in_container() -> Option<u64> {
-    let read = |name: &str| fs::read_to_string(Path::new("/sys/fs/cgroup").join(name)).ok();
-    let limit: u64 = read("memory.max")?.trim().parse().ok()?;
-    let used: u64 = read("memory.current")?.trim().parse().ok()?;
-    let droppable = number_after(&read("memory.stat")?, "inactive_file").unwrap_or(0);
-    Some(limit.saturating_sub(used.saturating_sub(droppable)))
-}
-
-fn kib_of(text: &str, key: &str) -> Option<u64> {
-    Some(number_after(text, key)? * 1024)
-}
-
-/// The number of the line that begins with `key`.
-fn number_after(text: &str, key: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,16 +71,5 @@ mod tests {
         assert_eq!(room(1000, Some(4000)).choose(2001), Placement::Streamed);
         assert_eq!(room(1000, None).choose(901), Placement::Streamed);
         assert_eq!(room(0, Some(0)).choose(0), Placement::Mapped, "nothing fits everywhere");
-    }
-
-    #[test]
-    fn the_systems_words_are_read() {
-        let text = "MemTotal:  100 kB\nMemAvailable:   42 kB\n";
-        assert_eq!(kib_of(text, "MemAvailable:"), Some(42 * 1024));
-        assert_eq!(number_after("anon 7\ninactive_file 9\n", "inactive_file"), Some(9));
-        assert_eq!(number_after("anon 7\n", "inactive_file"), None);
-        if cfg!(target_os = "linux") {
-            assert!(free_memory().expect("Linux tells") > 0);
-        }
     }
 }

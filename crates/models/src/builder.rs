@@ -8,9 +8,9 @@ use crate::config::{Memory, ModelConfig};
 use crate::convention::Convention;
 use crate::error::ModelError;
 use crate::init::{Values, initial};
-use crate::mode::Mode;
 use crate::pool::{Extent, Pool, PoolLayer, Site};
-use crate::taps::Taps;
+use crate::run::Run;
+use crate::size::Size;
 use crate::weights::{Role, Weight};
 
 /// What makes the activation of a tap.
@@ -28,13 +28,24 @@ pub enum TapKind {
 #[derive(Debug)]
 pub struct Builder {
     model: String,
-    /// None: tensors get no values.
-    seed: Option<u64>,
+    tensors: Tensors,
     device: Device,
     convention: Convention,
     memory: Memory,
+    size: Size,
     weights: Vec<Weight>,
     taps: Vec<(String, TapKind)>,
+}
+
+/// What a builder hands out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tensors {
+    /// With the initial values of this seed.
+    Initial { seed: u64 },
+    /// With shapes, and whatever values their memory held.
+    Unfilled,
+    /// Nothing: undefined ones, for a network that is thrown away.
+    Counted,
 }
 
 /// A pooling layer with its tap's name.
@@ -48,9 +59,9 @@ pub struct NamedPool {
 
 impl NamedPool {
     /// Pools and shows the result.
-    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let y = self.layer.forward(x, mode);
-        taps.show(&self.name, &y);
+    pub fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
+        let y = self.layer.forward(x, run.mode);
+        run.taps.show(&self.name, &y);
         y
     }
 }
@@ -58,22 +69,37 @@ impl NamedPool {
 impl Builder {
     /// A builder of nothing yet.
     pub fn new(config: &ModelConfig, seed: u64, device: Device) -> Builder {
-        Builder { seed: Some(seed), device, ..Builder::without_values(config) }
+        Builder::of(config, Tensors::Initial { seed }, device)
     }
 
     /// A builder whose tensors have shapes and whatever values their memory held: made at once,
     /// for those who ask for shapes only.
     pub fn without_values(config: &ModelConfig) -> Builder {
-        let (model, convention, memory) = (config.name.clone(), config.convention, config.memory);
-        let (seed, device) = (None, Device::Cpu);
-        Builder { model, seed, device, convention, memory, weights: Vec::new(), taps: Vec::new() }
+        Builder::of(config, Tensors::Unfilled, Device::Cpu)
+    }
+
+    /// A builder that only counts: it takes no memory, whatever the network's size.
+    pub fn counting(config: &ModelConfig) -> Builder {
+        Builder::of(config, Tensors::Counted, Device::Cpu)
+    }
+
+    fn of(config: &ModelConfig, tensors: Tensors, device: Device) -> Builder {
+        let (convention, memory) = (config.convention, config.memory);
+        Builder { tensors, convention, memory, ..Builder::alone(&config.name, device) }
     }
 
     /// A builder of one layer that no model has, named in errors as `name`.
     pub fn alone(name: &str, device: Device) -> Builder {
-        let (convention, memory) = (Convention::Torchvision, Memory::Keep);
-        let (model, seed, weights, taps) = (name.to_string(), Some(0), Vec::new(), Vec::new());
-        Builder { model, seed, device, convention, memory, weights, taps }
+        Builder {
+            model: name.to_string(),
+            tensors: Tensors::Initial { seed: 0 },
+            device,
+            convention: Convention::Torchvision,
+            memory: Memory::Keep,
+            size: Size::default(),
+            weights: Vec::new(),
+            taps: Vec::new(),
+        }
     }
 
     /// Whose habits the layers follow.
@@ -112,13 +138,18 @@ impl Builder {
             Extent::Global => (row.global, "a pooling of whole maps"),
         };
         if !able {
-            let (model, value) = (self.model.clone(), format!("{} at {}", row.name, site.name));
-            return Err(ModelError::Config { model, key: "pooling", value, want: want.into() });
+            let value = format!("{} at {}", row.name, site.name);
+            return Err(ModelError::config(&self.model, "pooling", value, want));
         }
         let layer = (row.build)(self, site);
         self.tap(site.name, TapKind::Pool);
         let channels = layer.out_channels(site.channels);
         Ok(NamedPool { name: site.name.to_string(), layer, channels })
+    }
+
+    /// Of all tensors so far.
+    pub fn size(&self) -> Size {
+        self.size
     }
 
     /// The tensors in the order they were made, and the taps in forward order.
@@ -127,9 +158,11 @@ impl Builder {
     }
 
     fn add(&mut self, name: String, dims: &[i64], values: Values, role: Role) -> Tensor {
-        let tensor = match self.seed {
-            Some(seed) => initial(seed, &name, dims, values, self.convention),
-            None => Tensor::empty(dims, (Kind::Float, Device::Cpu)),
+        self.size.add(dims, role);
+        let tensor = match self.tensors {
+            Tensors::Initial { seed } => initial(seed, &name, dims, values, self.convention),
+            Tensors::Unfilled => Tensor::empty(dims, (Kind::Float, Device::Cpu)),
+            Tensors::Counted => return Tensor::new(),
         };
         // As convolutions of channels_last maps want their weights: else they copy them each time.
         let tensor = if dims.len() == 4 { norm_relu::packed(&tensor) } else { tensor };

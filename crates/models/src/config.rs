@@ -137,10 +137,7 @@ impl Pooling {
     /// # Errors
     /// A site that the network lacks, or one that got no pooling.
     pub(crate) fn resolve(&self, model: &str, sites: Sites) -> Result<Vec<Pool>, ModelError> {
-        let wrong = |key, value: String, want: &str| {
-            let (model, want) = (model.to_string(), want.to_string());
-            Err(ModelError::Config { model, key, value, want })
-        };
+        let wrong = |key, value: &str, want: &str| Err(ModelError::config(model, key, value, want));
         let ends = [
             ("pooling.stem", self.stem, sites.stem, "a pooling for its stem"),
             ("pooling.head", self.head, sites.head, "a pooling for its head"),
@@ -148,21 +145,21 @@ impl Pooling {
         for (key, pool, exists, want) in ends {
             match pool {
                 Some(pool) if !exists => {
-                    return wrong(key, pool.row().name.into(), "null: it has no such site");
+                    return wrong(key, pool.row().name, "null: it has no such site");
                 }
-                None if exists => return wrong(key, "null".into(), want),
+                None if exists => return wrong(key, "null", want),
                 _ => {}
             }
         }
         match (&self.transition, sites.transitions) {
             (Transitions::Every(pool), 0) => {
-                wrong("pooling.transition", pool.row().name.into(), "[]: it has no transitions")
+                wrong("pooling.transition", pool.row().name, "[]: it has no transitions")
             }
             (Transitions::Every(pool), count) => Ok(vec![*pool; count]),
             (Transitions::Each(pools), count) if pools.len() == count => Ok(pools.clone()),
             (Transitions::Each(pools), count) => wrong(
                 "pooling.transition",
-                format!("{} poolings", pools.len()),
+                &format!("{} poolings", pools.len()),
                 &format!("{count}, one a transition"),
             ),
         }

@@ -36,7 +36,7 @@ mod transition;
 pub(crate) use self::block::{DenseBlock, DenseLayer};
 pub(crate) use self::composite::NormReluConv;
 pub(crate) use self::composite::concatenated;
-pub use self::config::{DenseNetConfig, Stem, Variant};
+pub use self::config::{DenseNetConfig, Variant};
 pub use self::rows::*;
 use self::stem::StemLayers;
 use self::transition::Transition;
@@ -44,11 +44,14 @@ use crate::builder::{Builder, NamedPool};
 use crate::config::{ModelConfig, Precision};
 use crate::error::ModelError;
 use crate::init::{Fan, Values};
-use crate::layers::{BatchNorm2d, ConvShape, Linear};
-use crate::mode::Mode;
+pub use crate::layers::Stem;
+use crate::layers::{BatchNorm2d, Convs, Linear};
 use crate::model::Network;
 use crate::pool::{Extent, Pool, Site};
-use crate::taps::Taps;
+use crate::run::Run;
+
+/// torchvision's DenseNet's.
+const CONVS: Convs = Convs { bias: false, fan: Fan::In };
 
 /// A DenseNet.
 #[derive(Debug)]
@@ -102,23 +105,23 @@ impl DenseNet {
 }
 
 impl Network for DenseNet {
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let mut x = self.stem.forward(&self.precision.enter(x), mode, taps);
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
+        let mut x = self.stem.forward(&self.precision.enter(x), run);
         for (i, block) in self.blocks.iter().enumerate() {
-            let maps = block.forward(x, mode, taps);
+            let maps = block.forward(x, run);
             x = match self.transitions.get(i) {
-                Some(transition) => transition.forward(&maps, mode, taps),
+                Some(transition) => transition.forward(&maps, run),
                 None => concatenated(&maps),
             };
         }
-        let x = self.last_norm.forward_relu(&x, mode, taps);
-        let x = self.head_pool.forward(&self.precision.leave(&x), mode, taps); // [N, C]
-        self.classifier.forward(&x, taps)
+        let x = self.last_norm.forward_relu(&x, run);
+        let x = self.head_pool.forward(&self.precision.leave(&x), run); // [N, C]
+        self.classifier.forward(&x, run)
     }
 
     fn last_map_size(&self, picture_px: i64) -> i64 {
-        let stem = self.stem.map_size(picture_px);
-        self.transitions.iter().fold(stem, |size, _| size / 2)
+        let stem = self.stem.map_px(picture_px);
+        self.transitions.iter().fold(stem, |px, _| px / 2)
     }
 
     fn block_names(&self) -> Vec<String> {
@@ -127,15 +130,4 @@ impl Network for DenseNet {
         names.push(self.last_norm.name.clone());
         names
     }
-}
-
-/// A 1×1 convolution, and what other sizes derive from.
-fn pointwise(in_channels: i64, out_channels: i64) -> ConvShape {
-    let (bias, fan) = (false, Fan::In); // torchvision's DenseNet
-    ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias, fan }
-}
-
-/// A 3×3 convolution that keeps a map's size.
-fn three_by_three(in_channels: i64, out_channels: i64) -> ConvShape {
-    ConvShape { size: 3, padding: 1, ..pointwise(in_channels, out_channels) }
 }

@@ -56,6 +56,17 @@ pub enum ModelError {
 }
 
 impl ModelError {
+    /// A value of a configuration that is not what is wanted.
+    pub(crate) fn config(
+        model: &str,
+        key: &'static str,
+        value: impl ToString,
+        want: &str,
+    ) -> ModelError {
+        let (model, value, want) = (model.to_owned(), value.to_string(), want.to_owned());
+        ModelError::Config { model, key, value, want }
+    }
+
     /// The exit status a program should end with: 2 a bad command line, recipe or file kind,
     /// 4 bad weights, 5 bad numbers, 7 storage.
     pub fn exit_code(&self) -> u8 {

@@ -5,15 +5,16 @@
 //!
 //! 1. [`config`]: what a model is, as plain data: a row's name, pooling by site, [`convention`];
 //!    [`mode`]: whether it trains, and what its layers then draw.
-//! 2. [`table`]: MODELS, the registry; `size`: what no machine holds; [`pool`]: POOLS and the
-//!    pooling layers.
+//! 2. [`table`]: MODELS, the registry; `bounds` and `size`: what is no network, and what no machine
+//!    holds; [`pool`]: POOLS and the pooling layers.
 //! 3. `init`: an initial tensor as a pure function of (seed, parameter name); `builder`: hands a
 //!    network its tensors and writes down their order and names.
 //! 4. `layers`: convolution, batch norm and linear, with nothing left to a library's default.
 //! 5. [`resnet`]: residual and plain networks, [`densenet`]: dense ones, from those layers;
 //!    [`mnist`]: two small ones of both kinds.
 //! 6. [`model`]: the public entrance: build, check the input, forward.
-//!    `sound`: whether the weights may be folded; `answer`: what logits say.
+//!    `run`: what its layers are told, and where they run as one; `sound`: whether the weights may
+//!    be folded; `answer`: what logits say.
 //! 7. [`taps`]: the named activations a forward shows; [`weights`]: named tensors, load and save;
 //!    [`summary`]: what a network costs.
 //!
@@ -45,6 +46,7 @@
 //! ```
 
 mod answer;
+mod bounds;
 mod builder;
 pub mod config;
 pub mod convention;
@@ -58,6 +60,7 @@ pub mod model;
 mod nearest;
 pub mod pool;
 pub mod resnet;
+mod run;
 mod size;
 mod sound;
 pub mod summary;

@@ -25,22 +25,25 @@ mod resnet;
 
 pub(crate) use self::densenet::MnistDenseNet;
 pub(crate) use self::resnet::MnistResNet;
+use crate::bounds;
 use crate::builder::{Builder, NamedPool};
 use crate::config::Sites;
 use crate::error::ModelError;
 use crate::init::{Fan, Values};
-use crate::layers::{ConvShape, Linear};
+use crate::layers::{Convs, Linear};
 use crate::pool::{Extent, Pool, Site};
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// Maps of the stem, and after each stage.
-pub(crate) const WIDTHS: [i64; 4] = [8, 16, 32, 64];
+const WIDTHS: [i64; 4] = [8, 16, 32, 64];
 /// Units of a stage.
 const UNITS: i64 = 2;
 /// Of a smaller picture two poolings leave nothing.
 const SMALLEST_PX: i64 = 4;
+/// Beyond any picture: the first linear layer would have 2.2 trillion weights.
+pub(crate) const MOST_PX: i64 = 1 << 16;
 /// Outputs of the first linear layer.
-pub(crate) const HIDDEN: i64 = 128;
+const HIDDEN: i64 = 128;
 
 /// One of the notebooks' networks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,12 +75,13 @@ impl MnistConfig {
     }
 
     /// # Errors
-    /// A picture of which two poolings leave nothing.
+    /// A picture of which two poolings leave nothing, or whose pixels are too many to be read.
     pub(crate) fn check(&self, model: &str) -> Result<(), ModelError> {
-        if self.picture_px >= SMALLEST_PX {
-            return Ok(());
+        let px = self.picture_px;
+        if px >= SMALLEST_PX {
+            return bounds::check(model, "shape.picture_px", px, SMALLEST_PX..=MOST_PX);
         }
-        let (model, px) = (model.to_string(), self.picture_px);
+        let model = model.to_string();
         Err(ModelError::InputSize { model, height: px, width: px, smallest: SMALLEST_PX })
     }
 }
@@ -87,11 +91,8 @@ fn last_map_px(picture_px: i64) -> i64 {
     picture_px / 2 / 2
 }
 
-/// A 3×3 convolution with bias that keeps a map's size.
-fn three_by_three(in_channels: i64, out_channels: i64) -> ConvShape {
-    let fan = Fan::In; // for the notebooks' own convention, Keras', it makes no difference
-    ConvShape { in_channels, out_channels, size: 3, stride: 1, padding: 1, bias: true, fan }
-}
+/// For the notebooks' own convention, Keras', the fan makes no difference.
+const CONVS: Convs = Convs { bias: true, fan: Fan::In };
 
 /// The pooling between two stages: 2×2, stride 2.
 fn pool(
@@ -128,10 +129,10 @@ impl Head {
     }
 
     /// `[N, C, H, W] -> [N, K]`.
-    fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         let x = x.flatten(1, -1); // [N, C·H·W], whatever the strides
-        let x = self.hidden.forward(&x, taps);
-        let x = taps.relu(x, true);
-        self.classifier.forward(&x, taps)
+        let x = self.hidden.forward(&x, run);
+        let x = run.taps.relu(x, true);
+        self.classifier.forward(&x, run)
     }
 }

@@ -11,6 +11,8 @@ use crate::config::ModelConfig;
 use crate::error::ModelError;
 use crate::mode::Mode;
 use crate::nearest::nearest_is;
+use crate::run::Run;
+use crate::size;
 use crate::sound::Sound;
 use crate::table::ModelRow;
 use crate::taps::Taps;
@@ -30,7 +32,7 @@ pub struct Model {
 /// What a family of networks must offer to be a model.
 pub(crate) trait Network: Debug + Send {
     /// `[N, C, H, W] -> [N, K]`, both 32-bit; the input has been checked.
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor;
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor;
 
     /// Height (or width) of the last map for this height (or width) of the picture, below 1 if the
     /// picture is too small.
@@ -62,13 +64,8 @@ impl Model {
 
     fn assemble(config: &ModelConfig, mut builder: Builder) -> Result<Model, ModelError> {
         let row = ModelRow::find(&config.name)?;
-        for (key, value) in [("in_channels", config.in_channels), ("outputs", config.outputs)] {
-            if value < 1 {
-                let (model, value) = (config.name.clone(), value.to_string());
-                return Err(ModelError::Config { model, key, value, want: "at least 1".into() });
-            }
-        }
         let shape = row.shape_of(config)?;
+        size::check(shape, config)?;
         let network = shape.network(config, &mut builder)?;
         let (entries, taps) = builder.finish();
         let text = serde_json::to_string(config).expect("a configuration is plain data");
@@ -88,21 +85,22 @@ impl Model {
             panic!("{error}");
         }
         taps.clear();
+        let mut run = Run::new(mode, taps);
         if is_recorded() {
             self.sound.clear();
         } else if x.device() == Device::Cpu && !self.sound.is(&self.weights) {
-            taps.run_apart();
+            run.go_apart();
         }
         match x.device() {
-            Device::Cpu => self.network.forward(&norm_relu::packed(x), mode, taps),
-            _ => self.network.forward(x, mode, taps),
+            Device::Cpu => self.network.forward(&norm_relu::packed(x), &mut run),
+            _ => self.network.forward(x, &mut run),
         }
     }
 
     /// The same for a batch of no pictures, `[0, C, H, W] -> [0, K]`: nothing is computed, and the
     /// taps show every shape.
     pub(crate) fn forward_shapes(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        self.network.forward(x, Mode::Eval, taps)
+        self.network.forward(x, &mut Run::new(Mode::Eval, taps))
     }
 
     /// Whether a batch of this shape `[N, C, H, W]` can be forwarded, with both numbers if not.

@@ -33,22 +33,22 @@ use crate::builder::{Builder, NamedPool, TapKind};
 use crate::config::{ModelConfig, Precision};
 use crate::error::ModelError;
 use crate::init::Values;
-use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Linear};
-use crate::mode::Mode;
+pub use crate::layers::Stem;
+use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Linear, halved};
 use crate::model::Network;
 use crate::pool::{Extent, Site};
-use crate::taps::Taps;
+use crate::run::Run;
 
-pub(crate) use self::config::MOST_STAGES;
 pub use self::config::{
     Order, RESNET_18, RESNET_20, RESNET_32, RESNET_34, RESNET_44, RESNET_50, RESNET_50_KERAS,
     RESNET_56, RESNET_101, RESNET_101_KERAS, RESNET_110, RESNET_152, RESNET_MINI, ResNetConfig,
-    Shortcut, Stem, StrideOn, Unit,
+    Shortcut, StrideOn, Unit,
 };
 
 /// A residual (or plain) network.
 #[derive(Debug)]
 pub(crate) struct ResNet {
+    stem: Stem,
     conv1: Conv2d,
     bn1: BatchNorm2d,
     maxpool: Option<NamedPool>,
@@ -100,11 +100,7 @@ impl ResNet {
         config: &ModelConfig,
         builder: &mut Builder,
     ) -> Result<ResNet, ModelError> {
-        let small = shape.three(config.in_channels, shape.width);
-        let stem = match shape.stem {
-            Stem::Large => ConvShape { size: 7, stride: 2, padding: 3, ..small },
-            Stem::Small => small,
-        };
+        let stem = shape.stem.conv(shape.convs(), config.in_channels, shape.width);
         let conv1 = Conv2d::new(builder, "conv1".into(), stem);
         let bn1 = BatchNorm2d::new(builder, "bn1".into(), shape.width);
         builder.tap(RELU, TapKind::Relu);
@@ -127,37 +123,33 @@ impl ResNet {
         let features = head_pool.channels;
         let bias = Values::Bias { fan_in: features };
         let fc = Linear::new(builder, "fc".into(), features, config.outputs, bias);
-        let precision = config.precision;
-        Ok(ResNet { conv1, bn1, maxpool, stages, last_norm, head_pool, fc, precision })
+        let (stem, precision) = (shape.stem, config.precision);
+        Ok(ResNet { stem, conv1, bn1, maxpool, stages, last_norm, head_pool, fc, precision })
     }
 }
 
 impl Network for ResNet {
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         let x = self.precision.enter(x);
-        let mut x = self.conv1.forward_norm_relu(&x, &self.bn1, mode, taps);
-        taps.show(RELU, &x);
+        let mut x = self.conv1.forward_norm_relu(&x, &self.bn1, run);
+        run.taps.show(RELU, &x);
         if let Some(pool) = &self.maxpool {
-            x = pool.forward(&x, mode, taps);
+            x = pool.forward(&x, run);
         }
         for stage in &self.stages {
-            x = stage.forward(x, mode, taps);
+            x = stage.forward(x, run);
         }
         if let Some(norm) = &self.last_norm {
-            x = norm.forward_relu(&x, mode, taps);
+            x = norm.forward_relu(&x, run);
         }
-        let x = self.head_pool.forward(&self.precision.leave(&x), mode, taps); // [N, C]
-        self.fc.forward(&x, taps)
+        let x = self.head_pool.forward(&self.precision.leave(&x), run); // [N, C]
+        self.fc.forward(&x, run)
     }
 
     /// Every convolution and the stem's pooling are padded, so that any picture leaves a map.
     fn last_map_size(&self, picture_px: i64) -> i64 {
-        if picture_px < 1 {
-            return 0;
-        }
-        let half_of_odd = |size: i64, _| (size - 1) / 2 + 1;
-        let stem_halves = if self.maxpool.is_some() { 2 } else { 0 };
-        (0..stem_halves + self.stages.len() - 1).fold(picture_px, half_of_odd)
+        let stem = self.stem.map_px(picture_px);
+        self.stages.iter().skip(1).fold(stem, |px, _| halved(px))
     }
 
     fn block_names(&self) -> Vec<String> {
@@ -191,14 +183,14 @@ impl Stage {
     }
 
     /// `[N, C, H, W] -> [N, C', H', W']`.
-    fn forward(&self, mut x: Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    fn forward(&self, mut x: Tensor, run: &mut Run) -> Tensor {
         for unit in &self.units {
             x = match unit {
-                Residual::Post(unit) => unit.forward(&x, mode, taps),
-                Residual::Pre(unit) => unit.forward(&x, mode, taps),
+                Residual::Post(unit) => unit.forward(&x, run),
+                Residual::Pre(unit) => unit.forward(&x, run),
             };
         }
-        taps.show(&self.name, &x);
+        run.taps.show(&self.name, &x);
         x
     }
 }
@@ -212,10 +204,11 @@ impl Place<'_> {
     /// Its convolutions, in forward order.
     fn convs(&self) -> Vec<ConvShape> {
         let &Place { network, channels, width, stride, .. } = self;
+        let convs = network.convs();
         match network.unit {
             Unit::Basic => vec![
-                ConvShape { stride, ..network.three(channels, width) },
-                network.three(width, width),
+                ConvShape { stride, ..convs.conv3x3(channels, width) },
+                convs.conv3x3(width, width),
             ],
             Unit::Bottleneck(on) => {
                 let (first, middle) = match on {
@@ -223,9 +216,9 @@ impl Place<'_> {
                     StrideOn::Middle => (1, stride),
                 };
                 vec![
-                    ConvShape { stride: first, ..network.one(channels, width) },
-                    ConvShape { stride: middle, ..network.three(width, width) },
-                    network.one(width, self.out_channels),
+                    ConvShape { stride: first, ..convs.conv1x1(channels, width) },
+                    ConvShape { stride: middle, ..convs.conv3x3(width, width) },
+                    convs.conv1x1(width, self.out_channels),
                 ]
             }
         }

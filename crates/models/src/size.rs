@@ -1,46 +1,55 @@
-//! How large a network would be, from its configuration alone: asked before its first tensor is
-//! made, so that a slip in a recipe's shape ends at once, with both numbers, and not when the
-//! memory has run out.
+//! How large a network would be: asked before its first tensor is made, so that a slip in a
+//! recipe's shape ends at once, with both numbers, and not when the memory has run out.
 //!
-//! Counted in floating point, where nothing overflows: the weights of convolutions and linear
-//! layers (of the MNIST networks the stem's and the head's), which are most of a network, and about
-//! what a tensor takes besides its numbers. What passes is small enough that no product of the
-//! shape's numbers overflows 64 bits.
+//! The network itself is built to be counted, by a builder that makes no tensor. The families hold
+//! their numbers to `bounds` first, so that this takes milliseconds.
 
-use std::fs;
+use catscan_machine::total_memory;
 
+use crate::builder::Builder;
 use crate::config::ModelConfig;
-use crate::densenet::{DenseNetConfig, Stem};
 use crate::error::ModelError;
-use crate::mnist::{HIDDEN, MnistConfig, WIDTHS};
-use crate::resnet::{MOST_STAGES, ResNetConfig, Shortcut, Stem as ResNetStem, Unit};
 use crate::table::Shape;
+use crate::weights::Role;
 
 /// Of a tensor besides its numbers, about: names, sizes, the layer that holds it.
 const BYTES_A_TENSOR: f64 = 1000.0;
-/// Of a layer of a block or a unit of a stage, at least.
-const TENSORS_A_LAYER: f64 = 5.0;
 /// Where the system does not say what memory it has: what a process can address.
 const ADDRESSABLE: u64 = 1 << 47;
 
-/// What a network holds, at least.
-#[derive(Debug, Clone, Copy, Default)]
-struct Size {
-    parameters: f64,
-    layers: f64,
+/// What the tensors of a network come to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// Trained numbers.
+    parameters: u128,
+    /// All numbers.
+    numbers: u128,
+    tensors: u64,
 }
 
 impl Size {
+    /// Counts one more tensor.
+    pub fn add(&mut self, dims: &[i64], role: Role) {
+        let side = |side: &i64| u128::try_from(*side).expect("a tensor's sides are not below 0");
+        let numbers: u128 = dims.iter().map(side).product();
+        self.numbers += numbers;
+        if role == Role::Parameter {
+            self.parameters += numbers;
+        }
+        self.tensors += 1;
+    }
+
+    /// What it takes in 32 bits, about.
     fn bytes(self) -> f64 {
-        4.0 * self.parameters + BYTES_A_TENSOR * TENSORS_A_LAYER * self.layers
+        4.0 * self.numbers as f64 + BYTES_A_TENSOR * self.tensors as f64
     }
 }
 
 /// # Errors
-/// A network whose weights are larger than this machine's memory.
+/// A network whose weights are larger than this machine's memory, and as [`Shape::network`].
 pub(crate) fn check(shape: &Shape, config: &ModelConfig) -> Result<(), ModelError> {
-    let size = of(shape, config);
-    let memory = memory().unwrap_or(ADDRESSABLE);
+    let size = of(shape, config)?;
+    let memory = total_memory().unwrap_or(ADDRESSABLE);
     if size.bytes() <= memory as f64 {
         return Ok(());
     }
@@ -50,155 +59,168 @@ pub(crate) fn check(shape: &Shape, config: &ModelConfig) -> Result<(), ModelErro
     };
     Err(ModelError::TooLarge {
         model: config.name.clone(),
-        parameters: format!("{:.1e}", size.parameters),
+        parameters: format!("{:.1e}", size.parameters as f64),
         needed: gb(size.bytes()),
         memory: gb(memory as f64),
     })
 }
 
-fn of(shape: &Shape, config: &ModelConfig) -> Size {
-    let (channels, outputs) = (number(config.in_channels), number(config.outputs));
-    let (mut size, features) = match shape {
-        Shape::ResNet(shape) => resnet(shape, channels),
-        Shape::DenseNet(shape) => densenet(shape, channels),
-        Shape::Mnist(shape) => mnist(shape, channels),
-    };
-    size.parameters += features * outputs;
-    size
-}
-
-/// Numbers below 0 are refused elsewhere, by name.
-fn number(count: i64) -> f64 {
-    count.max(0) as f64
-}
-
-/// And the features that its classifier sees.
-fn densenet(shape: &DenseNetConfig, in_channels: f64) -> (Size, f64) {
-    let (k, mut channels) = (number(shape.growth), number(shape.stem_features));
-    let kernel = if shape.stem == Stem::ImageNet { 49.0 } else { 9.0 };
-    let mut size = Size { parameters: kernel * in_channels * channels, layers: 1.0 };
-    for (i, layers) in shape.blocks.iter().map(|layers| number(*layers)).enumerate() {
-        // Of the maps that its layers see: channels, channels + k, …
-        let seen = layers * channels + k * layers * (layers - 1.0) / 2.0;
-        size.parameters += match shape.bottleneck.map(number) {
-            None => 9.0 * seen * k,
-            Some(b) => seen * b * k + layers * 9.0 * b * k * k,
-        };
-        size.layers += layers;
-        channels += layers * k;
-        if i + 1 < shape.blocks.len() {
-            let kept = (shape.compression * channels).floor().max(1.0);
-            size.parameters += channels * kept;
-            channels = kept;
-        }
-    }
-    (size, channels)
-}
-
-/// And the features that its classifier sees.
-fn resnet(shape: &ResNetConfig, in_channels: f64) -> (Size, f64) {
-    let (mut width, mut channels) = (number(shape.width), number(shape.width));
-    let kernel = if shape.stem == ResNetStem::Large { 49.0 } else { 9.0 };
-    let mut size = Size { parameters: kernel * in_channels * width, layers: 1.0 };
-    for units in shape.stages.iter().take(MOST_STAGES).map(|units| number(*units)) {
-        let out = if shape.unit == Unit::Basic { width } else { 4.0 * width };
-        let unit = |channels: f64| match shape.unit {
-            Unit::Basic => 9.0 * width * (channels + width),
-            Unit::Bottleneck(_) => width * (channels + 9.0 * width + out),
-        };
-        size.parameters += unit(channels) + (units - 1.0).max(0.0) * unit(out);
-        if shape.shortcut == Shortcut::Projection && channels != out {
-            size.parameters += channels * out;
-        }
-        size.layers += units;
-        (channels, width) = (out, 2.0 * width);
-    }
-    (size, channels)
-}
-
-/// And the features that its classifier sees.
-fn mnist(shape: &MnistConfig, in_channels: f64) -> (Size, f64) {
-    let [first, .., last] = WIDTHS.map(number);
-    let side = number(shape.picture_px / 4);
-    let (features, hidden) = (last * side * side, number(HIDDEN));
-    let parameters = 9.0 * in_channels * first + features * hidden;
-    (Size { parameters, layers: 1.0 }, hidden)
-}
-
-/// Of this machine, or of its container, in bytes. Linux only.
-fn memory() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-    let all = line.split_whitespace().next()?.parse::<u64>().ok()? * 1024;
-    let limit = fs::read_to_string("/sys/fs/cgroup/memory.max").ok();
-    let limit = limit.and_then(|text| text.trim().parse().ok());
-    Some(limit.map_or(all, |limit: u64| limit.min(all)))
+fn of(shape: &Shape, config: &ModelConfig) -> Result<Size, ModelError> {
+    let mut builder = Builder::counting(config);
+    shape.network(config, &mut builder)?;
+    Ok(builder.size())
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, Instant};
 
+    use proptest::prelude::*;
     use tch::Device;
 
     use super::*;
-    use crate::densenet::DENSENET_MINI;
-    use crate::mnist::MnistNet;
+    use crate::bounds::{MOST_LAYERS, MOST_MAPS, MOST_OUTPUTS};
+    use crate::config::Pooling;
+    use crate::densenet::{DENSENET_MINI, DenseNetConfig};
+    use crate::mnist::{MOST_PX, MnistConfig, MnistNet};
     use crate::model::Model;
-    use crate::resnet::RESNET_20;
+    use crate::pool::Pool;
+    use crate::resnet::{RESNET_50, ResNetConfig};
     use crate::table::{MODELS, ModelRow};
 
+    fn natural(name: &str) -> ModelConfig {
+        ModelRow::find(name).unwrap().natural_config()
+    }
+
+    fn dense(shape: DenseNetConfig) -> ModelConfig {
+        let pooling = Pooling::for_sites(shape.sites(), Pool::Avg, Pool::Avg);
+        let shape = Some(Shape::DenseNet(shape));
+        ModelConfig { shape, pooling, ..natural("densenet-mini") }
+    }
+
+    fn residual(shape: ResNetConfig) -> ModelConfig {
+        ModelConfig { shape: Some(Shape::ResNet(shape)), ..natural("resnet50") }
+    }
+
+    fn mnist(picture_px: i64) -> ModelConfig {
+        let shape = Shape::Mnist(MnistConfig { net: MnistNet::Dense, picture_px });
+        ModelConfig { shape: Some(shape), ..natural("mnist-densenet") }
+    }
+
+    fn counted(config: &ModelConfig) -> Result<Size, ModelError> {
+        of(config.shape.as_ref().unwrap_or(&ModelRow::find(&config.name)?.shape), config)
+    }
+
     #[test]
-    fn of_every_row_it_is_most_of_the_truth_and_no_more() {
+    fn every_row_is_counted_as_it_is_built() {
         for row in MODELS {
             let config = row.natural_config();
-            let model = Model::without_values(&config).unwrap();
-            let share =
-                of(&row.shape, &config).parameters / model.weights().count_parameters() as f64;
-            assert!((0.69..=1.0).contains(&share), "{}: {share}", row.name);
+            let weights = Model::without_values(&config).unwrap();
+            let mut wanted = Size::default();
+            for weight in weights.weights().iter() {
+                wanted.add(&weight.tensor.size(), weight.role);
+            }
+            assert_eq!(wanted.parameters, weights.weights().count_parameters() as u128);
+            assert_eq!(counted(&config).unwrap(), wanted, "{}", row.name);
         }
     }
 
     #[test]
     fn what_no_machine_holds_is_refused_at_once_with_both_numbers() {
-        let dense = |change: &dyn Fn(&mut DenseNetConfig)| {
-            let mut shape = DENSENET_MINI;
-            change(&mut shape);
-            Shape::DenseNet(shape)
-        };
-        let res = |change: &dyn Fn(&mut ResNetConfig)| {
-            let mut shape = RESNET_20;
-            change(&mut shape);
-            Shape::ResNet(shape)
-        };
-        let net = MnistNet::Dense;
-        let shapes = [
-            ("densenet-mini", dense(&|shape| shape.growth = i64::MAX)),
-            ("densenet-mini", dense(&|shape| shape.growth = 100_000_000)),
-            ("densenet-mini", dense(&|shape| shape.bottleneck = Some(i64::MAX))),
-            ("densenet-mini", dense(&|shape| shape.stem_features = i64::MAX)),
-            ("densenet-mini", dense(&|shape| shape.blocks = vec![100_000_000].into())),
-            ("densenet-mini", dense(&|shape| shape.blocks = vec![i64::MAX; 3].into())),
-            ("resnet20", res(&|shape| shape.width = i64::MAX)),
-            ("resnet20", res(&|shape| shape.stages = vec![1, 100_000_000_000].into())),
-            ("mnist-densenet", Shape::Mnist(MnistConfig { net, picture_px: i64::MAX })),
-        ];
-        let row = |name| ModelRow::find(name).unwrap().natural_config();
-        let usual = || row("densenet-mini");
-        let mut configs: Vec<ModelConfig> = shapes
-            .into_iter()
-            .map(|(name, shape)| ModelConfig { shape: Some(shape), ..row(name) })
-            .collect();
-        configs.push(ModelConfig { outputs: i64::MAX, ..usual() });
-        configs.push(ModelConfig { in_channels: i64::MAX, ..usual() });
+        let row = || DENSENET_MINI;
+        let blocks = |layers: &[i64]| DenseNetConfig { blocks: layers.to_vec().into(), ..row() };
+        let usual = || natural("densenet-mini");
+        let wide = DenseNetConfig { growth: MOST_MAPS, bottleneck: Some(MOST_MAPS), ..row() };
         let began = Instant::now();
-        for config in configs {
+        for (config, key) in [
+            (dense(DenseNetConfig { growth: i64::MAX, ..row() }), "growth"),
+            (dense(DenseNetConfig { bottleneck: Some(i64::MAX), ..row() }), "bottleneck"),
+            (dense(DenseNetConfig { stem_features: i64::MAX, ..row() }), "stem_features"),
+            (dense(blocks(&[100_000_000])), "blocks"),
+            (dense(blocks(&[i64::MAX; 3])), "blocks"),
+            (dense(blocks(&[1; 64])), "blocks"),
+            (residual(ResNetConfig { width: i64::MAX, ..RESNET_50 }), "width"),
+            (residual(ResNetConfig { stages: vec![1, 1 << 60].into(), ..RESNET_50 }), "stages"),
+            (residual(ResNetConfig { stages: vec![i64::MAX; 8].into(), ..RESNET_50 }), "stages"),
+            (mnist(i64::MAX), "picture_px"),
+            (ModelConfig { outputs: i64::MAX, ..usual() }, "outputs"),
+            (ModelConfig { in_channels: i64::MAX, ..usual() }, "in_channels"),
+            (dense(wide), ""),
+            (residual(ResNetConfig { width: MOST_MAPS, ..RESNET_50 }), ""),
+            (mnist(MOST_PX), ""),
+        ] {
             let error = Model::build(&config, 1, Device::Cpu).unwrap_err();
             assert_eq!(error.exit_code(), 2);
             let error = error.to_string();
-            assert!(error.contains(" parameters, at least "), "{error}");
-            assert!(error.contains("GB of memory, and this machine has "), "{error}");
+            if key.is_empty() {
+                assert!(error.contains(" parameters, at least "), "{error}");
+                assert!(error.contains("GB of memory, and this machine has "), "{error}");
+            } else {
+                assert!(error.contains(&format!("{key} is ")), "{error}");
+                assert!(error.contains(", want "), "{error}");
+            }
         }
-        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn the_largest_that_is_counted_overflows_nothing() {
+        let (maps, layers) = (MOST_MAPS as f64, MOST_LAYERS as f64);
+        let (in_channels, outputs) = (MOST_MAPS, MOST_OUTPUTS);
+        let deep = DenseNetConfig {
+            growth: MOST_MAPS,
+            blocks: vec![MOST_LAYERS].into(),
+            bottleneck: Some(MOST_MAPS),
+            stem_features: MOST_MAPS,
+            ..DENSENET_MINI
+        };
+        let stages = [vec![1; 7], vec![MOST_LAYERS - 7]].concat();
+        let residual =
+            residual(ResNetConfig { width: MOST_MAPS, stages: stages.into(), ..RESNET_50 });
+        // Their largest layers: the 1×1 convolutions of a block, which see 1, 2, … times as many
+        // maps; the units of the last stage, of 128 times as many; the first of two linear layers.
+        let wide = 128.0 * maps;
+        for (config, largest) in [
+            (dense(deep), layers * (layers + 1.0) / 2.0 * maps * maps * maps),
+            (residual, (layers - 8.0) * 17.0 * wide * wide),
+            (mnist(MOST_PX), 64.0 * (MOST_PX as f64 / 4.0).powi(2) * 128.0),
+        ] {
+            let config = ModelConfig { in_channels, outputs, ..config };
+            let parameters = counted(&config).unwrap().parameters as f64;
+            let share = parameters / largest;
+            assert!((1.0..1.01).contains(&share), "{}: {share}", config.name);
+        }
+    }
+
+    /// Whatever a recipe may hold, small numbers and large ones.
+    fn number() -> impl Strategy<Value = i64> {
+        prop_oneof![1..=64i64, 1..=2 * MOST_MAPS, any::<i64>()]
+    }
+
+    proptest! {
+        #[test]
+        fn any_numbers_are_counted_or_refused_by_name(
+            [growth, bottleneck, maps, layers, in_channels, outputs] in [
+                number(), number(), number(), number(), number(), number(),
+            ],
+            blocks in 0..40usize,
+        ) {
+            let blocks = vec![layers; blocks];
+            let shape = DenseNetConfig {
+                growth,
+                bottleneck: Some(bottleneck),
+                stem_features: maps,
+                blocks: blocks.clone().into(),
+                ..DENSENET_MINI
+            };
+            let stages = ResNetConfig { width: maps, stages: blocks.into(), ..RESNET_50 };
+            for config in [dense(shape), residual(stages), mnist(maps)] {
+                let config = ModelConfig { in_channels, outputs, ..config };
+                match counted(&config) {
+                    Ok(size) => prop_assert!(size.numbers > size.parameters),
+                    Err(error) => prop_assert_eq!(error.exit_code(), 2),
+                }
+            }
+        }
     }
 }

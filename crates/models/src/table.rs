@@ -1,17 +1,19 @@
 //! MODELS, the registry: a row is a name, a line, a paper and the network's shape as data.
 
-use crate::builder::Builder;
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{self, MOST_MAPS, MOST_OUTPUTS};
+use crate::builder::Builder;
 use crate::config::{Memory, ModelConfig, Pooling, Precision, Sites};
 use crate::convention::Convention;
 use crate::densenet::{
     DENSENET_40_12, DENSENET_100_12, DENSENET_100_24, DENSENET_121, DENSENET_161, DENSENET_169,
     DENSENET_201, DENSENET_264, DENSENET_B_40_12, DENSENET_B_100_12, DENSENET_BC_40_12,
     DENSENET_BC_100_12, DENSENET_BC_190_40, DENSENET_BC_250_24, DENSENET_C_40_12,
-    DENSENET_C_100_12, DENSENET_CIFAR_MINI, DENSENET_MINI, DenseNet, DenseNetConfig, Stem,
+    DENSENET_C_100_12, DENSENET_CIFAR_MINI, DENSENET_MINI, DenseNet, DenseNetConfig,
 };
 use crate::error::ModelError;
+use crate::layers::Stem;
 use crate::mnist::{MnistConfig, MnistDenseNet, MnistNet, MnistResNet};
 use crate::model::Network;
 use crate::nearest::nearest_is;
@@ -19,9 +21,8 @@ use crate::pool::Pool;
 use crate::resnet::{
     Order, RESNET_18, RESNET_20, RESNET_32, RESNET_34, RESNET_44, RESNET_50, RESNET_50_KERAS,
     RESNET_56, RESNET_101, RESNET_101_KERAS, RESNET_110, RESNET_152, RESNET_MINI, ResNet,
-    ResNetConfig, Shortcut, Stem as ResNetStem,
+    ResNetConfig, Shortcut,
 };
-use crate::size;
 
 const RESNET_PAPER: &str = "He et al. 2016, Deep Residual Learning for Image Recognition, \
                             arXiv:1512.03385";
@@ -203,9 +204,9 @@ impl ModelRow {
         if value == family {
             return Ok(shape);
         }
-        let (model, value) = (config.name.clone(), format!("of the family {value}"));
+        let value = format!("of the family {value}");
         let want = format!("null or one of {family}, or the name of a model of the shape's family");
-        Err(ModelError::Config { model, key: "shape", value, want })
+        Err(ModelError::config(&config.name, "shape", value, &want))
     }
 
     /// The network as it was made: its own pictures, classes and pooling, in 32-bit.
@@ -250,16 +251,21 @@ impl Shape {
     /// The pictures and the pooling that networks of this shape were made for.
     pub fn natural(&self) -> Natural {
         match self {
-            Shape::ResNet(ResNetConfig { stem: ResNetStem::Large, .. }) => IMAGENET,
-            Shape::DenseNet(DenseNetConfig { stem: Stem::ImageNet, .. }) => IMAGENET,
-            Shape::ResNet(_) | Shape::DenseNet(_) => CIFAR,
+            Shape::ResNet(ResNetConfig { stem, .. })
+            | Shape::DenseNet(DenseNetConfig { stem, .. }) => match stem {
+                Stem::Large => IMAGENET,
+                Stem::Small => CIFAR,
+            },
             Shape::Mnist(_) => MNIST,
         }
     }
 
     /// # Errors
     /// Numbers that no network can have, by name.
-    fn check(&self, model: &str) -> Result<(), ModelError> {
+    fn check(&self, config: &ModelConfig) -> Result<(), ModelError> {
+        let model = &config.name;
+        bounds::check(model, "in_channels", config.in_channels, 1..=MOST_MAPS)?;
+        bounds::check(model, "outputs", config.outputs, 1..=MOST_OUTPUTS)?;
         match self {
             Shape::ResNet(shape) => shape.check(model),
             Shape::DenseNet(shape) => shape.check(model),
@@ -270,18 +276,16 @@ impl Shape {
     /// Makes the network, its parameters and its taps in `builder`.
     ///
     /// # Errors
-    /// A shape that no network can have or no machine hold, or a pooling at a site that it lacks.
+    /// A shape that no network can have, or a pooling at a site that it lacks.
     pub(crate) fn network(
         &self,
         config: &ModelConfig,
         builder: &mut Builder,
     ) -> Result<Box<dyn Network>, ModelError> {
-        size::check(self, config)?;
-        self.check(&config.name)?;
+        self.check(config)?;
         if config.memory == Memory::Recompute && !matches!(self, Shape::DenseNet(_)) {
-            let (model, value) = (config.name.clone(), "recompute".to_string());
-            let want = "keep: only dense networks compute again".to_string();
-            return Err(ModelError::Config { model, key: "memory", value, want });
+            let want = "keep: only dense networks compute again";
+            return Err(ModelError::config(&config.name, "memory", "recompute", want));
         }
         let transitions = config.pooling.resolve(&config.name, self.sites())?;
         Ok(match self {

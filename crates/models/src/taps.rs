@@ -19,8 +19,6 @@ pub struct Taps {
     scale: Option<(String, Tensor)>,
     /// Where the graph was cut, in forward order.
     cuts: Option<Vec<Cut>>,
-    /// Whether this forward runs its layers one by one.
-    apart: bool,
 }
 
 /// A ReLU at which the graph was cut.
@@ -42,24 +40,18 @@ enum Wanted {
 impl Taps {
     /// Keeps nothing; a layer then pays one comparison.
     pub fn off() -> Taps {
-        Taps { wanted: Wanted::Nothing, kept: Vec::new(), scale: None, cuts: None, apart: false }
+        Taps { wanted: Wanted::Nothing, kept: Vec::new(), scale: None, cuts: None }
     }
 
     /// Keeps every tap.
     pub fn all() -> Taps {
-        Taps { wanted: Wanted::Everything, kept: Vec::new(), scale: None, cuts: None, apart: false }
+        Taps { wanted: Wanted::Everything, ..Taps::off() }
     }
 
     /// Keeps the taps of these names. [`crate::Model::taps`] also checks that the names exist.
     pub fn only<S: Into<String>>(names: impl IntoIterator<Item = S>) -> Taps {
         let names = names.into_iter().map(Into::into).collect();
-        Taps {
-            wanted: Wanted::Only(names),
-            kept: Vec::new(),
-            scale: None,
-            cuts: None,
-            apart: false,
-        }
+        Taps { wanted: Wanted::Only(names), ..Taps::off() }
     }
 
     /// Keeps the tap of this name and multiplies it by `scale`, which broadcasts to its shape: to
@@ -98,24 +90,13 @@ impl Taps {
 
     /// Whether no tap is to be kept, nor the graph to be cut.
     #[inline]
-    pub fn are_off(&self) -> bool {
+    pub(crate) fn are_off(&self) -> bool {
         matches!(self.wanted, Wanted::Nothing) && !self.are_cutting()
-    }
-
-    /// Has the rest of this forward run its layers one by one.
-    pub(crate) fn run_apart(&mut self) {
-        self.apart = true;
-    }
-
-    /// Whether a convolution may take the layers behind it along, and a block run as one.
-    #[inline]
-    pub(crate) fn let_fold(&self) -> bool {
-        self.are_off() && !self.apart
     }
 
     /// Whether the tap of this name is to be kept. A layer must not overwrite a wanted tensor.
     #[inline]
-    pub fn wants(&self, name: &str) -> bool {
+    pub(crate) fn wants(&self, name: &str) -> bool {
         match &self.wanted {
             Wanted::Nothing => false,
             Wanted::Everything => true,
@@ -125,7 +106,7 @@ impl Taps {
 
     /// Called by a layer with its output: keeps a handle of it (not a copy) if it is wanted.
     #[inline]
-    pub fn show(&mut self, name: &str, output: &Tensor) {
+    pub(crate) fn show(&mut self, name: &str, output: &Tensor) {
         if self.wants(name) {
             let mut output = output.shallow_clone();
             if let Some((_, scale)) = self.scale.iter().find(|(scaled, _)| scaled == name) {
@@ -136,10 +117,9 @@ impl Taps {
     }
 
     /// Called at the start of a forward: drops what an earlier forward left.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.kept.clear();
         self.cuts.iter_mut().for_each(Vec::clear);
-        self.apart = false;
     }
 
     /// The kept activation of this name.

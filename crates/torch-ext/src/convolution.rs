@@ -8,6 +8,7 @@
 //!   maps as they lie in channels_last, `[N·H·W, C] · [C, C']`, or where it is larger than 1×1 with
 //!   their patches, `[N·H'·W', size²·C] · [size²·C, C']`. As a convolution it would first bring the
 //!   weight into oneDNN's own order, and its gradient back, which then is most of the work.
+//! - [`Plan`]: which of these, or libtorch's own, decided once for a forward and its backward.
 //! - [`Packed`]: a convolution of evaluation whose weight is brought into that order once, and
 //!   which adds its bias and takes its ReLU while the result is still in registers.
 //!
@@ -20,34 +21,33 @@ use tch::Tensor;
 use torch_sys::C_tensor;
 
 unsafe extern "C" {
-    fn catscan_conv2d(
-        x: *const C_tensor,
-        weight: *const C_tensor,
-        bias: *const C_tensor,
-        stride: i64,
-        padding: i64,
-        message: *mut c_char,
-        size: usize,
-    ) -> *mut C_tensor;
-
-    fn catscan_conv2d_backward(
-        gradient: *const C_tensor,
-        x: *const C_tensor,
-        weight: *const C_tensor,
-        stride: i64,
-        padding: i64,
-        wanted: *const bool,
-        results: *mut *mut C_tensor,
-        message: *mut c_char,
-        size: usize,
-    ) -> bool;
-
-    fn catscan_conv2d_rounds(
+    fn catscan_conv2d_plan(
         x: *const C_tensor,
         weight: *const C_tensor,
         has_bias: bool,
         stride: i64,
         padding: i64,
+        result: &mut Plan,
+    );
+
+    fn catscan_conv2d(
+        plan: &Plan,
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        bias: *const C_tensor,
+        message: *mut c_char,
+        size: usize,
+    ) -> *mut C_tensor;
+
+    fn catscan_conv2d_backward(
+        plan: &Plan,
+        gradient: *const C_tensor,
+        x: *const C_tensor,
+        weight: *const C_tensor,
+        wanted: *const bool,
+        results: *mut *mut C_tensor,
+        message: *mut c_char,
+        size: usize,
     ) -> bool;
 
     fn catscan_conv2d_packs(x: *const C_tensor) -> bool;
@@ -82,13 +82,21 @@ pub struct Steps {
     pub padding: i64,
 }
 
-/// Whether [`conv2d`] of these bf16 maps rounds a 32-bit weight on its way: it then makes no copy
-/// of it, and its gradient is of 32 bits too.
-pub fn rounds(x: &Tensor, weight: &Tensor, has_bias: bool, steps: Steps) -> bool {
-    let Steps { stride, padding } = steps;
-    // SAFETY: the shim only reads the tensors.
-    unsafe { catscan_conv2d_rounds(x.as_ptr(), weight.as_ptr(), has_bias, stride, padding) }
+/// A convolution before it is computed: in which way, and how its kernel moves. Its backward goes
+/// the same way, whichever gradients are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
+pub struct Plan {
+    /// `enum class Way` of `convolution/convolve.h`.
+    way: i32,
+    stride: i64,
+    padding: i64,
 }
+
+/// `Way::Dots`.
+const DOTS: i32 = 0;
+/// `Way::Library`.
+const LIBRARY: i32 = 2;
 
 /// `[N, C, H, W] -> [N, C', H', W']`, in the graph. A gradient of a gradient is refused where it is
 /// not libtorch's own convolution. The weight is of the kind of `x`, or rounded to it.
@@ -96,53 +104,79 @@ pub fn rounds(x: &Tensor, weight: &Tensor, has_bias: bool, steps: Steps) -> bool
 /// # Panics
 /// When libtorch refuses the shapes.
 pub fn conv2d(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, steps: Steps) -> Tensor {
-    let mut message = [0; 512];
-    // SAFETY: all pointers are of living tensors, which the shim only reads; it writes less than
-    // the message's length, and answers a new tensor, which becomes ours, or null.
-    unsafe {
-        let result = catscan_conv2d(
-            x.as_ptr(),
-            weight.as_ptr(),
-            pointer(bias),
-            steps.stride,
-            steps.padding,
-            message.as_mut_ptr(),
-            message.len(),
-        );
-        owned(result, &message)
-    }
+    Plan::of(x, weight, bias.is_some(), steps).forward(x, weight, bias)
 }
 
-/// Of [`conv2d`]: the gradients of `x`, of `weight` and of the bias, those that are wanted.
-///
-/// # Panics
-/// When libtorch refuses the shapes.
-pub fn conv2d_backward(
-    gradient: &Tensor,
-    x: &Tensor,
-    weight: &Tensor,
-    steps: Steps,
-    wanted: [bool; 3],
-) -> [Option<Tensor>; 3] {
-    let mut results = [std::ptr::null_mut(); 3];
-    let mut message = [0; 512];
-    // SAFETY: as in `conv2d`; three wishes are read and up to three new tensors written.
-    unsafe {
-        let done = catscan_conv2d_backward(
-            gradient.as_ptr(),
-            x.as_ptr(),
-            weight.as_ptr(),
-            steps.stride,
-            steps.padding,
-            wanted.as_ptr(),
-            results.as_mut_ptr(),
-            message.as_mut_ptr(),
-            message.len(),
-        );
-        if !done {
-            panic!("{}", CStr::from_ptr(message.as_ptr()).to_string_lossy());
+impl Plan {
+    /// The cheapest way for such maps and such a weight.
+    pub fn of(x: &Tensor, weight: &Tensor, has_bias: bool, steps: Steps) -> Plan {
+        let Steps { stride, padding } = steps;
+        let mut plan = Plan { way: LIBRARY, stride, padding };
+        // SAFETY: the shim only reads the tensors, and writes a plan.
+        unsafe {
+            catscan_conv2d_plan(x.as_ptr(), weight.as_ptr(), has_bias, stride, padding, &mut plan);
         }
-        results.map(|pointer| (!pointer.is_null()).then(|| Tensor::from_ptr(pointer)))
+        plan
+    }
+
+    /// Whether a 32-bit weight is rounded on its way to bf16 maps: no copy of it is made then, and
+    /// its gradient is of 32 bits too.
+    pub fn rounds(self) -> bool {
+        self.way == DOTS
+    }
+
+    /// [`conv2d`] in this way.
+    ///
+    /// # Panics
+    /// When libtorch refuses the shapes, or the way was planned for others.
+    pub fn forward(self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
+        let mut message = [0; 512];
+        // SAFETY: all pointers are of living tensors, which the shim only reads; it writes less
+        // than the message's length, and answers a new tensor, which becomes ours, or null.
+        unsafe {
+            let result = catscan_conv2d(
+                &self,
+                x.as_ptr(),
+                weight.as_ptr(),
+                pointer(bias),
+                message.as_mut_ptr(),
+                message.len(),
+            );
+            owned(result, &message)
+        }
+    }
+
+    /// Of [`Plan::forward`]: the gradients of `x`, of `weight` and of the bias, those that are
+    /// wanted.
+    ///
+    /// # Panics
+    /// As [`Plan::forward`].
+    pub fn backward(
+        self,
+        gradient: &Tensor,
+        x: &Tensor,
+        weight: &Tensor,
+        wanted: [bool; 3],
+    ) -> [Option<Tensor>; 3] {
+        let mut results = [std::ptr::null_mut(); 3];
+        let mut message = [0; 512];
+        // SAFETY: as in `forward`; three wishes are read and up to three new tensors written.
+        unsafe {
+            let done = catscan_conv2d_backward(
+                &self,
+                gradient.as_ptr(),
+                x.as_ptr(),
+                weight.as_ptr(),
+                wanted.as_ptr(),
+                results.as_mut_ptr(),
+                message.as_mut_ptr(),
+                message.len(),
+            );
+            if !done {
+                panic!("{}", CStr::from_ptr(message.as_ptr()).to_string_lossy());
+            }
+            results.map(|pointer| (!pointer.is_null()).then(|| Tensor::from_ptr(pointer)))
+        }
     }
 }
 
@@ -170,7 +204,7 @@ impl Packed {
     pub fn new(weight: &Tensor, bias: Option<Tensor>, steps: Steps, x: &Tensor) -> Packed {
         assert!(Packed::fits(x), "maps {:?} of {:?} cannot be convolved so", x.size(), x.kind());
         let mut message = [0; 512];
-        // SAFETY: as in `conv2d`.
+        // SAFETY: as in `Plan::forward`.
         let weight = unsafe {
             let result = catscan_conv2d_pack(
                 weight.as_ptr(),
@@ -191,7 +225,7 @@ impl Packed {
     /// When libtorch refuses the shapes.
     pub fn run(&self, x: &Tensor, relu: bool) -> Tensor {
         let mut message = [0; 512];
-        // SAFETY: as in `conv2d`.
+        // SAFETY: as in `Plan::forward`.
         unsafe {
             let result = catscan_conv2d_packed(
                 x.as_ptr(),

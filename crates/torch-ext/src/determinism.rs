@@ -27,12 +27,6 @@ pub fn require() {
     unsafe { catscan_set_deterministic(true) };
 }
 
-/// Takes it back, for what follows.
-pub fn release() {
-    // SAFETY: as in `require`.
-    unsafe { catscan_set_deterministic(false) };
-}
-
 /// Whether [`require`] holds.
 pub fn is_required() -> bool {
     // SAFETY: reads a flag of libtorch's own.
@@ -57,7 +51,8 @@ mod tests {
         require();
         assert!(is_required());
         let refusal = put().unwrap_err().to_string();
-        release();
+        // SAFETY: as in `require`; for the tests that follow.
+        unsafe { catscan_set_deterministic(false) };
         assert!(refusal.contains("put_ does not have a deterministic"), "{refusal}");
         assert!(!is_required());
         put().unwrap();

@@ -359,6 +359,7 @@ fn code(kind: Kind) -> Option<i32> {
     }
 }
 
-fn parameter_kind(map: Kind) -> Kind {
+/// The kind of a norm's parameters and statistics, for maps of this one.
+pub fn parameter_kind(map: Kind) -> Kind {
     if map == Kind::Double { Kind::Double } else { Kind::Float }
 }

@@ -20,11 +20,12 @@
 
 use std::ffi::{CStr, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null;
 
 use tch::Tensor;
 use torch_sys::C_tensor;
 
-use crate::convolution::{Steps, conv2d};
+use crate::convolution::{Plan, Steps};
 
 /// Which run of a segment it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,33 +49,24 @@ where
     attach(&y, inputs, None, Box::new(run))
 }
 
-/// A convolution without bias, dilation or groups that closes a segment.
-#[derive(Debug, Clone, Copy)]
-pub struct Convolution<'a> {
-    /// `[C', C, size, size]`, in the kind of the maps, or rounded to it.
-    pub weight: &'a Tensor,
-    /// In both directions.
-    pub stride: i64,
-    /// On each side.
-    pub padding: i64,
-}
-
-/// `run(inputs)`, then a convolution of it: `[N, C, H, W] -> [N, C', H', W']`. The convolution's
+/// `run(inputs)`, then a convolution of it without bias: `[N, C, H, W] -> [N, C', H', W']`, by a
+/// weight `[C', C, size, size]` in the kind of the maps, or rounded to it. The convolution's
 /// backward needs what `run` made but not its own result, so that only `run` is repeated.
 ///
 /// # Panics
 /// As [`checkpoint`].
-pub fn checkpoint_conv2d<F>(inputs: &[&Tensor], conv: Convolution, run: F) -> Tensor
+pub fn checkpoint_conv2d<F>(inputs: &[&Tensor], weight: &Tensor, steps: Steps, run: F) -> Tensor
 where
     F: Fn(&[Tensor], Pass) -> Tensor + Send + 'static,
 {
-    let steps = Steps { stride: conv.stride, padding: conv.padding };
-    let convolve = |y: Tensor| conv2d(&y, conv.weight, None, steps);
-    let y = forward(inputs, &run, convolve);
-    attach(&y, inputs, Some(conv), Box::new(run))
+    let (plan, y) = forward(inputs, &run, |y| {
+        let plan = Plan::of(&y, weight, false, steps);
+        (plan, plan.forward(&y, weight, None))
+    });
+    attach(&y, inputs, Some((weight, plan)), Box::new(run))
 }
 
-fn forward<F>(inputs: &[&Tensor], run: &F, then: impl Fn(Tensor) -> Tensor) -> Tensor
+fn forward<F, T>(inputs: &[&Tensor], run: &F, then: impl Fn(Tensor) -> T) -> T
 where
     F: Fn(&[Tensor], Pass) -> Tensor,
 {
@@ -106,32 +98,30 @@ unsafe extern "C" {
         inputs: *const *mut C_tensor,
         count: usize,
         weight: *const C_tensor,
-        stride: i64,
-        padding: i64,
+        plan: *const Plan,
         segment: Segment,
         message: *mut c_char,
         size: usize,
     ) -> *mut C_tensor;
 }
 
-fn attach(y: &Tensor, inputs: &[&Tensor], conv: Option<Convolution>, run: Closure) -> Tensor {
+fn attach(y: &Tensor, inputs: &[&Tensor], conv: Option<(&Tensor, Plan)>, run: Closure) -> Tensor {
     let pointers: Vec<*mut C_tensor> = inputs.iter().map(|x| x.as_ptr().cast_mut()).collect();
-    let weight = conv.map_or(std::ptr::null(), |conv| conv.weight.as_ptr());
-    let (stride, padding) = conv.map_or((1, 0), |conv| (conv.stride, conv.padding));
+    let weight = conv.map_or(null(), |(weight, _)| weight.as_ptr());
+    let plan = conv.as_ref().map_or(null(), |(_, plan)| std::ptr::from_ref(plan));
     let closure = Box::into_raw(Box::new(run)).cast();
     let segment = Segment { closure, run: run_again, drop: drop_closure };
     let mut message = [0; 512];
-    // SAFETY: all pointers are of living tensors, which the shim only reads; it owns the closure
-    // from here on, calls it from one thread at a time, and hands it back to `drop_closure` once.
-    // The message is longer than what it writes by at least the last zero.
+    // SAFETY: all pointers are of living tensors and a plan, which the shim only reads; it owns the
+    // closure from here on, calls it from one thread at a time, and hands it back to `drop_closure`
+    // once. The message is longer than what it writes by at least the last zero.
     unsafe {
         let result = catscan_recompute(
             y.as_ptr(),
             pointers.as_ptr(),
             pointers.len(),
             weight,
-            stride,
-            padding,
+            plan,
             segment,
             message.as_mut_ptr(),
             message.len(),

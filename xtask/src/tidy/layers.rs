@@ -25,8 +25,9 @@ pub struct Package {
 
 /// Each package, and which of ours it may use. DESIGN: data flows one way.
 static LAYERS: &[(&str, &[&str])] = &[
-    ("catscan-data", &["catscan-torch-ext"]),
-    ("catscan-models", &["catscan-torch-ext"]),
+    ("catscan-machine", &[]),
+    ("catscan-data", &["catscan-machine", "catscan-torch-ext"]),
+    ("catscan-models", &["catscan-machine", "catscan-torch-ext"]),
     ("catscan-torch-ext", &[]),
     ("catscan-train", &["catscan-data", "catscan-models", "catscan-torch-ext"]),
     ("catscan-viz", &["catscan-data", "catscan-models", "catscan-train"]),

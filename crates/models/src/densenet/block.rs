@@ -4,11 +4,10 @@ use tch::Tensor;
 
 use super::composite::concatenated;
 use super::fused;
-use super::{DenseNetConfig, NormReluConv, pointwise, three_by_three};
+use super::{CONVS, DenseNetConfig, NormReluConv};
 use crate::builder::{Builder, TapKind};
 use crate::config::Memory;
-use crate::mode::Mode;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// Layers, each of which sees the maps of all before it.
 #[derive(Debug)]
@@ -56,21 +55,21 @@ impl DenseBlock {
 
     /// `[N, C, H, W] -> [N, C + layers·k, H, W]`, in one tensor or, where they will be
     /// concatenated again in backward, in one a layer.
-    pub fn forward(&self, x: Tensor, mode: Mode, taps: &mut Taps) -> Vec<Tensor> {
-        if fused::can(self, &x, mode, taps) {
-            return vec![fused::forward(self, &x, mode, taps)];
+    pub fn forward(&self, x: Tensor, run: &mut Run) -> Vec<Tensor> {
+        if fused::applies(self, &x, run) {
+            return vec![fused::forward(self, &x, run)];
         }
-        let apart = self.memory == Memory::Recompute && mode.is_train();
+        let apart = self.memory == Memory::Recompute && run.mode.is_train();
         let mut maps = vec![x];
         for layer in &self.layers {
-            maps.push(layer.forward(&maps, mode, taps));
+            maps.push(layer.forward(&maps, run));
             if !apart {
                 maps = vec![concatenated(&maps)];
             }
         }
-        if taps.wants(&self.name) {
+        if run.taps.wants(&self.name) {
             maps = vec![concatenated(&maps)];
-            taps.show(&self.name, &maps[0]);
+            run.taps.show(&self.name, &maps[0]);
         }
         maps
     }
@@ -80,15 +79,14 @@ impl DenseLayer {
     fn new(builder: &mut Builder, name: &str, channels: i64, shape: &DenseNetConfig) -> DenseLayer {
         let mut step = |number, conv| NormReluConv::new(builder, name, number, conv, shape.dropout);
         match shape.bottleneck {
-            None => DenseLayer {
-                first: step("1", three_by_three(channels, shape.growth)),
-                second: None,
-            },
+            None => {
+                DenseLayer { first: step("1", CONVS.conv3x3(channels, shape.growth)), second: None }
+            }
             Some(bottleneck) => {
                 let wide = bottleneck * shape.growth;
                 DenseLayer {
-                    first: step("1", pointwise(channels, wide)),
-                    second: Some(step("2", three_by_three(wide, shape.growth))),
+                    first: step("1", CONVS.conv1x1(channels, wide)),
+                    second: Some(step("2", CONVS.conv3x3(wide, shape.growth))),
                 }
             }
         }
@@ -105,11 +103,11 @@ impl DenseLayer {
     }
 
     /// `[N, C, H, W] -> [N, k, H, W]`.
-    fn forward(&self, maps: &[Tensor], mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.first.forward(maps, mode, taps);
+    fn forward(&self, maps: &[Tensor], run: &mut Run) -> Tensor {
+        let x = self.first.forward(maps, run);
         match &self.second {
             None => x,
-            Some(second) => second.forward(&[x], mode, taps),
+            Some(second) => second.forward(&[x], run),
         }
     }
 }

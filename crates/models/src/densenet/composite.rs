@@ -9,14 +9,13 @@
 //! `memory_efficient`. The mode is off in evaluation, and where a tap wants the norm: what a tap
 //! shows must lie on the way back.
 
-use catscan_torch_ext::recompute::{Convolution, checkpoint_conv2d};
+use catscan_torch_ext::recompute::checkpoint_conv2d;
 use tch::Tensor;
 
 use crate::builder::Builder;
 use crate::config::Memory;
 use crate::layers::{BatchNorm2d, Conv2d, ConvShape, Dropout};
-use crate::mode::Mode;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// Norm, ReLU, convolution, dropout.
 #[derive(Debug)]
@@ -45,32 +44,32 @@ impl NormReluConv {
         }
     }
 
-    pub fn forward(&self, maps: &[Tensor], mode: Mode, taps: &mut Taps) -> Tensor {
-        let again = self.memory == Memory::Recompute && mode.is_train();
-        let y = if again && !taps.wants(&self.norm.name) {
-            self.recomputed(maps, taps)
+    pub fn forward(&self, maps: &[Tensor], run: &mut Run) -> Tensor {
+        let again = self.memory == Memory::Recompute && run.mode.is_train();
+        let y = if again && !run.taps.wants(&self.norm.name) {
+            self.recomputed(maps, run)
         } else {
-            let x = self.norm.forward_relu(&concatenated(maps), mode, taps);
-            self.conv.forward(&x, taps)
+            let x = self.norm.forward_relu(&concatenated(maps), run);
+            self.conv.forward(&x, run)
         };
-        self.dropout.forward(y, mode)
+        self.dropout.forward(y, run.mode)
     }
 
-    fn recomputed(&self, maps: &[Tensor], taps: &mut Taps) -> Tensor {
+    fn recomputed(&self, maps: &[Tensor], run: &mut Run) -> Tensor {
         let mut inputs: Vec<&Tensor> = maps.iter().collect();
         inputs.extend([&self.norm.weight, &self.norm.bias]);
         let norm_relu = self.norm.again_relu();
         self.conv.folded.clear();
-        let (stride, padding) = (self.conv.stride, self.conv.padding);
         let y = checkpoint_conv2d(
             &inputs,
-            Convolution { weight: &self.conv.weight, stride, padding },
+            &self.conv.weight,
+            self.conv.steps(),
             move |inputs, pass| {
                 let [maps @ .., weight, bias] = inputs else { unreachable!("at least two") };
                 norm_relu(&concatenated(maps), weight, bias, pass)
             },
         );
-        taps.show(&self.conv.name, &y);
+        run.taps.show(&self.conv.name, &y);
         y
     }
 }

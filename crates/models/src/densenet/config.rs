@@ -4,8 +4,10 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{self, MOST_MAPS};
 use crate::config::Sites;
 use crate::error::ModelError;
+use crate::layers::Stem;
 
 /// The numbers of one DenseNet.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,7 +22,9 @@ pub struct DenseNetConfig {
     pub bottleneck: Option<i64>,
     /// The C of BC: `θ`, the share of maps a transition keeps. 1: all of them.
     pub compression: f64,
-    /// What stands before the first block.
+    /// What stands before the first block; without norm and ReLU where it is small, as the first
+    /// layer begins with its own.
+    #[serde(with = "StemName")]
     pub stem: Stem,
     /// `k0`, the maps of the stem.
     pub stem_features: i64,
@@ -29,14 +33,14 @@ pub struct DenseNetConfig {
     pub dropout: f64,
 }
 
-/// What stands before the first block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Stem {
-    /// 7×7/2 conv, norm, relu, 3×3/2 pool: for pictures of 224 px.
-    ImageNet,
-    /// 3×3 conv and nothing else: for pictures of 32 px.
-    Cifar,
+/// Its names in a recipe.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Stem")]
+enum StemName {
+    #[serde(rename = "imagenet")]
+    Large,
+    #[serde(rename = "cifar")]
+    Small,
 }
 
 /// The four networks that the paper compares at one depth and growth (its table 2).
@@ -51,6 +55,9 @@ pub enum Variant {
     /// DenseNet-BC: both, and twice as many maps in the stem as a layer adds.
     Bc,
 }
+
+/// More would shrink any picture to a pixel.
+const MOST_BLOCKS: usize = 16;
 
 impl DenseNetConfig {
     /// The network of depth `L` and growth `k` for pictures of 32 px: three blocks of
@@ -67,15 +74,14 @@ impl DenseNetConfig {
         let layers = (depth - 4) / convs;
         if layers < 1 || convs * layers + 4 != depth {
             let model = format!("DenseNet {variant:?} with k = {growth}");
-            let (key, value, want) = ("depth L", depth.to_string(), want.to_string());
-            return Err(ModelError::Config { model, key, value, want });
+            return Err(ModelError::config(&model, "depth L", depth, want));
         }
         Ok(DenseNetConfig {
             growth,
             blocks: vec![layers; 3].into(),
             bottleneck: with_bottlenecks.then_some(4),
             compression: if matches!(variant, Variant::C | Variant::Bc) { 0.5 } else { 1.0 },
-            stem: Stem::Cifar,
+            stem: Stem::Small,
             stem_features: if variant == Variant::Bc { 2 * growth } else { 16 },
             dropout: 0.0,
         })
@@ -96,34 +102,27 @@ impl DenseNetConfig {
     /// A pooling in the stem for large pictures, one in each transition, one in the head.
     pub fn sites(&self) -> Sites {
         let transitions = self.blocks.len().saturating_sub(1);
-        Sites { stem: self.stem == Stem::ImageNet, transitions, head: true }
+        Sites { stem: self.stem.pools(), transitions, head: true }
     }
 
     /// # Errors
     /// Numbers that no network can have, by name.
     pub(crate) fn check(&self, model: &str) -> Result<(), ModelError> {
-        let wrong = |key, value: String, want: &str| {
-            Err(ModelError::Config { model: model.to_string(), key, value, want: want.to_string() })
-        };
+        let wrong = |key, value: f64, want: &str| Err(ModelError::config(model, key, value, want));
         let counts = [
             ("growth", self.growth),
             ("bottleneck", self.bottleneck.unwrap_or(1)),
             ("stem_features", self.stem_features),
         ];
         for (key, count) in counts {
-            if count < 1 {
-                return wrong(key, count.to_string(), "at least 1");
-            }
+            bounds::check(model, key, count, 1..=MOST_MAPS)?;
         }
-        if self.blocks.is_empty() || self.blocks.iter().any(|&layers| layers < 1) {
-            let want = "at least one block, each of at least one layer";
-            return wrong("blocks", format!("{:?}", self.blocks), want);
-        }
+        bounds::check_layers(model, "blocks", &self.blocks, MOST_BLOCKS)?;
         if !(self.compression > 0.0 && self.compression <= 1.0) {
-            return wrong("compression", self.compression.to_string(), "more than 0, at most 1");
+            return wrong("compression", self.compression, "more than 0, at most 1");
         }
         if !(0.0..1.0).contains(&self.dropout) {
-            return wrong("dropout", self.dropout.to_string(), "at least 0, less than 1");
+            return wrong("dropout", self.dropout, "at least 0, less than 1");
         }
         let mut channels = self.stem_features;
         for layers in &self.blocks[..self.blocks.len() - 1] {
@@ -131,7 +130,7 @@ impl DenseNetConfig {
             channels = self.kept(all);
             if channels < 1 {
                 let want = format!("a share that keeps at least one of {all} maps");
-                return wrong("compression", self.compression.to_string(), &want);
+                return wrong("compression", self.compression, &want);
             }
         }
         Ok(())
@@ -169,6 +168,15 @@ mod tests {
     }
 
     #[test]
+    fn its_stem_has_its_own_names_in_a_recipe() {
+        for (row, stem) in [(DENSENET_121, "imagenet"), (DENSENET_40_12, "cifar")] {
+            let text = serde_json::to_string(&row).unwrap();
+            assert!(text.contains(&format!(r#""stem":"{stem}""#)), "{text}");
+            assert_eq!(serde_json::from_str::<DenseNetConfig>(&text).unwrap(), row);
+        }
+    }
+
+    #[test]
     fn a_depth_of_another_form_is_refused() {
         for (depth, variant) in
             [(41, Variant::Basic), (43, Variant::B), (4, Variant::C), (-2, Variant::Bc)]
@@ -187,10 +195,13 @@ mod tests {
             assert!(error.to_string().contains(message), "{error}");
         };
         row().check("some").unwrap();
-        refuse(DenseNetConfig { growth: 0, ..row() }, "model some: growth is 0, want at least 1");
+        refuse(DenseNetConfig { growth: 0, ..row() }, "model some: growth is 0, want 1 to 65536");
         refuse(DenseNetConfig { bottleneck: Some(-4), ..row() }, "bottleneck is -4, want");
         refuse(DenseNetConfig { stem_features: 0, ..row() }, "stem_features is 0, want");
-        refuse(DenseNetConfig { blocks: vec![].into(), ..row() }, "blocks is [], want at least");
+        refuse(
+            DenseNetConfig { blocks: vec![].into(), ..row() },
+            "blocks is [], want 1 to 16 numbers",
+        );
         refuse(DenseNetConfig { blocks: vec![6, 0].into(), ..row() }, "blocks is [6, 0], want");
         for value in [0.0, -0.5, 1.5, f64::NAN] {
             let message = format!("compression is {value}, want more than 0, at most 1");

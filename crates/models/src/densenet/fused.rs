@@ -13,7 +13,7 @@
 //! *Memory-Efficient Implementation of DenseNets*, arXiv:1707.06990). Both give the same bits.
 //! Evaluation keeps nothing, and a layer's first convolution takes the second's norm along.
 
-use catscan_torch_ext::convolution::{Steps, conv2d, conv2d_backward, rounds};
+use catscan_torch_ext::convolution::Plan;
 use catscan_torch_ext::gradient::{is_recorded, with_gradient};
 use catscan_torch_ext::norm_relu::{To, copy, copy_with_moments, empty, empty_like, fits, packed};
 use tch::{Tensor, no_grad};
@@ -24,24 +24,24 @@ use crate::config::Memory;
 use crate::layers::Statistics;
 use crate::layers::fused::{self, Ran};
 use crate::mode::Mode;
-use crate::taps::Taps;
+use crate::run::Run;
 
-/// Whether the block can run as one: no tap looks into it, its layers need not run apart, nothing
-/// is dropped, and either all of its norms go by the batch or none.
-pub fn can(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &Taps) -> bool {
+/// Whether the block runs as one: nobody looks into it, nothing is dropped, and either all of its
+/// norms go by the batch or none.
+pub fn applies(block: &DenseBlock, x: &Tensor, run: &Run) -> bool {
     let steps = || block.layers.iter().flat_map(|layer| layer.steps());
-    let moved = steps().filter(|step| step.norm.is_moved_by(mode)).count();
-    taps.let_fold()
+    let moved = steps().filter(|step| step.norm.uses_batch_statistics(run.mode)).count();
+    run.fuses()
         && fits(x)
         && steps().all(|step| fused::fits(&step.norm.weight, x))
         && (moved == 0 || moved == steps().count())
-        && (!mode.is_train() || steps().all(|step| step.dropout.rate == 0.0))
+        && (!run.mode.is_train() || steps().all(|step| step.dropout.rate == 0.0))
 }
 
 /// `[N, C, H, W] -> [N, C + layers·k, H, W]`.
-pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-    if !is_recorded() && !block.layers[0].first.norm.is_moved_by(mode) {
-        return evaluated(block, x, mode, taps);
+pub fn forward(block: &DenseBlock, x: &Tensor, run: &mut Run) -> Tensor {
+    if !is_recorded() && !block.layers[0].first.norm.uses_batch_statistics(run.mode) {
+        return evaluated(block, x, run);
     }
     let mut inputs = vec![x];
     for step in block.layers.iter().flat_map(|layer| layer.steps()) {
@@ -49,7 +49,7 @@ pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &mut Taps) -> T
         inputs.extend([&step.norm.weight, &step.norm.bias, &step.conv.weight]);
         inputs.extend(&step.conv.bias);
     }
-    let (maps, kept) = no_grad(|| run(block, x, mode));
+    let (maps, kept) = no_grad(|| computed(block, x, run.mode));
     let (all, version) = (maps.shallow_clone(), maps.internal_version());
     with_gradient(maps, &inputs, move |grad, wanted| {
         assert_eq!(all.internal_version(), version, "a dense block's maps were overwritten");
@@ -58,17 +58,17 @@ pub fn forward(block: &DenseBlock, x: &Tensor, mode: Mode, taps: &mut Taps) -> T
 }
 
 /// The same without backward, by the running statistics.
-fn evaluated(block: &DenseBlock, x: &Tensor, mode: Mode, off: &mut Taps) -> Tensor {
+fn evaluated(block: &DenseBlock, x: &Tensor, run: &mut Run) -> Tensor {
     let (n, mut seen, h, w) = x.size4().expect("a map is [N, C, H, W]");
     let maps = empty([n, block.room(seen), h, w], x.kind());
     copy(x, &maps.narrow(1, 0, seen));
     for DenseLayer { first, second } in &block.layers {
-        let activated = first.norm.forward_relu(&maps.narrow(1, 0, seen), mode, off);
+        let activated = first.norm.forward_relu(&maps.narrow(1, 0, seen), run);
         let new = match second {
-            None => first.conv.forward(&activated, off),
+            None => first.conv.forward(&activated, run),
             Some(second) => {
-                let y = first.conv.forward_norm_relu(&activated, &second.norm, mode, off);
-                second.conv.forward(&y, off)
+                let y = first.conv.forward_norm_relu(&activated, &second.norm, run);
+                second.conv.forward(&y, run)
             }
         };
         let count = new.size()[1];
@@ -86,18 +86,18 @@ struct Kept {
     /// As the convolution took it.
     weight: Tensor,
     has_bias: bool,
-    steps: Steps,
+    plan: Plan,
 }
 
 /// The steps of one layer: one or two.
 type Layer = Vec<Kept>;
 
-fn run(block: &DenseBlock, x: &Tensor, mode: Mode) -> (Tensor, Vec<Layer>) {
+fn computed(block: &DenseBlock, x: &Tensor, mode: Mode) -> (Tensor, Vec<Layer>) {
     let (n, mut seen, h, w) = x.size4().expect("a map is [N, C, H, W]");
     let room = block.room(seen);
     let maps = empty([n, room, h, w], x.kind());
     let first = &block.layers[0].first.norm;
-    let own = first.is_moved_by(mode);
+    let own = first.uses_batch_statistics(mode);
     let mean = first.weight.new_empty([room], (first.weight.kind(), x.device()));
     let var = mean.empty_like();
     let append = |at: i64, new: &Tensor| {
@@ -117,10 +117,10 @@ fn run(block: &DenseBlock, x: &Tensor, mode: Mode) -> (Tensor, Vec<Layer>) {
         let norm = &layer.first.norm;
         let statistics = if own {
             let (mean, var) = (mean.narrow(0, 0, seen), var.narrow(0, 0, seen));
-            norm.move_running(&mean, &var, n * h * w);
+            norm.running.move_towards(&mean, &var, n * h * w);
             Statistics { mean, var, own }
         } else {
-            norm.running()
+            norm.running.known()
         };
         let mut steps = Vec::new();
         let x = maps.narrow(1, 0, seen);
@@ -146,15 +146,13 @@ fn step(
     let ran = Ran::new(norm, x, statistics);
     let activated = ran.norm().relu(&ran.x, None);
     let weight = conv.weight.detach();
+    let plan = Plan::of(&activated, &weight, conv.bias.is_some(), conv.steps());
     // Else both passes would round it.
-    let weight = match rounds(&activated, &weight, conv.bias.is_some(), conv.steps()) {
-        true => weight,
-        false => weight.to_kind(x.kind()),
-    };
+    let weight = if plan.rounds() { weight } else { weight.to_kind(x.kind()) };
     let bias = conv.bias.as_ref().map(|bias| bias.detach().to_kind(x.kind()));
-    let y = conv2d(&activated, &weight, bias.as_ref(), conv.steps());
+    let y = plan.forward(&activated, &weight, bias.as_ref());
     let activated = (memory == Memory::Keep).then_some(activated);
-    steps.push(Kept { ran, activated, weight, has_bias: bias.is_some(), steps: conv.steps() });
+    steps.push(Kept { ran, activated, weight, has_bias: bias.is_some(), plan });
     packed(&y)
 }
 
@@ -179,7 +177,7 @@ fn backward(maps: &Tensor, kept: &[Layer], grad: &Tensor, wanted: &[bool]) -> Ve
             place -= 3 + usize::from(step.has_bias);
             let wanted = [true, wanted[place + 2], step.has_bias && wanted[place + 3]];
             let [of_activated, of_weight, of_bias] =
-                conv2d_backward(&grad, activated, &step.weight, step.steps, wanted);
+                step.plan.backward(&grad, activated, &step.weight, wanted);
             let of_activated = packed(&of_activated.expect("wanted"));
             let ran = &step.ran;
             let sums = ran.parameter_gradients(&of_activated);
@@ -227,17 +225,19 @@ mod tests {
     use super::*;
     use crate::builder::Builder;
     use crate::densenet::DENSENET_MINI;
+    use crate::taps::Taps;
 
     #[test]
     fn recompute_keeps_no_activated_map() {
         let mut builder = Builder::alone("block", Device::Cpu);
         let mut block = DenseBlock::new(&mut builder, "b".into(), 2, 8, &DENSENET_MINI);
         let x = packed(&Tensor::rand([2, 8, 4, 4], (Kind::Float, Device::Cpu)));
-        assert!(can(&block, &x, Mode::TRAIN, &Taps::off()));
-        assert!(!can(&block, &x, Mode::TRAIN, &Taps::all()));
+        let (mut off, mut all) = (Taps::off(), Taps::all());
+        assert!(applies(&block, &x, &Run::new(Mode::TRAIN, &mut off)));
+        assert!(!applies(&block, &x, &Run::new(Mode::TRAIN, &mut all)));
         for (memory, kept) in [(Memory::Keep, true), (Memory::Recompute, false)] {
             block.memory = memory;
-            let (maps, layers) = no_grad(|| run(&block, &x, Mode::TRAIN));
+            let (maps, layers) = no_grad(|| computed(&block, &x, Mode::TRAIN));
             assert_eq!(maps.size()[1], 8 + 2 * DENSENET_MINI.growth);
             let mut steps = layers.iter().flatten();
             assert!(steps.all(|step| step.activated.is_some() == kept), "{memory:?}");

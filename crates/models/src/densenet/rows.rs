@@ -10,7 +10,7 @@ pub const DENSENET_121: DenseNetConfig = DenseNetConfig {
     blocks: Cow::Borrowed(&[6, 12, 24, 16]),
     bottleneck: Some(4),
     compression: 0.5,
-    stem: Stem::ImageNet,
+    stem: Stem::Large,
     stem_features: 64,
     dropout: 0.0,
 };
@@ -41,7 +41,7 @@ pub const DENSENET_40_12: DenseNetConfig = DenseNetConfig {
     blocks: Cow::Borrowed(&[12, 12, 12]),
     bottleneck: None,
     compression: 1.0,
-    stem: Stem::Cifar,
+    stem: Stem::Small,
     stem_features: 16,
     dropout: 0.0,
 };

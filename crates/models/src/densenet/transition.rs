@@ -2,12 +2,11 @@
 
 use tch::Tensor;
 
-use super::{DenseNetConfig, NormReluConv, pointwise};
+use super::{CONVS, DenseNetConfig, NormReluConv};
 use crate::builder::{Builder, NamedPool};
 use crate::error::ModelError;
-use crate::mode::Mode;
 use crate::pool::{Extent, Pool, Site};
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// Norm, ReLU, 1×1 convolution, dropout; then a pooling.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ impl Transition {
         shape: &DenseNetConfig,
         pool: Pool,
     ) -> Result<Transition, ModelError> {
-        let kept = pointwise(channels, shape.kept(channels));
+        let kept = CONVS.conv1x1(channels, shape.kept(channels));
         let conv = NormReluConv::new(builder, name, "", kept, shape.dropout);
         let name = format!("{name}.pool");
         let site = Site { name: &name, channels: kept.out_channels, extent: Extent::TRANSITION };
@@ -32,8 +31,8 @@ impl Transition {
     }
 
     /// `[N, C, H, W] -> [N, ⌊θ C⌋, H / 2, W / 2]`.
-    pub fn forward(&self, maps: &[Tensor], mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.conv.forward(maps, mode, taps);
-        self.pool.forward(&x, mode, taps)
+    pub fn forward(&self, maps: &[Tensor], run: &mut Run) -> Tensor {
+        let x = self.conv.forward(maps, run);
+        self.pool.forward(&x, run)
     }
 }

@@ -13,8 +13,7 @@ use super::BatchNorm2d;
 use super::folded::{self, Folded};
 use crate::builder::{Builder, TapKind};
 use crate::init::{Fan, Values};
-use crate::mode::Mode;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// A convolution. It computes in the kind of its input; its weight `[C', C, size, size]` and its
 /// bias `[C']` stay 32-bit and are converted at every use.
@@ -41,6 +40,26 @@ pub struct ConvShape {
     pub fan: Fan,
 }
 
+/// What the convolutions of a family have in common.
+#[derive(Debug, Clone, Copy)]
+pub struct Convs {
+    pub bias: bool,
+    pub fan: Fan,
+}
+
+impl Convs {
+    /// A 1×1 convolution, and what other sizes and strides derive from.
+    pub fn conv1x1(self, in_channels: i64, out_channels: i64) -> ConvShape {
+        let Convs { bias, fan } = self;
+        ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias, fan }
+    }
+
+    /// A 3×3 convolution that keeps a map's size.
+    pub fn conv3x3(self, in_channels: i64, out_channels: i64) -> ConvShape {
+        ConvShape { size: 3, padding: 1, ..self.conv1x1(in_channels, out_channels) }
+    }
+}
+
 impl Conv2d {
     pub fn new(builder: &mut Builder, name: String, shape: ConvShape) -> Conv2d {
         let ConvShape { in_channels, out_channels, size, stride, padding, bias, fan } = shape;
@@ -53,8 +72,8 @@ impl Conv2d {
     }
 
     /// The convolution alone.
-    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        if let Some(y) = folded::forward(self, None, false, x, taps) {
+    pub fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
+        if let Some(y) = folded::forward(self, None, false, x, run) {
             return y;
         }
         if is_recorded() {
@@ -62,45 +81,33 @@ impl Conv2d {
         }
         let bias = self.bias.as_ref().map(|bias| bias.to_kind(x.kind()));
         let y = conv2d(x, &self.weight, bias.as_ref(), self.steps());
-        taps.show(&self.name, &y);
+        run.taps.show(&self.name, &y);
         y
     }
 
     /// The convolution, then `norm`.
-    pub fn forward_norm(
-        &self,
-        x: &Tensor,
-        norm: &BatchNorm2d,
-        mode: Mode,
-        taps: &mut Taps,
-    ) -> Tensor {
-        match self.forward_folded(x, norm, false, mode, taps) {
+    pub fn forward_norm(&self, x: &Tensor, norm: &BatchNorm2d, run: &mut Run) -> Tensor {
+        match self.forward_folded(x, norm, false, run) {
             Some(y) => y,
-            None => norm.forward(&self.forward(x, taps), mode, taps),
+            None => norm.forward(&self.forward(x, run), run),
         }
     }
 
     /// The convolution, then `norm`, then the ReLU.
-    pub fn forward_norm_relu(
-        &self,
-        x: &Tensor,
-        norm: &BatchNorm2d,
-        mode: Mode,
-        taps: &mut Taps,
-    ) -> Tensor {
-        match self.forward_folded(x, norm, true, mode, taps) {
+    pub fn forward_norm_relu(&self, x: &Tensor, norm: &BatchNorm2d, run: &mut Run) -> Tensor {
+        match self.forward_folded(x, norm, true, run) {
             Some(y) => y,
-            None => norm.forward_relu(&self.forward(x, taps), mode, taps),
+            None => norm.forward_relu(&self.forward(x, run), run),
         }
     }
 
     /// The convolution, then the ReLU; a tap shows the convolution's output.
-    pub fn forward_relu(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
-        if let Some(y) = folded::forward(self, None, true, x, taps) {
+    pub fn forward_relu(&self, x: &Tensor, run: &mut Run) -> Tensor {
+        if let Some(y) = folded::forward(self, None, true, x, run) {
             return y;
         }
-        let y = self.forward(x, taps);
-        taps.relu(y, true)
+        let y = self.forward(x, run);
+        run.taps.relu(y, true)
     }
 
     /// The convolution with `norm` folded in, and the ReLU after it if `relu`; `None` where `norm`
@@ -110,13 +117,12 @@ impl Conv2d {
         x: &Tensor,
         norm: &BatchNorm2d,
         relu: bool,
-        mode: Mode,
-        taps: &mut Taps,
+        run: &mut Run,
     ) -> Option<Tensor> {
-        if norm.is_moved_by(mode) {
+        if norm.uses_batch_statistics(run.mode) {
             return None;
         }
-        folded::forward(self, Some(norm), relu, x, taps)
+        folded::forward(self, Some(norm), relu, x, run)
     }
 
     /// How its kernel moves.

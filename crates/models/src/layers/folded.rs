@@ -26,8 +26,8 @@ use catscan_torch_ext::stamp::Stamp;
 use tch::{Kind, Tensor};
 
 use super::{BatchNorm2d, Conv2d};
+use crate::run::Run;
 use crate::sound::is_finite;
-use crate::taps::Taps;
 
 /// What a convolution keeps between two forwards of evaluation.
 #[derive(Debug, Default)]
@@ -57,16 +57,16 @@ pub fn forward(
     norm: Option<&BatchNorm2d>,
     relu: bool,
     x: &Tensor,
-    taps: &mut Taps,
+    run: &mut Run,
 ) -> Option<Tensor> {
-    if is_recorded() || !taps.let_fold() || !fits(conv, x) {
+    if is_recorded() || !run.fuses() || !fits(conv, x) {
         return None;
     }
     let sources = sources(conv, norm);
     let mut kept = conv.folded.0.borrow_mut();
     if !kept.as_ref().is_some_and(|entry| entry.is_of(&sources, x)) {
         *kept = None; // its stamps first: they hold the tensors' memory
-        *kept = Entry::new(conv, norm, &sources, x, taps).map(Box::new);
+        *kept = Entry::new(conv, norm, &sources, x, run).map(Box::new);
     }
     kept.as_ref().map(|entry| entry.conv.run(x, relu))
 }
@@ -80,7 +80,7 @@ fn sources<'a>(conv: &'a Conv2d, norm: Option<&'a BatchNorm2d>) -> Vec<&'a Tenso
     let mut sources = vec![&conv.weight];
     sources.extend(&conv.bias);
     if let Some(norm) = norm {
-        sources.extend([&norm.weight, &norm.bias, &norm.running_mean, &norm.running_var]);
+        sources.extend([&norm.weight, &norm.bias, &norm.running.mean, &norm.running.var]);
     }
     sources
 }
@@ -93,13 +93,13 @@ impl Entry {
         norm: Option<&BatchNorm2d>,
         sources: &[&Tensor],
         x: &Tensor,
-        taps: &mut Taps,
+        run: &mut Run,
     ) -> Option<Entry> {
         let stamps = sources.iter().map(|source| Stamp::of(source)).collect::<Option<_>>()?;
         let (weight, bias) = fold(conv, norm);
         let (weight, bias) = (weight.to_kind(x.kind()), bias.map(|bias| bias.to_kind(x.kind())));
         if ![Some(&weight), bias.as_ref()].into_iter().flatten().all(is_finite) {
-            taps.run_apart();
+            run.go_apart();
             return None;
         }
         let steps = Steps { stride: conv.stride, padding: conv.padding };
@@ -121,10 +121,10 @@ fn fold(conv: &Conv2d, norm: Option<&BatchNorm2d>) -> (Tensor, Option<Tensor>) {
     let Some(norm) = norm else {
         return (conv.weight.detach(), bias.map(Tensor::detach));
     };
-    let scale = &norm.weight / (&norm.running_var + norm.eps).sqrt();
+    let scale = &norm.weight / (&norm.running.var + norm.eps).sqrt();
     let shift = match bias {
-        Some(bias) => &norm.bias + (bias - &norm.running_mean) * &scale,
-        None => &norm.bias - &norm.running_mean * &scale,
+        Some(bias) => &norm.bias + (bias - &norm.running.mean) * &scale,
+        None => &norm.bias - &norm.running.mean * &scale,
     };
     (&conv.weight * scale.view([-1, 1, 1, 1]), Some(shift))
 }
@@ -138,6 +138,7 @@ mod tests {
     use crate::init::Fan;
     use crate::layers::ConvShape;
     use crate::mode::Mode;
+    use crate::taps::Taps;
 
     fn layers(bias: bool) -> (Conv2d, BatchNorm2d) {
         let shape = ConvShape {
@@ -156,8 +157,8 @@ mod tests {
             for (tensor, start) in [
                 (&norm.weight, -1.5),
                 (&norm.bias, 0.5),
-                (&norm.running_mean, -0.1),
-                (&norm.running_var, 0.2),
+                (&norm.running.mean, -0.1),
+                (&norm.running.var, 0.2),
             ] {
                 let values = Tensor::arange(4, (Kind::Float, Device::Cpu)) + start;
                 tensor.shallow_clone().copy_(&values);
@@ -172,9 +173,11 @@ mod tests {
         for bias in [false, true] {
             let (conv, norm) = layers(bias);
             let apart = || {
-                let folded = no_grad(|| forward(&conv, Some(&norm), true, &x, &mut Taps::off()));
-                let (y, off) = (conv.forward(&x, &mut Taps::off()), &mut Taps::off());
-                (norm.forward(&y, Mode::Eval, off).relu() - folded.unwrap()).abs().max()
+                let mut off = Taps::off();
+                let run = &mut Run::new(Mode::Eval, &mut off);
+                let folded = no_grad(|| forward(&conv, Some(&norm), true, &x, run));
+                let y = conv.forward(&x, run);
+                (norm.forward(&y, run).relu() - folded.unwrap()).abs().max()
             };
             // Sums of 27 products of numbers near 1, and divisions by about 0.5.
             assert!(apart().double_value(&[]) < 1e-5);
@@ -189,7 +192,9 @@ mod tests {
     fn it_is_kept_while_nothing_changes_and_nobody_looks() {
         let (conv, norm) = layers(false);
         let x = Tensor::rand([2, 3, 5, 6], (Kind::Float, Device::Cpu));
-        let run = |taps: &mut Taps| forward(&conv, Some(&norm), false, &x, taps).is_some();
+        let run = |taps: &mut Taps| {
+            forward(&conv, Some(&norm), false, &x, &mut Run::new(Mode::Eval, taps)).is_some()
+        };
         assert!(!run(&mut Taps::off()), "backward could be asked for");
         assert!(!no_grad(|| run(&mut Taps::all())), "a tap looks");
         assert!(no_grad(|| run(&mut Taps::off())));
@@ -200,7 +205,7 @@ mod tests {
         let first = address().unwrap();
         assert!(no_grad(|| run(&mut Taps::off())));
         assert_eq!(address(), Some(first), "made once");
-        let _ = conv.forward(&x, &mut Taps::off());
+        let _ = conv.forward(&x, &mut Run::new(Mode::Eval, &mut Taps::off()));
         assert_eq!(address(), None, "a training forward lets go of it");
     }
 }

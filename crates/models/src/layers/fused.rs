@@ -6,15 +6,15 @@
 //! nothing else: it computes anew where the ReLU was open.
 
 use catscan_torch_ext::gradient::with_gradient;
-use catscan_torch_ext::norm_relu::{self, Norm, To, Was, empty_like, packed};
-use tch::{Kind, Tensor, no_grad};
+use catscan_torch_ext::norm_relu::{self, Norm, To, Was, empty_like, packed, parameter_kind};
+use tch::{Tensor, no_grad};
 
 use super::{BatchNorm2d, Statistics};
 use crate::mode::Mode;
 
 /// Whether a map and its norm's γ are of the kinds and on the device that this is made for.
 pub fn fits(weight: &Tensor, x: &Tensor) -> bool {
-    let kind = if x.kind() == Kind::Double { Kind::Double } else { Kind::Float };
+    let kind = parameter_kind(x.kind());
     norm_relu::fits(x) && weight.kind() == kind && weight.device() == x.device()
 }
 

@@ -6,7 +6,7 @@ use tch::Tensor;
 
 use crate::builder::{Builder, TapKind};
 use crate::init::Values;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// A linear layer with weight `[K, C]` and bias `[K]`.
 #[derive(Debug)]
@@ -32,9 +32,9 @@ impl Linear {
         Linear { name, weight, bias }
     }
 
-    pub fn forward(&self, x: &Tensor, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         let y = x.linear(&self.weight, Some(&self.bias));
-        taps.show(&self.name, &y);
+        run.taps.show(&self.name, &y);
         y
     }
 }

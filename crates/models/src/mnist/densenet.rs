@@ -10,17 +10,16 @@
 
 use tch::Tensor;
 
-use super::{Head, UNITS, WIDTHS, pool, three_by_three};
+use super::{CONVS, Head, UNITS, WIDTHS, pool};
 use crate::builder::{Builder, NamedPool};
 use crate::config::{ModelConfig, Precision};
 use crate::densenet::{DenseBlock, DenseLayer, NormReluConv, concatenated};
 use crate::error::ModelError;
 use crate::layers::Conv2d;
 use crate::mnist::MnistConfig;
-use crate::mode::Mode;
 use crate::model::Network;
 use crate::pool::Pool;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// The dense network.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ impl MnistDenseNet {
         poolings: &[Pool],
         builder: &mut Builder,
     ) -> Result<MnistDenseNet, ModelError> {
-        let stem = three_by_three(config.in_channels, WIDTHS[0]);
+        let stem = CONVS.conv3x3(config.in_channels, WIDTHS[0]);
         let conv0 = Conv2d::new(builder, "features.conv0".into(), stem);
         let (mut stages, mut transitions) = (Vec::new(), Vec::new());
         for i in 1..WIDTHS.len() {
@@ -48,7 +47,7 @@ impl MnistDenseNet {
             stages.push(stage(builder, format!("features.denseblock{i}"), channels, out));
             if let Some(&pooling) = poolings.get(i - 1) {
                 let name = format!("features.transition{i}");
-                let conv = Conv2d::new(builder, format!("{name}.conv"), three_by_three(out, out));
+                let conv = Conv2d::new(builder, format!("{name}.conv"), CONVS.conv3x3(out, out));
                 transitions.push((conv, pool(builder, &format!("{name}.pool"), out, pooling)?));
             }
         }
@@ -60,15 +59,15 @@ impl MnistDenseNet {
 }
 
 impl Network for MnistDenseNet {
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let mut x = self.conv0.forward_relu(&self.precision.enter(x), taps);
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
+        let mut x = self.conv0.forward_relu(&self.precision.enter(x), run);
         for (i, stage) in self.stages.iter().enumerate() {
-            x = concatenated(&stage.forward(x, mode, taps));
+            x = concatenated(&stage.forward(x, run));
             if let Some((conv, pool)) = self.transitions.get(i) {
-                x = pool.forward(&conv.forward(&x, taps), mode, taps);
+                x = pool.forward(&conv.forward(&x, run), run);
             }
         }
-        self.head.forward(&self.precision.leave(&x), taps)
+        self.head.forward(&self.precision.leave(&x), run)
     }
 
     fn last_map_size(&self, picture_px: i64) -> i64 {
@@ -89,7 +88,7 @@ impl Network for MnistDenseNet {
 fn stage(builder: &mut Builder, name: String, channels: i64, out: i64) -> DenseBlock {
     let growth = (out - channels) / UNITS;
     let units = (0..UNITS).map(|i| {
-        let conv = three_by_three(channels + i * growth, growth);
+        let conv = CONVS.conv3x3(channels + i * growth, growth);
         let unit = format!("{name}.denselayer{}", i + 1);
         DenseLayer { first: NormReluConv::new(builder, &unit, "1", conv, 0.0), second: None }
     });

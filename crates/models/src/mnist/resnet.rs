@@ -15,16 +15,15 @@
 
 use tch::Tensor;
 
-use super::{Head, UNITS, WIDTHS, pool, three_by_three};
+use super::{CONVS, Head, UNITS, WIDTHS, pool};
 use crate::builder::{Builder, NamedPool, TapKind};
 use crate::config::{ModelConfig, Precision};
 use crate::error::ModelError;
-use crate::layers::{BatchNorm2d, Conv2d, ConvShape};
+use crate::layers::{BatchNorm2d, Conv2d};
 use crate::mnist::{MnistConfig, MnistNet};
-use crate::mode::Mode;
 use crate::model::Network;
 use crate::pool::Pool;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// The residual network, corrected or as printed.
 #[derive(Debug)]
@@ -61,7 +60,7 @@ impl MnistResNet {
         builder: &mut Builder,
     ) -> Result<MnistResNet, ModelError> {
         let as_printed = shape.net == MnistNet::ResidualAsPrinted;
-        let stem = three_by_three(config.in_channels, WIDTHS[0]);
+        let stem = CONVS.conv3x3(config.in_channels, WIDTHS[0]);
         let conv1 = Conv2d::new(builder, "conv1".into(), stem);
         let (mut stages, mut pools) = (Vec::new(), Vec::new());
         for i in 1..WIDTHS.len() {
@@ -78,15 +77,15 @@ impl MnistResNet {
 }
 
 impl Network for MnistResNet {
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let mut x = self.conv1.forward_relu(&self.precision.enter(x), taps);
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
+        let mut x = self.conv1.forward_relu(&self.precision.enter(x), run);
         for (i, stage) in self.stages.iter().enumerate() {
-            x = stage.forward(x, mode, taps);
+            x = stage.forward(x, run);
             if let Some(pool) = self.pools.get(i) {
-                x = pool.forward(&x, mode, taps);
+                x = pool.forward(&x, run);
             }
         }
-        self.head.forward(&self.precision.leave(&x), taps)
+        self.head.forward(&self.precision.leave(&x), run)
     }
 
     fn last_map_size(&self, picture_px: i64) -> i64 {
@@ -116,9 +115,9 @@ impl Stage {
     }
 
     /// `[N, C, H, W] -> [N, C', H, W]`.
-    fn forward(&self, x: Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
-        let x = self.units.iter().fold(x, |x, unit| unit.forward(&x, mode, taps));
-        taps.show(&self.name, &x);
+    fn forward(&self, x: Tensor, run: &mut Run) -> Tensor {
+        let x = self.units.iter().fold(x, |x, unit| unit.forward(&x, run));
+        run.taps.show(&self.name, &x);
         x
     }
 }
@@ -127,31 +126,31 @@ impl Unit {
     fn new(builder: &mut Builder, name: &str, channels: i64, out: i64, printed: bool) -> Unit {
         let mut half = |number, channels| {
             let norm = BatchNorm2d::new(builder, format!("{name}.bn{number}"), channels);
-            let conv = three_by_three(channels, out);
+            let conv = CONVS.conv3x3(channels, out);
             (norm, Conv2d::new(builder, format!("{name}.conv{number}"), conv))
         };
         let first = (!printed).then(|| half(1, channels));
         let second = half(2, if printed { channels } else { out });
-        let one_by_one = ConvShape { size: 1, padding: 0, ..three_by_three(channels, out) };
+        let one_by_one = CONVS.conv1x1(channels, out);
         let projection = (channels != out)
             .then(|| Conv2d::new(builder, format!("{name}.downsample.0"), one_by_one));
         Unit { first, second, projection }
     }
 
     /// `[N, C, H, W] -> [N, C', H, W]`.
-    fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         let (norm, conv) = &self.second;
         // The first half's convolution with the second's norm and ReLU: they may be one operation.
         let h = match &self.first {
             Some((first_norm, first)) => {
-                let h = first_norm.forward_relu(x, mode, taps);
-                first.forward_norm_relu(&h, norm, mode, taps)
+                let h = first_norm.forward_relu(x, run);
+                first.forward_norm_relu(&h, norm, run)
             }
-            None => norm.forward_relu(x, mode, taps),
+            None => norm.forward_relu(x, run),
         };
-        let h = conv.forward(&h, taps);
+        let h = conv.forward(&h, run);
         match &self.projection {
-            Some(projection) => h + projection.forward(x, taps),
+            Some(projection) => h + projection.forward(x, run),
             None => h + x,
         }
     }

@@ -4,10 +4,11 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounds::{self, MOST_MAPS};
 use crate::config::Sites;
 use crate::error::ModelError;
 use crate::init::Fan;
-use crate::layers::ConvShape;
+use crate::layers::{Convs, Stem};
 
 /// A residual or plain network, in the papers' words.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,7 +25,7 @@ pub struct ResNetConfig {
     pub order: Order,
     /// What goes round it.
     pub shortcut: Shortcut,
-    /// What comes before the stages.
+    /// What stands before the stages; with norm and ReLU where it is small too.
     pub stem: Stem,
     /// Whether convolutions have biases, as Keras' do. The norm after each takes them out again.
     pub conv_bias: bool,
@@ -71,16 +72,6 @@ pub enum Shortcut {
     Identity,
     /// Option B: the input itself; where a unit changes the shape, a 1×1 convolution of it.
     Projection,
-}
-
-/// What comes before the stages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Stem {
-    /// 7×7/2 convolution and 3×3/2 pooling, for pictures of about 224 px (table 1).
-    Large,
-    /// 3×3 convolution, for pictures of about 32 px (§4.2).
-    Small,
 }
 
 /// Table 1, 18 layers.
@@ -144,33 +135,19 @@ pub const RESNET_MINI: ResNetConfig =
     ResNetConfig { stages: Cow::Borrowed(&[2, 1, 1, 1]), width: 8, ..RESNET_50 };
 
 /// More stages would shrink any picture to a pixel and overflow the width.
-pub(crate) const MOST_STAGES: usize = 8;
+const MOST_STAGES: usize = 8;
 
 impl ResNetConfig {
     /// A pooling after a large stem, one in the head; units shrink their maps by strides.
     pub fn sites(&self) -> Sites {
-        Sites { stem: self.stem == Stem::Large, transitions: 0, head: true }
+        Sites { stem: self.stem.pools(), transitions: 0, head: true }
     }
 
     /// # Errors
     /// Numbers that no network can have, by name.
     pub(crate) fn check(&self, model: &str) -> Result<(), ModelError> {
-        let wrong = |key, value: String, want: &str| {
-            let (model, want) = (model.to_string(), want.to_string());
-            Err(ModelError::Config { model, key, value, want })
-        };
-        if self.stages.is_empty() || self.stages.len() > MOST_STAGES {
-            let want = format!("1 to {MOST_STAGES} of them");
-            return wrong("shape.stages", format!("{} stages", self.stages.len()), &want);
-        }
-        if self.stages.iter().any(|&units| units < 1) {
-            let value = format!("{:?}", self.stages);
-            return wrong("shape.stages", value, "at least 1 unit in each");
-        }
-        if self.width < 1 {
-            return wrong("shape.width", self.width.to_string(), "at least 1");
-        }
-        Ok(())
+        bounds::check_layers(model, "shape.stages", &self.stages, MOST_STAGES)?;
+        bounds::check(model, "shape.width", self.width, 1..=MOST_MAPS)
     }
 
     /// Maps of the 3×3 convolutions of stage `i`, counted from 0.
@@ -186,14 +163,8 @@ impl ResNetConfig {
         }
     }
 
-    /// A 3×3 convolution of this network.
-    pub(super) fn three(&self, in_channels: i64, out_channels: i64) -> ConvShape {
-        ConvShape { size: 3, padding: 1, ..self.one(in_channels, out_channels) }
-    }
-
-    /// A 1×1 convolution of this network.
-    pub(super) fn one(&self, in_channels: i64, out_channels: i64) -> ConvShape {
-        let (bias, fan) = (self.conv_bias, Fan::Out); // torchvision's ResNet
-        ConvShape { in_channels, out_channels, size: 1, stride: 1, padding: 0, bias, fan }
+    /// Its convolutions: torchvision's ResNet's, but for biases.
+    pub(super) fn convs(&self) -> Convs {
+        Convs { bias: self.conv_bias, fan: Fan::Out }
     }
 }

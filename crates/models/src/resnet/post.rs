@@ -10,8 +10,7 @@ use super::Place;
 use super::shortcut::Path;
 use crate::builder::{Builder, TapKind};
 use crate::layers::{BatchNorm2d, Conv2d};
-use crate::mode::Mode;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// Convolutions each followed by its norm, and what goes round them.
 #[derive(Debug)]
@@ -34,20 +33,20 @@ impl PostUnit {
         PostUnit { name, layers, shortcut }
     }
 
-    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         let ((last_conv, last_norm), layers) = self.layers.split_last().expect("two or three");
         let mut y = x.shallow_clone();
         for (conv, norm) in layers {
-            y = conv.forward_norm_relu(&y, norm, mode, taps);
+            y = conv.forward_norm_relu(&y, norm, run);
         }
         let y = match &self.shortcut {
-            None => last_conv.forward_norm_relu(&y, last_norm, mode, taps),
+            None => last_conv.forward_norm_relu(&y, last_norm, run),
             Some(path) => {
-                let y = last_conv.forward(&y, taps);
-                last_norm.forward_add_relu(&y, |taps| path.forward(x, mode, taps), mode, taps)
+                let y = last_conv.forward(&y, run);
+                last_norm.forward_add_relu(&y, |run| path.forward(x, run), run)
             }
         };
-        taps.show(&self.name, &y);
+        run.taps.show(&self.name, &y);
         y
     }
 }

@@ -10,11 +10,10 @@
 use tch::Tensor;
 
 use super::Place;
-use super::shortcut::{Path, add};
+use super::shortcut::Path;
 use crate::builder::{Builder, TapKind};
-use crate::layers::{BatchNorm2d, Conv2d};
-use crate::mode::Mode;
-use crate::taps::Taps;
+use crate::layers::{BatchNorm2d, Conv2d, add};
+use crate::run::Run;
 
 /// Convolutions each after its norm, and what goes round them.
 #[derive(Debug)]
@@ -40,25 +39,25 @@ impl PreUnit {
         PreUnit { name, layers, shortcut, shares_activation: place.changes_shape() }
     }
 
-    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         let ((norm, conv), layers) = self.layers.split_first().expect("two or three");
         let activated = match norm {
-            Some(norm) => norm.forward_relu(x, mode, taps),
+            Some(norm) => norm.forward_relu(x, run),
             None => x.shallow_clone(),
         };
         // Each convolution with the norm and the ReLU of the next, as they may be one operation.
         let (mut conv, mut y) = (conv, activated.shallow_clone());
         for (norm, next) in layers {
             let norm = norm.as_ref().expect("only a network's first finds its norm in the stem");
-            y = conv.forward_norm_relu(&y, norm, mode, taps);
+            y = conv.forward_norm_relu(&y, norm, run);
             conv = next;
         }
-        y = conv.forward(&y, taps);
+        y = conv.forward(&y, run);
         if let Some(path) = &self.shortcut {
             let x = if self.shares_activation { &activated } else { x };
-            y = add(y, &path.forward(x, mode, taps), taps.wants(&conv.name));
+            y = add(y, &path.forward(x, run), run.taps.wants(&conv.name));
         }
-        taps.show(&self.name, &y);
+        run.taps.show(&self.name, &y);
         y
     }
 }

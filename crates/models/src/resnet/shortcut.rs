@@ -9,8 +9,7 @@ use tch::Tensor;
 use super::{Order, Place, Shortcut};
 use crate::builder::Builder;
 use crate::layers::{BatchNorm2d, Conv2d, ConvShape};
-use crate::mode::Mode;
-use crate::taps::Taps;
+use crate::run::Run;
 
 /// The way round a unit.
 #[derive(Debug)]
@@ -32,7 +31,7 @@ impl Path {
             _ if !place.changes_shape() => Some(Path::Identity),
             Shortcut::Identity => Some(Path::Padded { stride, zeros: out_channels - channels }),
             Shortcut::Projection => {
-                let shape = ConvShape { stride, ..network.one(channels, out_channels) };
+                let shape = ConvShape { stride, ..network.convs().conv1x1(channels, out_channels) };
                 let conv = Conv2d::new(builder, format!("{unit}.downsample.0"), shape);
                 let norm = (network.order == Order::Post).then(|| {
                     BatchNorm2d::new(builder, format!("{unit}.downsample.1"), out_channels)
@@ -42,20 +41,15 @@ impl Path {
         }
     }
 
-    pub fn forward(&self, x: &Tensor, mode: Mode, taps: &mut Taps) -> Tensor {
+    pub fn forward(&self, x: &Tensor, run: &mut Run) -> Tensor {
         match self {
             Path::Identity => x.shallow_clone(),
             Path::Padded { stride, zeros } => x
                 .slice(2, None, None, *stride)
                 .slice(3, None, None, *stride)
                 .constant_pad_nd([0, 0, 0, 0, 0, *zeros]),
-            Path::Projection { conv, norm: Some(norm) } => conv.forward_norm(x, norm, mode, taps),
-            Path::Projection { conv, norm: None } => conv.forward(x, taps),
+            Path::Projection { conv, norm: Some(norm) } => conv.forward_norm(x, norm, run),
+            Path::Projection { conv, norm: None } => conv.forward(x, run),
         }
     }
-}
-
-/// `F(x) + x`. The sum overwrites `F(x)`, which no backward needs, unless a tap keeps that.
-pub fn add(mut branch: Tensor, shortcut: &Tensor, keep: bool) -> Tensor {
-    if keep { branch + shortcut } else { branch.g_add_(shortcut) }
 }

@@ -12,7 +12,7 @@ use super::support::{build, config, pictures};
 const VARIANTS: [Variant; 4] = [Variant::Basic, Variant::B, Variant::C, Variant::Bc];
 
 fn shaped(shape: DenseNetConfig) -> ModelConfig {
-    let row = if shape.stem == Stem::Cifar { "densenet-cifar-mini" } else { "densenet-mini" };
+    let row = if shape.stem == Stem::Small { "densenet-cifar-mini" } else { "densenet-mini" };
     ModelConfig { shape: Some(Shape::DenseNet(shape)), ..config(row, Pool::Avg, 1) }
 }
 
@@ -101,7 +101,7 @@ fn any_size_from_four_pixels_works() {
 fn impossible_numbers_are_refused_before_the_poolings_are_looked_at() {
     let refuse = |shape| Model::build(&shaped(shape), 0, Device::Cpu).unwrap_err().to_string();
     let blocks = refuse(DenseNetConfig { blocks: vec![].into(), ..DENSENET_CIFAR_MINI });
-    assert!(blocks.contains("densenet-cifar-mini: blocks is [], want at least one"), "{blocks}");
+    assert!(blocks.contains("densenet-cifar-mini: blocks is [], want 1 to 16"), "{blocks}");
     let theta = refuse(DenseNetConfig { compression: 2.0, ..DENSENET_CIFAR_MINI });
     assert!(theta.contains("compression is 2, want more than 0, at most 1"), "{theta}");
 }

@@ -345,7 +345,7 @@ fn an_impossible_configuration_is_refused_by_name_and_number() {
     let unknown = refuse(ModelConfig { name: "densenet-mimi".into(), ..good.clone() });
     assert!(unknown.contains("nearest is densenet-mini"), "{unknown}");
     let outputs = refuse(ModelConfig { outputs: 0, ..good.clone() });
-    assert!(outputs.contains("outputs is 0, want at least 1"), "{outputs}");
+    assert!(outputs.contains("outputs is 0, want 1 to 1000000"), "{outputs}");
     let transitions =
         Pooling { transition: Transitions::Each(vec![Pool::Avg; 2]), ..good.pooling.clone() };
     let transitions = refuse(ModelConfig { pooling: transitions, ..good });

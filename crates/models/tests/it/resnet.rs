@@ -114,10 +114,10 @@ fn an_impossible_shape_is_refused_by_name_and_number() {
     };
     let stages =
         |stages: &[i64]| ResNetConfig { stages: Cow::Owned(stages.to_vec()), ..RESNET_MINI };
-    refuse(stages(&[]), "shape.stages is 0 stages, want 1 to 8 of them");
-    refuse(stages(&[1; 9]), "shape.stages is 9 stages, want 1 to 8 of them");
-    refuse(stages(&[1, 0]), "shape.stages is [1, 0], want at least 1 unit in each");
-    refuse(ResNetConfig { width: 0, ..RESNET_MINI }, "shape.width is 0, want at least 1");
+    refuse(stages(&[]), "shape.stages is [], want 1 to 8 numbers");
+    refuse(stages(&[1; 9]), "shape.stages is a list of 9, want 1 to 8 numbers");
+    refuse(stages(&[1, 0]), "shape.stages is [1, 0], want 1 to 8 numbers of at least 1");
+    refuse(ResNetConfig { width: 0, ..RESNET_MINI }, "shape.width is 0, want 1 to 65536");
     // The CIFAR networks have no pooling after their stem.
     refuse(RESNET_20, "pooling.stem is max, want null");
 }

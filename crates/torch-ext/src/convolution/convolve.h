@@ -1,5 +1,5 @@
 // A convolution and its gradients, for every shim that needs them: one place decides how it is
-// computed, so that a forward and its repetition give the same bits.
+// computed, once, so that backward goes the way that forward went.
 #pragma once
 
 #include <ATen/core/Tensor.h>
@@ -10,14 +10,31 @@
 
 namespace catscan {
 
-/// x.conv2d(weight, bias), in the graph; the weight is of the kind of x, or rounded to it.
-at::Tensor convolve(const at::Tensor& x, const at::Tensor& weight,
-                    const std::optional<at::Tensor>& bias, int64_t stride, int64_t padding);
+/// How a convolution is computed.
+enum class Way : int32_t {
+  Dots,     // our own kernels: sums of the processor's dot products of bf16 pairs
+  Product,  // one matrix product
+  Library,  // libtorch's own convolution
+};
+
+/// A convolution before it is computed: `struct Plan` of ../convolution.rs.
+struct Plan {
+  Way way;
+  int64_t stride, padding;
+};
+
+/// The cheapest way for such tensors. The weight is of the kind of x, or will be rounded to it.
+Plan plan(const at::Tensor& x, const at::Tensor& weight, bool has_bias, int64_t stride,
+          int64_t padding);
+
+/// x.conv2d(weight, bias), in the graph. Tensors that the plan's way does not take are refused.
+at::Tensor convolve(const Plan& plan, const at::Tensor& x, const at::Tensor& weight,
+                    const std::optional<at::Tensor>& bias);
 
 /// The gradients of x, of weight and of the bias, those that are wanted; that of weight is of either
 /// kind.
 std::tuple<at::Tensor, at::Tensor, at::Tensor> convolve_backward(
-    const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight, int64_t stride,
-    int64_t padding, std::array<bool, 3> wanted);
+    const Plan& plan, const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight,
+    std::array<bool, 3> wanted);
 
 }  // namespace catscan

@@ -90,7 +90,7 @@ bool is_plain(const Kernel& kernel) {
 
 /// Whether the convolution is taken as a matrix product, [N·H'·W', size·size·C] by [.., C'].
 bool is_product(const Tensor& x, const Tensor& weight, const Kernel& kernel) {
-  if (!fits(x) || weight.scalar_type() != x.scalar_type() || !linear_operator() ||
+  if (!fits(x) || !linear_operator() || weight.size(1) != x.size(1) ||
       weight.size(2) != weight.size(3) || !in_channels_last(x) || !in_channels_last(weight)) {
     return false;
   }
@@ -98,6 +98,29 @@ bool is_product(const Tensor& x, const Tensor& weight, const Kernel& kernel) {
   const int64_t side = std::min(x.size(2), x.size(3)) + 2 * kernel.padding;
   const int64_t rows = Places(x, kernel).count();
   return side >= kernel.size && rows <= kMostRowsPerChannel * x.size(1);
+}
+
+Kernel kernel_of(const Plan& plan, const Tensor& weight) {
+  return {weight.size(2), plan.stride, plan.padding};
+}
+
+/// Ours walk through memory as the plan says it lies: of other tensors it is no plan.
+void check(const Plan& plan, const Tensor& x, const Tensor& weight) {
+  if (plan.way == Way::Library) return;
+  const Kernel kernel = kernel_of(plan, weight);
+  const bool takes = plan.way == Way::Dots ? is_dots(x, weight, /*has_bias=*/false, kernel)
+                                           : is_product(x, weight, kernel);
+  TORCH_CHECK(takes, "a convolution was planned for other maps or another weight than ", x.sizes(),
+              " and ", weight.sizes());
+}
+
+void check(const Plan& plan, const Tensor& gradient, const Tensor& x, const Tensor& weight) {
+  check(plan, x, weight);
+  if (plan.way == Way::Library) return;
+  const Places places(x, kernel_of(plan, weight));
+  const int64_t sizes[] = {places.n, weight.size(0), places.places_h, places.places_w};
+  TORCH_CHECK(gradient.sizes() == at::IntArrayRef(sizes), "a convolution's gradient is ",
+              gradient.sizes(), ", want ", at::IntArrayRef(sizes));
 }
 
 /// The pixels of [N, C, H, W], one a row: [N·H·W, C].
@@ -124,17 +147,20 @@ Tensor multiply(const Tensor& a, const Tensor& b) {
   return a.scalar_type() == at::kBFloat16 ? at::mm(a, b) : linear(a, b.t(), std::nullopt);
 }
 
-struct Product : torch::autograd::Function<Product> {
+/// A convolution in one of our own ways, in the graph.
+struct Ours : torch::autograd::Function<Ours> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
                         const Tensor& weight, const std::optional<Tensor>& bias,
-                        const Kernel& kernel) {
+                        const Plan& plan) {
     context->save_for_backward({x, weight});
     context->saved_data["biased"] = bias.has_value();
-    context->saved_data["stride"] = kernel.stride;
-    context->saved_data["padding"] = kernel.padding;
+    context->saved_data["way"] = static_cast<int64_t>(plan.way);
+    context->saved_data["stride"] = plan.stride;
+    context->saved_data["padding"] = plan.padding;
     // Else the result were a view in the graph, and nothing could be added to it in place.
     at::AutoDispatchBelowADInplaceOrView without_graph;
-    if (is_dots(x, weight, bias.has_value(), kernel)) return by_dots(x, weight);
+    if (plan.way == Way::Dots) return by_dots(x, weight);
+    const Kernel kernel = kernel_of(plan, weight);
     const Places places(x, kernel);
     return map(linear(patches(x, kernel), matrix(weight), bias), places.n, places.places_h,
                places.places_w);
@@ -145,57 +171,76 @@ struct Product : torch::autograd::Function<Product> {
     TORCH_CHECK(!at::GradMode::is_enabled(), "a convolution has no gradient of a gradient here");
     if (!gradients[0].defined()) return {Tensor(), Tensor(), Tensor(), Tensor()};
     const auto saved = context->get_saved_variables();
+    auto kept = [&](const char* name) { return context->saved_data[name].toInt(); };
+    const Plan plan{static_cast<Way>(kept("way")), kept("stride"), kept("padding")};
     const bool biased = context->saved_data["biased"].toBool();
     auto [x, weight, bias] = convolve_backward(
-        gradients[0], saved[0], saved[1], context->saved_data["stride"].toInt(),
-        context->saved_data["padding"].toInt(),
+        plan, gradients[0], saved[0], saved[1],
         {context->needs_input_grad(0), context->needs_input_grad(1),
          biased && context->needs_input_grad(2)});
     return {x, weight, bias, Tensor()};
   }
 };
 
-}  // namespace
-
-Tensor convolve(const Tensor& x, const Tensor& weight, const std::optional<Tensor>& bias,
-                int64_t stride, int64_t padding) {
-  const Kernel kernel{weight.size(2), stride, padding};
-  if (is_dots(x, weight, bias.has_value(), kernel)) return Product::apply(x, weight, bias, kernel);
-  const Tensor w = weight.to(x.scalar_type());
-  if (is_product(x, w, kernel)) return Product::apply(x, w, bias, kernel);
-  return at::conv2d(x, w, bias, {stride, stride}, {padding, padding});
-}
-
-std::tuple<Tensor, Tensor, Tensor> convolve_backward(const Tensor& gradient, const Tensor& x,
-                                                     const Tensor& weight, int64_t stride,
-                                                     int64_t padding, std::array<bool, 3> wanted) {
-  const Kernel kernel{weight.size(2), stride, padding};
-  if (is_dots(x, weight, wanted[2], kernel)) {
-    at::AutoDispatchBelowADInplaceOrView without_graph;
-    return by_dots_backward(gradient, x, weight, wanted[0], wanted[1]);
-  }
-  const Tensor w = weight.to(x.scalar_type());
-  if (!is_product(x, w, kernel)) {
-    at::OptionalIntArrayRef bias_size;
-    const int64_t outputs = w.size(0);
-    if (wanted[2]) bias_size = at::IntArrayRef(outputs);
-    return at::convolution_backward(gradient, x, w, bias_size, {stride, stride},
-                                    {padding, padding}, {1, 1}, false, {0, 0}, 1, wanted);
-  }
+std::tuple<Tensor, Tensor, Tensor> product_backward(const Tensor& gradient, const Tensor& x,
+                                                    const Tensor& weight, const Kernel& kernel,
+                                                    std::array<bool, 3> wanted) {
   at::AutoDispatchBelowADInplaceOrView without_graph;
   Tensor grad_x, grad_weight, grad_bias;
   const Tensor g = rows(gradient);
   if (wanted[0]) {
-    const Tensor grad_patches = multiply(g, matrix(w));
+    const Tensor grad_patches = multiply(g, matrix(weight));
     grad_x = is_plain(kernel) ? map(grad_patches, x.size(0), x.size(2), x.size(3))
                               : sum_of_columns(grad_patches, x, kernel);
   }
   if (wanted[1]) {
     const Tensor grad_matrix = multiply(g.t(), patches(x, kernel));
-    grad_weight = map(grad_matrix.view({-1, x.size(1)}), w.size(0), kernel.size, kernel.size);
+    grad_weight = map(grad_matrix.view({-1, x.size(1)}), weight.size(0), kernel.size, kernel.size);
   }
   if (wanted[2]) grad_bias = g.sum(0);
   return {grad_x, grad_weight, grad_bias};
+}
+
+}  // namespace
+
+Plan plan(const Tensor& x, const Tensor& weight, bool has_bias, int64_t stride, int64_t padding) {
+  const Kernel kernel{weight.size(2), stride, padding};
+  Way way = Way::Library;
+  if (is_dots(x, weight, has_bias, kernel)) {
+    way = Way::Dots;
+  } else if (is_product(x, weight, kernel)) {
+    way = Way::Product;
+  }
+  return {way, stride, padding};
+}
+
+Tensor convolve(const Plan& plan, const Tensor& x, const Tensor& weight,
+                const std::optional<Tensor>& bias) {
+  check(plan, x, weight);
+  if (plan.way == Way::Dots) return Ours::apply(x, weight, bias, plan);
+  const Tensor w = weight.to(x.scalar_type());
+  if (plan.way == Way::Product) return Ours::apply(x, w, bias, plan);
+  const int64_t stride = plan.stride, padding = plan.padding;
+  return at::conv2d(x, w, bias, {stride, stride}, {padding, padding});
+}
+
+std::tuple<Tensor, Tensor, Tensor> convolve_backward(const Plan& plan, const Tensor& gradient,
+                                                     const Tensor& x, const Tensor& weight,
+                                                     std::array<bool, 3> wanted) {
+  check(plan, gradient, x, weight);
+  if (plan.way == Way::Dots) {
+    at::AutoDispatchBelowADInplaceOrView without_graph;
+    return by_dots_backward(gradient, x, weight, wanted[0], wanted[1]);
+  }
+  const Tensor w = weight.to(x.scalar_type());
+  if (plan.way == Way::Product) {
+    return product_backward(gradient, x, w, kernel_of(plan, w), wanted);
+  }
+  at::OptionalIntArrayRef bias_size;
+  const int64_t outputs = w.size(0), stride = plan.stride, padding = plan.padding;
+  if (wanted[2]) bias_size = at::IntArrayRef(outputs);
+  return at::convolution_backward(gradient, x, w, bias_size, {stride, stride}, {padding, padding},
+                                  {1, 1}, false, {0, 0}, 1, wanted);
 }
 
 }  // namespace catscan
@@ -215,22 +260,31 @@ std::optional<Tensor> optional(const Tensor* tensor) {
 
 using namespace catscan;
 
-extern "C" Tensor* catscan_conv2d(const Tensor* x, const Tensor* weight, const Tensor* bias,
-                                  int64_t stride, int64_t padding, char* message, size_t size) {
+/// Shapes that no convolution has are for libtorch to refuse, in its words.
+extern "C" void catscan_conv2d_plan(const Tensor* x, const Tensor* weight, bool has_bias,
+                                    int64_t stride, int64_t padding, Plan* result) {
   try {
-    return new Tensor(convolve(*x, *weight, optional(bias), stride, padding));
+    *result = plan(*x, *weight, has_bias, stride, padding);
+  } catch (const std::exception&) {
+    *result = {Way::Library, stride, padding};
+  }
+}
+
+extern "C" Tensor* catscan_conv2d(const Plan* plan, const Tensor* x, const Tensor* weight,
+                                  const Tensor* bias, char* message, size_t size) {
+  try {
+    return new Tensor(convolve(*plan, *x, *weight, optional(bias)));
   } catch (const std::exception& error) {
     return fail(error, message, size);
   }
 }
 
 /// Writes a new tensor, or null, for each of the three gradients.
-extern "C" bool catscan_conv2d_backward(const Tensor* gradient, const Tensor* x,
-                                        const Tensor* weight, int64_t stride, int64_t padding,
-                                        const bool* wanted, Tensor** results, char* message,
-                                        size_t size) {
+extern "C" bool catscan_conv2d_backward(const Plan* plan, const Tensor* gradient, const Tensor* x,
+                                        const Tensor* weight, const bool* wanted, Tensor** results,
+                                        char* message, size_t size) {
   try {
-    auto [gx, gw, gb] = convolve_backward(*gradient, *x, *weight, stride, padding,
+    auto [gx, gw, gb] = convolve_backward(*plan, *gradient, *x, *weight,
                                           {wanted[0], wanted[1], wanted[2]});
     const Tensor found[3] = {gx, gw, gb};
     for (int i = 0; i < 3; ++i) {
@@ -239,16 +293,6 @@ extern "C" bool catscan_conv2d_backward(const Tensor* gradient, const Tensor* x,
     return true;
   } catch (const std::exception& error) {
     fail(error, message, size);
-    return false;
-  }
-}
-
-/// Whether a weight of 32 bits is taken by maps of bf16.
-extern "C" bool catscan_conv2d_rounds(const Tensor* x, const Tensor* weight, bool has_bias,
-                                      int64_t stride, int64_t padding) {
-  try {
-    return is_dots(*x, *weight, has_bias, {weight->size(2), stride, padding});
-  } catch (const std::exception&) {
     return false;
   }
 }

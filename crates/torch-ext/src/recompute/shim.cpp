@@ -10,6 +10,7 @@
 #include <torch/csrc/autograd/variable.h>
 
 #include <cstring>
+#include <optional>
 #include <unordered_set>
 
 #include "../convolution/convolve.h"
@@ -30,11 +31,9 @@ struct Recompute : Node {
   std::vector<SavedVariable> inputs;
   SavedVariable weight;  // of the convolution that closes the segment, if there is one
   Segment segment;
-  const bool convolves;
-  const int64_t stride, padding;
+  const std::optional<catscan::Plan> plan;  // the same convolution's
 
-  Recompute(Segment segment, bool convolves, int64_t stride, int64_t padding)
-      : segment(segment), convolves(convolves), stride(stride), padding(padding) {}
+  Recompute(Segment segment, std::optional<catscan::Plan> plan) : segment(segment), plan(plan) {}
   ~Recompute() override { free_closure(); }
 
   std::string name() const override { return "catscan::Recompute"; }
@@ -50,7 +49,7 @@ struct Recompute : Node {
     std::lock_guard<std::mutex> lock(mutex_);
     TORCH_CHECK(!at::GradMode::is_enabled(),
                 "recompute: cannot give a gradient of a gradient; switch recomputation off");
-    variable_list results(inputs.size() + (convolves ? 1 : 0));
+    variable_list results(inputs.size() + (plan ? 1 : 0));
     Tensor gradient = gradients[0];
     if (!gradient.defined()) return results;
 
@@ -61,11 +60,11 @@ struct Recompute : Node {
       leaves.push_back(x.detach().set_requires_grad(x.requires_grad()));
     }
     Tensor y = run_again(leaves);
-    if (convolves) {
+    if (plan) {
       // y is linear in both factors, so its backward needs no convolution forward.
       Tensor w = weight.unpack().detach();
       auto [gx, gw, _] = catscan::convolve_backward(
-          gradient, y.detach(), w, stride, padding,
+          *plan, gradient, y.detach(), w,
           {y.requires_grad(), task_should_compute_output(inputs.size()), false});
       results.back() = gw;
       gradient = gx;
@@ -121,13 +120,13 @@ struct Recompute : Node {
 
 /// Makes `output` the segment's result in the graph: a handle of the same values whose gradient
 /// comes from running the segment again. Takes the closure over, even when it fails; then it
-/// answers null and writes why. `weight` may be null: no convolution closes the segment.
+/// answers null and writes why. Weight and plan are null where no convolution closes the segment.
 extern "C" Tensor* catscan_recompute(const Tensor* output, Tensor* const* inputs, size_t count,
-                                     const Tensor* weight, int64_t stride, int64_t padding,
+                                     const Tensor* weight, const catscan::Plan* plan,
                                      Segment segment, char* message, size_t size) {
   try {
-    std::shared_ptr<Recompute> node(
-        new Recompute(segment, weight != nullptr, stride, padding), deleteNode);
+    const auto kept = plan ? std::optional<catscan::Plan>(*plan) : std::nullopt;
+    std::shared_ptr<Recompute> node(new Recompute(segment, kept), deleteNode);
     edge_list edges;
     bool wanted = false;
     for (size_t i = 0; i < count + (weight ? 1 : 0); ++i) {

@@ -1,6 +1,6 @@
 //! Convolutions by another way: the same numbers and gradients as libtorch's own.
 
-use catscan_torch_ext::convolution::{Packed, Steps, conv2d, conv2d_backward};
+use catscan_torch_ext::convolution::{Packed, Plan, Steps, conv2d};
 use catscan_torch_ext::norm_relu::packed as channels_last;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -58,7 +58,8 @@ fn values_and_gradients_are_libtorchs() {
             assert!(apart(&got, &wanted) < tolerance, "{kind:?}, {size}, {steps:?}");
             let wanted = of(&wanted);
             let [x, weight] = [x.detach(), weight.detach()];
-            let by_hand = conv2d_backward(&gradient, &x, &weight, steps, [true; 3]);
+            let plan = Plan::of(&x, &weight, true, steps);
+            let by_hand = plan.backward(&gradient, &x, &weight, [true; 3]);
             for (i, recorded) in of(&got).iter().enumerate() {
                 let by_hand = by_hand[i].as_ref().unwrap();
                 for got in [recorded, by_hand] {
@@ -66,7 +67,7 @@ fn values_and_gradients_are_libtorchs() {
                     assert!(apart < tolerance, "{kind:?}, {size}, {steps:?}: {i} by {apart:e}");
                 }
             }
-            let some = conv2d_backward(&gradient, &x, &weight, steps, [false, true, false]);
+            let some = plan.backward(&gradient, &x, &weight, [false, true, false]);
             assert_eq!(some.map(|gradient| gradient.is_some()), [false, true, false]);
         }
     }
@@ -117,11 +118,59 @@ fn bf16_rounds_as_the_usual_one_does() {
         };
         near(&got, &exact);
         let gradient = channels_last(&ramp(&exact.size(), Kind::Float).abs());
-        let wanted = conv2d_backward(&gradient, &x, &weight, steps, [true, true, false]);
-        let (gradient, x, weight) = (half(&gradient), half(&x), half(&weight));
-        let got = conv2d_backward(&gradient, &x, &weight, steps, [true, true, false]);
+        let of = |gradient: &Tensor, x: &Tensor, weight: &Tensor| {
+            let plan = Plan::of(x, weight, false, steps);
+            plan.backward(gradient, x, weight, [true, true, false])
+        };
+        let wanted = of(&gradient, &x, &weight);
+        let got = of(&half(&gradient), &half(&x), &half(&weight));
         for (got, wanted) in got.iter().zip(&wanted).take(2) {
             near(got.as_ref().unwrap(), wanted.as_ref().unwrap());
         }
     }
+}
+
+#[test]
+fn backward_goes_the_way_that_forward_went() {
+    // In bf16 a convolution with a bias goes another way than one without, where there are dot
+    // products: that its bias is frozen is no reason to come back by that.
+    for kind in [Kind::Float, Kind::BFloat16] {
+        let steps = Steps { stride: 1, padding: 1 };
+        let of = |bias_is_frozen: bool| {
+            let leaf = |dims: &[i64]| {
+                let tensor = ramp(dims, Kind::Float).to_kind(kind);
+                if dims.len() == 4 { channels_last(&tensor) } else { tensor }
+            };
+            let (x, weight) = (leaf(&[2, 64, 4, 4]), leaf(&[32, 64, 3, 3]));
+            let bias = leaf(&[32]).set_requires_grad(!bias_is_frozen);
+            let (x, weight) = (x.set_requires_grad(true), weight.set_requires_grad(true));
+            let y = conv2d(&x, &weight, Some(&bias), steps);
+            (&y * y.detach()).sum(Kind::Float).backward();
+            [y.detach(), x.grad(), weight.grad()]
+        };
+        assert_eq!(of(true), of(false), "{kind:?}");
+    }
+}
+
+#[test]
+fn a_plan_for_other_tensors_is_refused() {
+    let map = |dims: &[i64]| channels_last(&ramp(dims, Kind::Float));
+    let (x, weight) = (map(&[2, 5, 3, 4]), map(&[4, 5, 1, 1]));
+    let plan = Plan::of(&x, &weight, false, Steps { stride: 1, padding: 0 });
+    let gradient = map(&[2, 4, 3, 4]);
+    let refused = |gradient: &Tensor, x: &Tensor, weight: &Tensor| {
+        let (gradient, x) = (gradient.shallow_clone(), x.shallow_clone());
+        let weight = weight.shallow_clone();
+        let run = move || plan.backward(&gradient, &x, &weight, [true, true, false]);
+        let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run)).unwrap_err();
+        catscan_torch_ext::panics::text(&*panic).unwrap().to_owned()
+    };
+    // Some of the channels of a wider map: between its pixels lie others' numbers.
+    let narrow = map(&[2, 10, 3, 4]).narrow(1, 0, 5);
+    for (x, weight) in [(&narrow, &weight), (&x, &map(&[4, 6, 1, 1]))] {
+        let text = refused(&gradient, x, weight);
+        assert!(text.contains("a convolution was planned for other maps"), "{text}");
+    }
+    let text = refused(&gradient.narrow(2, 0, 2), &x, &weight);
+    assert!(text.contains("gradient is [2, 4, 2, 4], want [2, 4, 3, 4]"), "{text}");
 }

@@ -1,7 +1,7 @@
 //! Convolutions of bf16 maps: sums of exact products, rounded once, whatever the shape and whoever
 //! computes.
 
-use catscan_torch_ext::convolution::{Steps, conv2d, conv2d_backward, rounds};
+use catscan_torch_ext::convolution::{Plan, Steps, conv2d};
 use catscan_torch_ext::norm_relu::packed as channels_last;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -50,9 +50,9 @@ fn apart(got: &Tensor, wanted: &Tensor) -> f64 {
 }
 
 fn computed(x: &Tensor, weight: &Tensor, gradient: &Tensor) -> [Tensor; 3] {
-    let steps = steps(weight.size()[2]);
-    let y = no_grad(|| conv2d(x, weight, None, steps));
-    let [of_x, of_weight, _] = conv2d_backward(gradient, x, weight, steps, [true, true, false]);
+    let plan = Plan::of(x, weight, false, steps(weight.size()[2]));
+    let y = no_grad(|| plan.forward(x, weight, None));
+    let [of_x, of_weight, _] = plan.backward(gradient, x, weight, [true, true, false]);
     [y, of_x.unwrap(), of_weight.unwrap()]
 }
 
@@ -64,7 +64,7 @@ fn values_and_gradients_are_the_exact_ones_rounded_once() {
         let wanted = exact(&x, &weight, &gradient);
         let got = computed(&x, &weight, &gradient);
         // Elsewhere the patches of a 3×3 are rounded before they are added up.
-        let once = rounds(&x, &weight, false, steps(size));
+        let once = Plan::of(&x, &weight, false, steps(size)).rounds();
         let roundings = if once { 1.0 } else { 4.0 };
         for (i, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
             // Sums in 32 bits of at most some thousand products; then 8 bits, where half the last
@@ -80,6 +80,9 @@ fn values_and_gradients_are_the_exact_ones_rounded_once() {
 
 #[test]
 fn a_weight_that_is_rounded_on_the_way_gives_the_same_bits() {
+    let rounds = |x: &Tensor, weight: &Tensor, has_bias: bool, steps: Steps| {
+        Plan::of(x, weight, has_bias, steps).rounds()
+    };
     for (size, picture, outputs) in CASES {
         let dims = [outputs, picture[1], size, size];
         let wide = channels_last(&(numbers(&dims).to_kind(Kind::Float) * 1.001));

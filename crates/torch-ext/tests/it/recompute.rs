@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use catscan_torch_ext::recompute::{Convolution, Pass, checkpoint, checkpoint_conv2d};
+use catscan_torch_ext::convolution::Steps;
+use catscan_torch_ext::recompute::{Pass, checkpoint, checkpoint_conv2d};
 use tch::{Device, Kind, TchError, Tensor, no_grad};
 
 const F64: (Kind, Device) = (Kind::Double, Device::Cpu);
@@ -50,14 +51,14 @@ fn gradients_are_the_same_bits_in_every_kind_and_layout() {
             let inputs = [&a, &b, &weight, &bias];
             let all = [&a, &b, &weight, &bias, &kernel];
             let cast = kernel.to_kind(kind);
-            let conv = Convolution { weight: &cast, stride: 2, padding: 1 };
+            let steps = Steps { stride: 2, padding: 1 };
 
             let convolve = |y: &Tensor| y.conv2d(&cast, None::<Tensor>, 2, 1, 1, 1);
             let plain = convolve(&segment(&inputs.map(Tensor::shallow_clone), Pass::First));
             let wanted = gradients(&plain, &all).unwrap();
 
             let first = convolve(&checkpoint(&inputs, segment));
-            let second = checkpoint_conv2d(&inputs, conv, segment);
+            let second = checkpoint_conv2d(&inputs, &cast, steps, segment);
             for recomputed in [first, second] {
                 assert_eq!(recomputed, plain);
                 let got = gradients(&recomputed, &all).unwrap();
@@ -75,7 +76,7 @@ fn what_is_frozen_gets_no_gradient_and_costs_none_of_the_others() {
     let (a, b) = (leaf(&[2, 4, 5, 6]), ramp(&[2, 3, 5, 6]));
     let (weight, bias) = (ramp(&[7]), leaf(&[7]));
     let kernel = ramp(&[8, 7, 1, 1]);
-    let by = |weight| Convolution { weight, stride: 1, padding: 0 };
+    let steps = Steps { stride: 1, padding: 0 };
     let inputs = [&a, &b, &weight, &bias];
     let plain = segment(&inputs.map(Tensor::shallow_clone), Pass::First).conv2d(
         &kernel,
@@ -85,12 +86,12 @@ fn what_is_frozen_gets_no_gradient_and_costs_none_of_the_others() {
         1,
         1,
     );
-    let recomputed = checkpoint_conv2d(&inputs, by(&kernel), segment);
+    let recomputed = checkpoint_conv2d(&inputs, &kernel, steps, segment);
     let wanted = gradients(&plain, &[&a, &bias]).unwrap();
     assert_eq!(gradients(&recomputed, &[&a, &bias]).unwrap(), wanted);
     // Only the convolution's weight is trained: the segment itself has nothing to give.
     let (a, bias, kernel) = (a.detach(), bias.detach(), kernel.set_requires_grad(true));
-    let recomputed = checkpoint_conv2d(&[&a, &b, &weight, &bias], by(&kernel), segment);
+    let recomputed = checkpoint_conv2d(&[&a, &b, &weight, &bias], &kernel, steps, segment);
     assert_eq!(gradients(&recomputed, &[&kernel]).unwrap()[0].size(), [8, 7, 1, 1]);
 }
 
