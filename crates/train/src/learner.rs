@@ -121,6 +121,11 @@ impl Learner {
         &self.parameters
     }
 
+    /// Moves the trained tensors into one, so that a step moves them all at once.
+    pub fn lay_end_to_end(&self) {
+        optimizer::lay_end_to_end(&self.parameters);
+    }
+
     /// What a layer draws from, for all pictures of a batch.
     pub fn draws<'a>(&self, batch: &'a Batch) -> Draws<'a> {
         Draws { seed: self.seed, epoch: batch.pass, samples: &batch.indices }

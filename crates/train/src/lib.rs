@@ -14,7 +14,8 @@
 //!    from.
 //! 6. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
 //! 7. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
-//! 8. [`mod@find_lr`] and [`mod@estimate`]: before a run, which rate to take and what it will cost.
+//! 8. [`mod@find_lr`] and [`mod@estimate`]: before a run, which rate to take and what it will cost;
+//!    `rehearsal` takes the loop's steps for them, and for who measures.
 //! 9. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
 //!    out.
 //! 10. [`record`], [`gradients`], [`environment`] and [`tensorboard`]: a run's folder, written and
@@ -49,6 +50,7 @@ mod pace;
 pub mod readings;
 pub mod recipe;
 pub mod record;
+mod rehearsal;
 mod resident;
 mod resume;
 mod room;
@@ -82,5 +84,6 @@ pub use recipe::{Difference, Recipe, RecipeError};
 pub use record::{
     EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord, read_split,
 };
+pub use rehearsal::Rehearsal;
 pub use schedule::{Anneal, Schedule, Warmup};
 pub use train::{Job, OnSaveError, Outcome, Saving, train, train_reading};

@@ -17,7 +17,6 @@ use crate::evaluate::names;
 use crate::event::{Event, Signal, Watch};
 use crate::feed::{self, Feed};
 use crate::first_bad;
-use crate::optimizer::lay_end_to_end;
 use crate::readings::{Noted, Reading, Readings, Row, Taken};
 use crate::recipe::Recipe;
 use crate::resident::Resident;
@@ -144,46 +143,41 @@ fn epochs(
     run: &mut Run,
     watch: &mut dyn Watch,
 ) -> Result<(), TrainError> {
-    if job.device.is_cuda() {
-        lay_end_to_end(run.learner.parameters());
-    }
+    let mut steps = Steps::begin(&run.learner, job.device, job.recipe.batch, reading);
     let resident = Resident::if_it_fits(job.dataset, &job.dataset.split.train, job.device);
     if let Some(resident) = &resident {
         watch.on_event(&resident.event());
     }
     let fed = (job.device, job.workers);
-    let mut engine = Steps::new(job.device, job.recipe.batch);
-    let mut readings = Readings::new(reading);
     thread::scope(|scope| {
         // Of all epochs: the first batch of each is gathered while the one before is validated.
-        let plan = run.plan.steps(run.state.step..run.steps_target);
-        let mut batches = Feed::start(scope, job.dataset, fed, resident.as_ref(), plan);
-        while let Some(steps) = run.next_epoch() {
+        let planned = run.plan.steps(run.state.step..run.steps_target);
+        let mut batches = Feed::start(scope, job.dataset, fed, resident.as_ref(), planned);
+        while let Some(epoch) = run.next_epoch() {
             let mut clock = Instant::now();
-            for _ in steps {
+            for _ in epoch {
                 let batch = batches.next_batch()?.expect("the plan has a batch for every step");
                 // images [N, C, H, W] -> loss [], gradient [P] -> weights
-                let computed = engine.compute(&run.learner, &batch)?;
-                let gate = match readings.note(computed.row.shallow_clone()) {
-                    Noted::Gated(gate) => Some(gate),
-                    Noted::Known(row) => finite(job, run, run.state.step, row).map(|()| None)?,
-                };
-                run.note_gradient(&computed.gradient, watch)?;
+                let slope = steps.compute(&run.learner, &batch)?;
+                if let Noted::Known(row) = slope.noted {
+                    finite(job, run, run.state.step, row)?;
+                }
+                run.note_gradient(&slope.gradient, watch)?;
                 let lr = job.recipe.lr(run.state.step, run.steps_total);
-                run.learner.step_if(gate.as_ref(), &computed.gradient, lr);
+                run.learner.step_if(slope.gate(), &slope.gradient, lr);
 
                 let time = StepTime::of(&mut clock, batches.take_waited());
                 let (step, pictures) = (run.state.step, batch.indices.len() as u64);
-                readings.took(Taken { step, pictures, lr, time });
+                steps.readings.took(Taken { step, pictures, lr, time });
                 run.state.step += 1;
-                let text = engine.fell_back();
+                let text = steps.fell_back();
                 text.into_iter().for_each(|text| watch.on_event(&Event::Warning { text }));
-                if readings.is_due() || job.saving.is_due(run.state.step) {
-                    settle(job, run, &mut readings, &mut clock, watch)?;
+                if steps.readings.is_due() || job.saving.is_due(run.state.step) {
+                    settle(job, run, &mut steps.readings, &mut clock, watch)?;
                 }
                 let signal = watch.should_stop();
                 if signal.is_some() {
-                    settle(job, run, &mut readings, &mut clock, watch)?;
+                    settle(job, run, &mut steps.readings, &mut clock, watch)?;
                 }
                 if let Some(signal) = signal {
                     return Err(TrainError::Stopped(signal));
@@ -193,7 +187,7 @@ fn epochs(
                     clock = Instant::now();
                 }
             }
-            settle(job, run, &mut readings, &mut clock, watch)?;
+            settle(job, run, &mut steps.readings, &mut clock, watch)?;
             run.close_epoch(job, watch)?;
         }
         Ok(())
@@ -234,7 +228,7 @@ fn finite(job: &Job, run: &Run, step: u64, row: Row) -> Result<(), TrainError> {
 }
 
 /// Where the time of one step went.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StepTime {
     pub step_s: f64,
     pub wait_s: f64,
