@@ -120,9 +120,7 @@ impl Contents<'_> {
             (OPTIMIZER_FILE, _) => write_moments(self.moments, out),
             (STATE_FILE, _) => out
                 .write_all(&serde_json::to_vec_pretty(self.state).expect("a state is plain data")),
-            (WEIGHTS_FILE, Some(average)) => {
-                average.standing_in(self.weights, || self.weights.write(out))
-            }
+            (WEIGHTS_FILE, Some(average)) => average.standing_in(|| self.weights.write(out)),
             _ => self.weights.write(out),
         }
     }
