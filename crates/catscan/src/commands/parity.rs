@@ -5,7 +5,7 @@
 //! the training loop's own ([`Rehearsal`]), with clipping and averaged weights, on a card as a CUDA
 //! graph. The pictures that a recipe augments are compared beside that.
 //!
-//! The yardstick is the processor's fp32, and every bound is measured on the processor beside it. In
+//! The yardstick is the processor's fp32, and each bound is measured on the processor beside it. In
 //! fp32 the device may differ by rounding: by thirty times what the last bit of the pictures
 //! changes, which a network of fifty layers magnifies (and by no more than half of what bf16 is
 //! off). In bf16 it may be off by what the processor's own bf16 is, and half as much again.
