@@ -28,20 +28,19 @@ use catscan_models::{Memory, Summary};
 use serde::Serialize;
 use tch::Device;
 
-use crate::batches::{Plan, pieces};
-use crate::checkpoint::{self, Contents};
+use crate::batches::pieces;
+use crate::checkpoint::{self, Contents, State};
 use crate::error::TrainError;
 use crate::evaluate::evaluate;
 use crate::event::Signal;
 use crate::feed::Feed;
 use crate::learner::Learner;
-use crate::open::{beginning, check_data, check_smallest, validation_pictures};
 use crate::readings::Reading;
 use crate::recipe::Recipe;
-use crate::record::PartCounts;
 use crate::rehearsal::Rehearsal;
 use crate::resident::Resident;
 use crate::run::scoring_batch;
+use crate::setup::Setup;
 use crate::storage::TEMPORARY;
 use crate::train::Saving;
 
@@ -127,31 +126,26 @@ pub fn estimate(
     trial: Trial,
     should_stop: &mut dyn FnMut() -> Option<Signal>,
 ) -> Result<Estimate, TrainError> {
-    check_data(recipe, dataset)?;
-    let plan = Plan::of_training(recipe, dataset)?;
-    let (learner, _) = Learner::build(recipe, &PartCounts::of(dataset).train, device)?;
-    check_smallest(recipe, &plan, &learner)?;
+    let setup = Setup::of(recipe, dataset, device)?;
+    let (learner, _) = setup.learner()?;
     let measured_steps = trial.measured_steps.max(1);
-    let total = plan.steps_per_epoch(recipe) * u64::from(recipe.epochs);
-    let lr = |step| recipe.lr(step, total);
     let clock = Clock::of(device, measured_steps);
     let resident = Resident::if_it_fits(dataset, &dataset.split.train, device);
     let mut rehearsal = Rehearsal::by(learner, device, recipe.batch, Reading::of(device));
     let step_s = thread::scope(|scope| {
-        let steps = plan.steps(0..clock.warm_up + measured_steps);
+        let steps = setup.plan.steps(0..clock.warm_up + measured_steps);
         let batches = Feed::start(scope, dataset, (device, 1), resident.as_ref(), steps);
-        clock.time(batches, &mut rehearsal, lr, should_stop)
+        clock.time(batches, &mut rehearsal, |step| setup.lr(step), should_stop)
     })?;
     let learner = rehearsal.learner();
-    let scored_per_s = scored_per_s(recipe, dataset, device, learner, should_stop)?;
-    let save_s = time_save(learner, trial.folder);
+    let scored_per_s = scored_per_s(&setup, learner, should_stop)?;
+    let save_s = time_save(&setup, learner, trial.folder);
 
-    let steps_per_epoch = plan.steps_per_epoch(recipe);
-    let all = steps_per_epoch * u64::from(recipe.epochs);
+    let (steps_per_epoch, all) = (setup.steps_per_epoch(), setup.steps_total());
     let steps = trial.max_steps.map_or(all, |most| most.min(all));
     let validations = steps.div_ceil(steps_per_epoch);
-    let scored_pictures = validations * validation_pictures(recipe, dataset).len() as u64
-        + dataset.split.test.len() as u64;
+    let scored_pictures =
+        validations * setup.validation().len() as u64 + dataset.split.test.len() as u64;
     let saves = validations + trial.saving.every_steps.map_or(0, |every| steps / every.max(1));
     let scoring_s = scored_pictures as f64 / scored_per_s;
     Ok(Estimate {
@@ -219,29 +213,28 @@ impl Clock {
 
 /// On as many pictures as two batches of scoring hold, after the same once to warm up.
 fn scored_per_s(
-    recipe: &Recipe,
-    dataset: &Dataset,
-    device: Device,
+    setup: &Setup,
     learner: &Learner,
     should_stop: &mut dyn FnMut() -> Option<Signal>,
 ) -> Result<f64, TrainError> {
+    let Setup { recipe, dataset, device, .. } = setup;
     let batch = scoring_batch(recipe.batch);
     let some: Vec<u32> = dataset.split.train.iter().copied().take(2 * batch as usize).collect();
     let model = &learner.model;
-    let mut score = || evaluate(model, dataset, &some, batch, device, &mut |_| should_stop());
+    let mut score = || evaluate(model, dataset, &some, batch, *device, &mut |_| should_stop());
     score()?;
     Ok(score()?.images_per_s)
 }
 
 /// Writes one checkpoint where the run would write its own: in its folder, or the first folder
 /// above that is there. Nothing of it stays.
-fn time_save(learner: &Learner, folder: &Path) -> Option<f64> {
+fn time_save(setup: &Setup, learner: &Learner, folder: &Path) -> Option<f64> {
     let folder = std::path::absolute(folder).ok()?;
     let there = folder.ancestors().find(|folder| folder.is_dir())?;
     let prefix = format!("{TEMPORARY}dry-run-");
     let own = tempfile::Builder::new().prefix(&prefix).tempdir_in(there).ok()?;
     let Learner { model, moments, average, .. } = learner;
-    let (state, weights) = (&beginning(), model.weights());
+    let (state, weights) = (&State::begin(setup), model.weights());
     let contents = Contents { state, weights, moments, average: average.as_ref() };
     let clock = Instant::now();
     checkpoint::save(own.path(), contents, None, 1, &mut |_| {}).ok()?;
@@ -292,6 +285,7 @@ mod tests {
     use catscan_models::{ModelConfig, Precision};
 
     use super::*;
+    use crate::batches::Plan;
     use crate::ema::Ema;
     use crate::testing::recipe;
 

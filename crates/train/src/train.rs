@@ -119,8 +119,8 @@ pub fn train_reading(
         Opened::Run(run) => run,
         Opened::AlreadyDone => return Ok(Outcome::AlreadyDone),
     };
-    let trained = epochs(job, reading, &mut run, watch).and_then(|()| run.save_at_last(watch));
-    match trained.and_then(|()| run.test(job, watch)) {
+    let trained = epochs(reading, &mut run, watch).and_then(|()| run.save_at_last(watch));
+    match trained.and_then(|()| run.test(watch)) {
         Ok(()) => {
             let (steps, bounded) = (run.state.step, run.is_bounded());
             let seconds = started.elapsed().as_secs_f64();
@@ -137,12 +137,8 @@ pub fn train_reading(
     }
 }
 
-fn epochs(
-    job: &Job,
-    reading: Reading,
-    run: &mut Run,
-    watch: &mut dyn Watch,
-) -> Result<(), TrainError> {
+fn epochs(reading: Reading, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainError> {
+    let job = run.job;
     let mut steps = Steps::begin(&run.learner, job.device, job.recipe.batch, reading);
     let resident = Resident::if_it_fits(job.dataset, &job.dataset.split.train, job.device);
     if let Some(resident) = &resident {
@@ -151,7 +147,7 @@ fn epochs(
     let fed = (job.device, job.workers);
     thread::scope(|scope| {
         // Of all epochs: the first batch of each is gathered while the one before is validated.
-        let planned = run.plan.steps(run.state.step..run.steps_target);
+        let planned = run.setup.plan.steps(run.state.step..run.steps_target);
         let mut batches = Feed::start(scope, job.dataset, fed, resident.as_ref(), planned);
         while let Some(epoch) = run.next_epoch() {
             let mut clock = Instant::now();
@@ -160,10 +156,10 @@ fn epochs(
                 // images [N, C, H, W] -> loss [], gradient [P] -> weights
                 let slope = steps.compute(&run.learner, &batch)?;
                 if let Noted::Known(row) = slope.noted {
-                    finite(job, run, run.state.step, row)?;
+                    finite(run, run.state.step, row)?;
                 }
                 run.note_gradient(&slope.gradient, watch)?;
-                let lr = job.recipe.lr(run.state.step, run.steps_total);
+                let lr = run.setup.lr(run.state.step);
                 run.learner.step_if(slope.gate(), &slope.gradient, lr);
 
                 let time = StepTime::of(&mut clock, batches.take_waited());
@@ -173,11 +169,11 @@ fn epochs(
                 let text = steps.fell_back();
                 text.into_iter().for_each(|text| watch.on_event(&Event::Warning { text }));
                 if steps.readings.is_due() || job.saving.is_due(run.state.step) {
-                    settle(job, run, &mut steps.readings, &mut clock, watch)?;
+                    settle(run, &mut steps.readings, &mut clock, watch)?;
                 }
                 let signal = watch.should_stop();
                 if signal.is_some() {
-                    settle(job, run, &mut steps.readings, &mut clock, watch)?;
+                    settle(run, &mut steps.readings, &mut clock, watch)?;
                 }
                 if let Some(signal) = signal {
                     return Err(TrainError::Stopped(signal));
@@ -187,8 +183,8 @@ fn epochs(
                     clock = Instant::now();
                 }
             }
-            settle(job, run, &mut steps.readings, &mut clock, watch)?;
-            run.close_epoch(job, watch)?;
+            settle(run, &mut steps.readings, &mut clock, watch)?;
+            run.close_epoch(watch)?;
         }
         Ok(())
     })
@@ -197,7 +193,6 @@ fn epochs(
 /// Reads what was not read yet: the run's sums and who watches learn of it, or it is an error. The
 /// wait for the device is a part of the steps that it computed.
 fn settle(
-    job: &Job,
     run: &mut Run,
     readings: &mut Readings,
     clock: &mut Instant,
@@ -208,7 +203,7 @@ fn settle(
     last.time.step_s += clock.elapsed().as_secs_f64();
     *clock = Instant::now();
     for (taken, row) in read {
-        finite(job, run, taken.step, row)?;
+        finite(run, taken.step, row)?;
         run.took_step(taken, row);
     }
     watch.on_event(&run.step_event());
@@ -217,13 +212,13 @@ fn settle(
 
 /// Refuses a step whose loss or gradient is not finite: such a number must not reach the weights.
 /// They are those that `step` began with, so that its batch, made again, tells where it came from.
-fn finite(job: &Job, run: &Run, step: u64, row: Row) -> Result<(), TrainError> {
+fn finite(run: &Run, step: u64, row: Row) -> Result<(), TrainError> {
     let Some((what, value)) = row.bad() else { return Ok(()) };
-    let planned = run.plan.steps(step..step + 1).next().expect("a plan has no end");
-    let batch = feed::again(job.dataset, job.device, planned);
+    let planned = run.setup.plan.steps(step..step + 1).next().expect("a plan has no end");
+    let batch = feed::again(run.job.dataset, run.job.device, planned);
     let computed = run.learner.compute(&batch);
     let first = first_bad::of_step(&run.learner, &batch, &computed.gradient);
-    let (place, pictures) = (format!("step {}", step + 1), names(job.dataset, &batch.indices));
+    let (place, pictures) = (format!("step {}", step + 1), names(run.job.dataset, &batch.indices));
     Err(TrainError::NotFinite { place, what, value, first, pictures })
 }
 
