@@ -10,7 +10,7 @@ use crate::event::{Event, Watch};
 use crate::lock::Lock;
 use crate::pace::Pace;
 use crate::record::{self, RECIPE_FILE};
-use crate::resume::{Place, find_place, go_on_from, refuse_other_run, write_environment};
+use crate::resume::{ResumePoint, find_place, go_on_from, refuse_other_run, write_environment};
 use crate::room::check_room;
 use crate::run::{Ledger, Opened, Run};
 use crate::setup::{Setup, wrong};
@@ -96,7 +96,7 @@ fn take_folder(folder: &Path) -> Result<Lock, TrainError> {
     Lock::take(folder)
 }
 
-fn write_records(job: &Job, place: Option<&Place>) -> Result<(), TrainError> {
+fn write_records(job: &Job, place: Option<&ResumePoint>) -> Result<(), TrainError> {
     write_atomic(&job.folder.join(RECIPE_FILE), job.recipe.to_json_pretty().as_bytes())?;
     record::write_split(job.folder, job.dataset)?;
     write_environment(job, place)
