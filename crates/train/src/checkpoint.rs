@@ -23,14 +23,17 @@ use std::path::{Path, PathBuf};
 
 use catscan_models::Weights;
 use catscan_models::weights::stream;
+use catscan_torch_ext::{cpu, determinism};
 use serde::{Deserialize, Serialize};
 
 use crate::ema::Average;
+use crate::environment::{WORLD_SIZE, computing_on, libtorch_version, processor};
 use crate::error::TrainError;
 use crate::metrics::Tally;
 use crate::optimizer::Moments;
 use crate::recipe::Recipe;
 use crate::record::EpochRecord;
+use crate::setup::Setup;
 
 mod course;
 mod files;
@@ -99,6 +102,29 @@ pub struct State {
     /// Its version, for the same reason; empty in the first checkpoints.
     #[serde(default)]
     pub libtorch: String,
+}
+
+impl State {
+    /// Before the first step, with what this process computes by, on what and with.
+    pub(crate) fn begin(setup: &Setup) -> State {
+        let Setup { recipe, dataset, device, .. } = setup;
+        State {
+            step: 0,
+            epochs: Vec::new(),
+            tally: Tally::default(),
+            recipe_hash: recipe.hash(),
+            data_digest: dataset.digest.clone(),
+            packing: dataset.packing(),
+            threads: cpu::threads() as u32,
+            device: computing_on(*device),
+            world_size: WORLD_SIZE,
+            deterministic: determinism::is_required(),
+            steps_per_epoch: setup.steps_per_epoch(),
+            recipe: Some(Box::new((*recipe).clone())),
+            processor: processor(*device),
+            libtorch: libtorch_version(),
+        }
+    }
 }
 
 fn one() -> u32 {

@@ -172,9 +172,8 @@ pub enum TrainError {
     },
     /// The disk is full or fails. What was complete before is still there.
     #[error(
-        "{}: {source}; {needed} bytes needed, {free} bytes free; \
-         make room and run again: it goes on from the last checkpoint",
-        path.display()
+        "{}; make room and run again: it goes on from the last checkpoint",
+        unwritten(path, source, *needed, *free)
     )]
     Storage {
         /// What was to be written.
@@ -237,13 +236,13 @@ impl TrainError {
 
     /// As a warning of a run that goes on: without the advice to start it again.
     pub(crate) fn forgiven(&self) -> String {
-        match self {
-            TrainError::Storage { path, needed, free, source } => format!(
-                "{}: {source}; {needed} bytes needed, {free} bytes free; goes on without it",
-                path.display()
-            ),
-            other => format!("{other}; goes on without it"),
-        }
+        let what = match self {
+            TrainError::Storage { path, needed, free, source } => {
+                unwritten(path, source, *needed, *free)
+            }
+            other => other.to_string(),
+        };
+        format!("{what}; goes on without it")
     }
 
     /// A write under `path` failed; asks the system how much room is left there.
@@ -252,6 +251,11 @@ impl TrainError {
         let free = fs4::available_space(there).unwrap_or(0);
         TrainError::Storage { path: path.to_path_buf(), needed, free, source }
     }
+}
+
+/// What a failed write says before any advice.
+fn unwritten(path: &Path, source: &std::io::Error, needed: u64, free: u64) -> String {
+    format!("{}: {source}; {needed} bytes needed, {free} bytes free", path.display())
 }
 
 /// The first eight names, and how many more there are.

@@ -12,7 +12,9 @@
 //! itself at its first steps. It is meant as an upper bound;
 //! `docs/training.md` says how far off it was.
 //!
-//! **Time** is the median of the steps, after two that warm up, times the steps of the run, and the
+//! **Time** is that of the loop's own steps ([`Rehearsal`]), fed as the loop feeds them, after some
+//! that warm up: the median, or on a CUDA device, which is not waited for in between, the mean;
+//! times the steps of the run, and the
 //! speed of scoring some pictures of the training part times all validations and the test, and the
 //! time of one checkpoint, written to the disk that the run would be on, times all of them. The
 //! best is a second name of one of them ([`crate::checkpoint`]) and costs next to nothing.
@@ -26,21 +28,26 @@ use catscan_models::{Memory, Summary};
 use serde::Serialize;
 use tch::Device;
 
-use crate::batches::{Loader, Plan, pieces};
-use crate::checkpoint::{self, Contents};
+use crate::batches::pieces;
+use crate::checkpoint::{self, Contents, State};
 use crate::error::TrainError;
 use crate::evaluate::evaluate;
 use crate::event::Signal;
+use crate::feed::Feed;
 use crate::learner::Learner;
-use crate::open::{beginning, check_data, check_smallest, validation_pictures};
+use crate::readings::Reading;
 use crate::recipe::Recipe;
-use crate::record::PartCounts;
+use crate::rehearsal::Rehearsal;
+use crate::resident::Resident;
 use crate::run::scoring_batch;
+use crate::setup::Setup;
 use crate::storage::TEMPORARY;
 use crate::train::Saving;
 
-/// Steps that are taken before the clock starts.
+/// Steps that are taken before the clock starts, each waited for.
 const WARM_UP: u64 = 2;
+/// On a CUDA device: three until the graph is recorded, that one, and two by the graph.
+const CUDA_WARM_UP: u64 = 6;
 
 /// What a process takes at its first steps however small the network: 47 to 78 MB beside the rows
 /// below for densenet-mini; rounded up to what the allocator grows by at a time. Whose it is was
@@ -56,7 +63,7 @@ pub struct Estimate {
     pub steps_per_epoch: u64,
     /// Pictures scored by all validations and the test.
     pub scored_pictures: u64,
-    /// Seconds of a step, the median of `measured_steps`, waiting for data included.
+    /// Seconds of a step, of `measured_steps`, waiting for data included.
     pub step_s: f64,
     /// How many steps were timed.
     pub measured_steps: u64,
@@ -119,27 +126,26 @@ pub fn estimate(
     trial: Trial,
     should_stop: &mut dyn FnMut() -> Option<Signal>,
 ) -> Result<Estimate, TrainError> {
-    check_data(recipe, dataset)?;
-    let plan = Plan::of_training(recipe, dataset)?;
-    let (mut learner, _) = Learner::build(recipe, &PartCounts::of(dataset).train, device)?;
-    check_smallest(recipe, &plan, &learner)?;
+    let setup = Setup::of(recipe, dataset, device)?;
+    let (learner, _) = setup.learner()?;
     let measured_steps = trial.measured_steps.max(1);
-    let total = plan.steps_per_epoch(recipe) * u64::from(recipe.epochs);
-    let lr = |step| recipe.lr(step, total);
+    let clock = Clock::of(device, measured_steps);
+    let resident = Resident::if_it_fits(dataset, &dataset.split.train, device);
+    let mut rehearsal = Rehearsal::by(learner, device, recipe.batch, Reading::of(device));
     let step_s = thread::scope(|scope| {
-        let steps = plan.steps(0..WARM_UP + measured_steps);
-        let batches = Loader::start(scope, dataset, device, 1, steps);
-        time_steps(batches, &mut learner, lr, should_stop)
+        let steps = setup.plan.steps(0..clock.warm_up + measured_steps);
+        let batches = Feed::start(scope, dataset, (device, 1), resident.as_ref(), steps);
+        clock.time(batches, &mut rehearsal, |step| setup.lr(step), should_stop)
     })?;
-    let scored_per_s = scored_per_s(recipe, dataset, device, &learner, should_stop)?;
-    let save_s = time_save(&learner, trial.folder);
+    let learner = rehearsal.learner();
+    let scored_per_s = scored_per_s(&setup, learner, should_stop)?;
+    let save_s = time_save(&setup, learner, trial.folder);
 
-    let steps_per_epoch = plan.steps_per_epoch(recipe);
-    let all = steps_per_epoch * u64::from(recipe.epochs);
+    let (steps_per_epoch, all) = (setup.steps_per_epoch(), setup.steps_total());
     let steps = trial.max_steps.map_or(all, |most| most.min(all));
     let validations = steps.div_ceil(steps_per_epoch);
-    let scored_pictures = validations * validation_pictures(recipe, dataset).len() as u64
-        + dataset.split.test.len() as u64;
+    let scored_pictures =
+        validations * setup.validation().len() as u64 + dataset.split.test.len() as u64;
     let saves = validations + trial.saving.every_steps.map_or(0, |every| steps / every.max(1));
     let scoring_s = scored_pictures as f64 / scored_per_s;
     Ok(Estimate {
@@ -152,59 +158,83 @@ pub fn estimate(
         saves,
         save_s,
         total_s: steps as f64 * step_s + scoring_s + saves as f64 * save_s.unwrap_or(0.0),
-        memory: memory(recipe, &learner, device)?,
+        memory: memory(recipe, learner, device)?,
     })
 }
 
-/// Seconds of a step, the median of those after the warm-up.
-fn time_steps<'scope, 'data: 'scope>(
-    mut batches: Loader<'scope, 'data>,
-    learner: &mut Learner,
-    lr: impl Fn(u64) -> f64,
-    should_stop: &mut dyn FnMut() -> Option<Signal>,
-) -> Result<f64, TrainError> {
-    let mut seconds = Vec::new();
-    let mut clock = Instant::now();
-    while let Some(batch) = batches.next_batch()? {
-        let computed = learner.compute(&batch);
-        let _ = computed.loss.double_value(&[]); // which on a device waits for the step
-        learner.step(computed.gradient, lr(seconds.len() as u64));
-        seconds.push(clock.elapsed().as_secs_f64());
-        if let Some(signal) = should_stop() {
-            return Err(TrainError::Stopped(signal));
+/// How steps are timed.
+struct Clock {
+    warm_up: u64,
+    /// Steps between two waits for the device.
+    stretch: u64,
+}
+
+impl Clock {
+    /// A processor has done a step when it is taken. To wait for each of a CUDA device's would add
+    /// what its host is ahead otherwise, so there all are one stretch.
+    fn of(device: Device, measured_steps: u64) -> Clock {
+        match device {
+            Device::Cuda(_) => Clock { warm_up: CUDA_WARM_UP, stretch: measured_steps },
+            _ => Clock { warm_up: WARM_UP, stretch: 1 },
         }
-        clock = Instant::now();
     }
-    let mut timed = seconds.split_off(WARM_UP as usize);
-    timed.sort_by(f64::total_cmp);
-    Ok(timed[timed.len() / 2])
+
+    /// Seconds of a step, the median of the stretches after the warm-up.
+    fn time<'scope, 'data: 'scope>(
+        self,
+        mut batches: Feed<'scope, 'data>,
+        rehearsal: &mut Rehearsal,
+        lr: impl Fn(u64) -> f64,
+        should_stop: &mut dyn FnMut() -> Option<Signal>,
+    ) -> Result<f64, TrainError> {
+        let (mut seconds, mut taken) = (Vec::new(), 0u64);
+        let mut clock = Instant::now();
+        while let Some(batch) = batches.next_batch()? {
+            drop(rehearsal.take(&batch, lr(taken))?);
+            taken += 1;
+            let timed = taken.saturating_sub(self.warm_up);
+            let is_waited_for = timed.is_multiple_of(self.stretch);
+            if is_waited_for {
+                rehearsal.losses();
+                let spent = clock.elapsed().as_secs_f64() / self.stretch as f64;
+                seconds.extend((timed > 0).then_some(spent));
+            }
+            if let Some(signal) = should_stop() {
+                return Err(TrainError::Stopped(signal));
+            }
+            if is_waited_for {
+                clock = Instant::now();
+            }
+        }
+        seconds.sort_by(f64::total_cmp);
+        Ok(seconds[seconds.len() / 2])
+    }
 }
 
 /// On as many pictures as two batches of scoring hold, after the same once to warm up.
 fn scored_per_s(
-    recipe: &Recipe,
-    dataset: &Dataset,
-    device: Device,
+    setup: &Setup,
     learner: &Learner,
     should_stop: &mut dyn FnMut() -> Option<Signal>,
 ) -> Result<f64, TrainError> {
+    let Setup { recipe, dataset, device, .. } = setup;
     let batch = scoring_batch(recipe.batch);
     let some: Vec<u32> = dataset.split.train.iter().copied().take(2 * batch as usize).collect();
     let model = &learner.model;
-    let mut score = || evaluate(model, dataset, &some, batch, device, &mut |_| should_stop());
+    let mut score = || evaluate(model, dataset, &some, batch, *device, &mut |_| should_stop());
     score()?;
     Ok(score()?.images_per_s)
 }
 
 /// Writes one checkpoint where the run would write its own: in its folder, or the first folder
 /// above that is there. Nothing of it stays.
-fn time_save(learner: &Learner, folder: &Path) -> Option<f64> {
+fn time_save(setup: &Setup, learner: &Learner, folder: &Path) -> Option<f64> {
     let folder = std::path::absolute(folder).ok()?;
     let there = folder.ancestors().find(|folder| folder.is_dir())?;
     let prefix = format!("{TEMPORARY}dry-run-");
     let own = tempfile::Builder::new().prefix(&prefix).tempdir_in(there).ok()?;
     let Learner { model, moments, average, .. } = learner;
-    let (state, weights) = (&beginning(), model.weights());
+    let (state, weights) = (&State::begin(setup), model.weights());
     let contents = Contents { state, weights, moments, average: average.as_ref() };
     let clock = Instant::now();
     checkpoint::save(own.path(), contents, None, 1, &mut |_| {}).ok()?;
@@ -255,6 +285,7 @@ mod tests {
     use catscan_models::{ModelConfig, Precision};
 
     use super::*;
+    use crate::batches::Plan;
     use crate::ema::Ema;
     use crate::testing::recipe;
 
@@ -306,5 +337,39 @@ mod tests {
                 None
             );
         }
+    }
+
+    #[test]
+    fn a_stretch_of_steps_is_timed_as_one_after_its_warm_up() {
+        let (cache, recipe) = (tempfile::tempdir().unwrap(), recipe());
+        let dataset = Dataset::open(&recipe.data, cache.path(), &()).unwrap();
+        let plan = Plan::of_training(&recipe, &dataset).unwrap();
+        let (learner, _) = Learner::build(&recipe, &[34, 34], Device::Cpu).unwrap();
+        let mut rehearsal = Rehearsal::by(learner, Device::Cpu, recipe.batch, Reading::Every(32));
+        let mut rates = Vec::new();
+        let began = Instant::now();
+        let step_s = thread::scope(|scope| {
+            let feed = Feed::start(scope, &dataset, (Device::Cpu, 1), None, plan.steps(0..7));
+            let heard = std::cell::RefCell::new(&mut rates);
+            let lr = |step| {
+                heard.borrow_mut().push(step);
+                0.0
+            };
+            // Two that warm up, and a stretch of five of which the last asks for a pause.
+            let mut asked = 0;
+            let mut pause = || {
+                asked += 1;
+                if [1, 3].contains(&asked) {
+                    thread::sleep(std::time::Duration::from_millis(300));
+                }
+                None
+            };
+            let clock = Clock { warm_up: 2, stretch: 5 };
+            clock.time(feed, &mut rehearsal, lr, &mut pause).unwrap()
+        });
+        let all = began.elapsed().as_secs_f64();
+        assert_eq!(rates, [0, 1, 2, 3, 4, 5, 6]);
+        // The second pause is a part of the stretch, the first of the warm-up.
+        assert!(step_s > 0.3 / 5.0 && step_s < (all - 0.3) / 5.0, "{step_s} of {all}");
     }
 }

@@ -16,12 +16,10 @@ use catscan_data::Dataset;
 use serde::Serialize;
 use tch::Device;
 
-use crate::batches::{Loader, Plan};
+use crate::batches::Loader;
 use crate::error::TrainError;
-use crate::learner::Learner;
-use crate::open::{check_data, check_smallest};
 use crate::recipe::{MOST_LR, Recipe, RecipeError};
-use crate::record::PartCounts;
+use crate::setup::Setup;
 
 /// How much of the smoothed loss stays at a step.
 const KEEP: f64 = 0.9;
@@ -108,15 +106,13 @@ pub fn find_lr(
     on_step: &mut dyn FnMut(&RatePoint) -> bool,
 ) -> Result<RateSearch, TrainError> {
     range.validate()?;
-    check_data(recipe, dataset)?;
-    let plan = Plan::of_training(recipe, dataset)?;
-    let (mut learner, _) = Learner::build(recipe, &PartCounts::of(dataset).train, device)?;
-    check_smallest(recipe, &plan, &learner)?;
+    let setup = Setup::of(recipe, dataset, device)?;
+    let (mut learner, _) = setup.learner()?;
     let mut points: Vec<RatePoint> = Vec::new();
     let mut flew_off = false;
     thread::scope(|scope| -> Result<(), TrainError> {
         let steps = 0..u64::from(range.steps);
-        let mut batches = Loader::start(scope, dataset, device, 1, plan.steps(steps));
+        let mut batches = Loader::start(scope, dataset, device, 1, setup.plan.steps(steps));
         while let Some(batch) = batches.next_batch()? {
             let computed = learner.compute(&batch);
             let (loss, lr) = (computed.loss.double_value(&[]), range.lr(points.len() as u32));
@@ -176,6 +172,9 @@ impl RateSearch {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batches::Plan;
+    use crate::learner::Learner;
+    use crate::record::PartCounts;
     use crate::testing::recipe;
 
     const RANGE: RangeTest = RangeTest { from: 1e-6, to: 1.0, steps: 61 };

@@ -11,7 +11,7 @@
 
 use std::path::Path;
 
-use catscan_models::{Draws, Mode, Model, Taps};
+use catscan_models::{Draws, Mode, Model, Taps, Weights};
 use tch::{Device, Tensor, no_grad};
 
 use crate::batches::{Batch, pieces};
@@ -35,6 +35,8 @@ pub(crate) struct Learner {
     /// The averaged weights, where the recipe asks for them.
     pub average: Option<Average>,
     parameters: Vec<Tensor>,
+    /// All tensors of the network: `parameters`, then what is not trained.
+    weights: Vec<Tensor>,
     optimizer: Optimizer,
     loss: Loss,
     clip: Option<Clip>,
@@ -70,15 +72,18 @@ impl Learner {
             Init::File(init) => Some(init.fill(&model, &init.read()?)?),
         };
         let numbers = groups.iter().map(ParameterGroup::numbers).sum();
-        let weights = |weights: &loss::ClassWeights| weights.tensor(counts, device);
+        let class_weights = |weights: &loss::ClassWeights| weights.tensor(counts, device);
+        let parameters = parameters(&groups);
+        let weights = with_the_rest(&parameters, model.weights());
         let learner = Learner {
             moments: Moments::zeros(&recipe.optimizer, numbers, device),
-            average: recipe.ema.map(|ema| Average::of(ema, model.weights())),
-            parameters: parameters(&groups),
+            average: recipe.ema.map(|ema| Average::of(ema, &weights)),
+            parameters,
+            weights,
             optimizer: recipe.optimizer.clone(),
             loss: Loss {
                 label_smoothing: recipe.label_smoothing,
-                class_weights: recipe.class_weights.as_ref().map(weights).transpose()?,
+                class_weights: recipe.class_weights.as_ref().map(class_weights).transpose()?,
             },
             clip: recipe.clip,
             micro_batch: recipe.micro_batch,
@@ -109,7 +114,7 @@ impl Learner {
         let weights = self.model.weights();
         weights.load(&path.join(checkpoint::WEIGHTS_FILE))?;
         if let Some(average) = &mut self.average {
-            average.restart(weights);
+            average.restart();
             weights.load(&path.join(checkpoint::TRAINED_FILE))?;
         }
         self.moments = checkpoint::read_moments(path, &self.optimizer, self.numbers(), device)?;
@@ -119,6 +124,13 @@ impl Learner {
     /// The trained tensors, in the order of the moments.
     pub fn parameters(&self) -> &[Tensor] {
         &self.parameters
+    }
+
+    /// Moves all weights into one tensor, the trained ones first, and their averages into another,
+    /// so that a step moves them all at once.
+    pub fn lay_end_to_end(&self) {
+        optimizer::lay_end_to_end(&self.weights);
+        self.average.iter().for_each(Average::lay_end_to_end);
     }
 
     /// What a layer draws from, for all pictures of a batch.
@@ -170,7 +182,7 @@ impl Learner {
         }
         self.optimizer.step_if(open, &self.groups, gradient, &mut self.moments, lr);
         if let Some(average) = &mut self.average {
-            average.update(self.model.weights(), self.moments.steps());
+            average.update(self.moments.steps());
         }
     }
 
@@ -178,7 +190,7 @@ impl Learner {
     pub fn judged<T>(&self, work: impl FnOnce(&Model) -> T) -> T {
         match &self.average {
             None => work(&self.model),
-            Some(average) => average.standing_in(self.model.weights(), || work(&self.model)),
+            Some(average) => average.standing_in(|| work(&self.model)),
         }
     }
 }
@@ -194,6 +206,12 @@ impl Computed {
 
 fn parameters(groups: &[ParameterGroup]) -> Vec<Tensor> {
     groups.iter().flat_map(|group| &group.parameters).map(Tensor::shallow_clone).collect()
+}
+
+/// `parameters`, and behind them the network's other tensors: frozen ones, running statistics.
+fn with_the_rest(parameters: &[Tensor], weights: &Weights) -> Vec<Tensor> {
+    let rest = weights.iter().filter(|weight| !weight.is_trained()).map(|weight| &weight.tensor);
+    parameters.iter().chain(rest).map(Tensor::shallow_clone).collect()
 }
 
 #[cfg(test)]

@@ -9,12 +9,14 @@
 //!    forward → loss → backward → update; `step` takes it, as a CUDA graph where it can, and
 //!    [`readings`] tells when the host hears of it; `feed` and `resident`: pictures that lie on the
 //!    device already;
-//!    `open` refuses what cannot be trained, `resume` finds the place to go on from, `room` looks
-//!    at the disk, `run` holds the state, `pace` the speed; `first_bad` looks where a NaN came
-//!    from.
+//!    `setup` and `open` refuse what cannot be trained, `resume` finds the place to go on from,
+//!    `room` looks at the disk, `run` holds the state, `pace` the speed; `first_bad` looks where a
+//!    NaN came from.
 //! 6. [`event`]: what the loop tells its watcher; bars and logs are drawn from it.
 //! 7. [`mod@evaluate`], [`loss`] and [`metrics`]: how good a model is, on pictures it never met.
-//! 8. [`mod@find_lr`] and [`mod@estimate`]: before a run, which rate to take and what it will cost.
+//! 8. [`mod@find_lr`] and [`mod@estimate`]: before a run, which rate to take and what it will cost;
+//!    they begin in `setup` as a run does, and `rehearsal` takes the loop's own steps for who
+//!    measures.
 //! 9. [`checkpoint`]: complete or absent on the disk; [`storage`] writes, [`lock`] keeps others
 //!    out.
 //! 10. [`record`], [`gradients`], [`environment`] and [`tensorboard`]: a run's folder, written and
@@ -49,11 +51,13 @@ mod pace;
 pub mod readings;
 pub mod recipe;
 pub mod record;
+mod rehearsal;
 mod resident;
 mod resume;
 mod room;
 mod run;
 pub mod schedule;
+mod setup;
 mod step;
 pub mod storage;
 pub mod tensorboard;
@@ -82,5 +86,6 @@ pub use recipe::{Difference, Recipe, RecipeError};
 pub use record::{
     EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord, read_split,
 };
+pub use rehearsal::Rehearsal;
 pub use schedule::{Anneal, Schedule, Warmup};
 pub use train::{Job, OnSaveError, Outcome, Saving, train, train_reading};

@@ -18,6 +18,7 @@ mod stretches;
 
 pub use adam::{Adam, Decay};
 pub use flat::lay_end_to_end;
+pub(crate) use flat::seen_as_one;
 pub use sgd::Sgd;
 
 /// The rule by which weights follow their gradient, with its settings.

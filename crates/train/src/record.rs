@@ -232,11 +232,6 @@ impl RunRecord {
         })
     }
 
-    /// Scored on the test part after its last step, not bounded before.
-    pub fn is_finished(&self) -> bool {
-        self.test.as_ref().is_some_and(|test| !test.bounded)
-    }
-
     /// Training pictures met by the end of a step. An epoch may be a part of a pass or several
     /// (`steps_per_epoch`), so epochs do not tell; within a pass it is off by less than a batch.
     pub fn pictures_seen(&self, steps: u64) -> f64 {

@@ -24,7 +24,7 @@ use crate::storage::{read_json, read_text, record_error};
 use crate::train::Job;
 
 /// A checkpoint that may be gone on with.
-pub(crate) struct Place {
+pub(crate) struct ResumePoint {
     pub path: PathBuf,
     /// Where the run stands, in steps of today's epochs.
     pub state: State,
@@ -54,7 +54,7 @@ pub(crate) fn find_place(
     job: &Job,
     steps_per_epoch: u64,
     watch: &mut dyn Watch,
-) -> Result<Option<Place>, TrainError> {
+) -> Result<Option<ResumePoint>, TrainError> {
     let mut warn = |text| watch.on_event(&Event::Warning { text });
     let found = match job.resume {
         Some(path) => checkpoint::verify(path).map(|()| Some(path.to_path_buf()))?,
@@ -77,14 +77,14 @@ pub(crate) fn find_place(
     for text in inexact.iter().chain(&noted) {
         warn(text.clone());
     }
-    Ok(Some(Place { path, state, then, inexact, noted }))
+    Ok(Some(ResumePoint { path, state, then, inexact, noted }))
 }
 
 /// Makes the folder that of a run at `place`, once nothing can be refused any more: what is not on
 /// the way there is set aside, and what another folder's run has kept for it comes along.
 pub(crate) fn go_on_from(
     job: &Job,
-    place: Option<&Place>,
+    place: Option<&ResumePoint>,
     watch: &mut dyn Watch,
 ) -> Result<(), TrainError> {
     let mut warn = |text| watch.on_event(&Event::Warning { text });
@@ -127,7 +127,7 @@ fn leave(folder: &Path, name: &str, warn: &mut dyn FnMut(String)) -> Result<(), 
 }
 
 /// `environment.json`: of this process, or as it was with one more line.
-pub(crate) fn write_environment(job: &Job, place: Option<&Place>) -> Result<(), TrainError> {
+pub(crate) fn write_environment(job: &Job, place: Option<&ResumePoint>) -> Result<(), TrainError> {
     let path = job.folder.join(ENVIRONMENT_FILE);
     let now = Environment::now(job);
     let anew = place.is_none() && !checkpoint::was_damaged(job.folder);
@@ -150,7 +150,7 @@ pub(crate) fn write_environment(job: &Job, place: Option<&Place>) -> Result<(), 
     write_json(&path, &environment)
 }
 
-impl Place {
+impl ResumePoint {
     /// The folder of the run that saved it.
     fn run<'a>(&'a self, job: &'a Job) -> &'a Path {
         run_of(&self.path).unwrap_or(job.folder)

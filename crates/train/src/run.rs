@@ -7,13 +7,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tch::Tensor;
 
-use crate::batches::Plan;
 use crate::checkpoint::{self, Contents, State};
-use crate::early_stop::EarlyStop;
 use crate::environment::{peak_memory_bytes, unix_s};
 use crate::error::TrainError;
 use crate::evaluate::{Evaluation, evaluate};
@@ -25,59 +23,53 @@ use crate::metrics::Tally;
 use crate::pace::{Ahead, Pace};
 use crate::readings::{Row, Taken};
 use crate::record::{self, EpochRecord, METRICS_FILE, TEST_FILE, TestPicture, TestRecord};
+use crate::setup::Setup;
 use crate::tensorboard::EventFile;
-use crate::train::{Job, OnSaveError, Saving};
+use crate::train::{Job, OnSaveError};
 
 /// What [`Run::open`] found.
-pub(crate) enum Opened {
-    Run(Box<Run>),
+pub(crate) enum Opened<'a> {
+    Run(Box<Run<'a>>),
     AlreadyDone,
 }
 
 /// An open run.
-pub(crate) struct Run {
+pub(crate) struct Run<'a> {
+    pub job: &'a Job<'a>,
+    pub setup: Setup<'a>,
     pub learner: Learner,
     pub state: State,
-    pub plan: Plan,
-    /// What the recipe asks for.
-    pub steps_total: u64,
-    /// Where this call stops: `steps_total`, or less when the run is bounded.
-    pub(crate) steps_target: u64,
-    pub(crate) steps_per_epoch: u64,
-    pub(crate) epochs: u32,
-    pub(crate) early_stop: Option<EarlyStop>,
+    /// Where this call stops: after all of the recipe's steps, or before when it is bounded.
+    pub steps_target: u64,
     /// The pictures each epoch is validated on.
-    pub(crate) validation: Vec<u32>,
-    pub(crate) test_pictures: u64,
-    pub(crate) batch: u32,
-    pub(crate) folder: PathBuf,
-    pub(crate) saving: Saving,
-    pub(crate) ledger: Ledger,
-    pub(crate) pace: Pace,
+    pub validation: Vec<u32>,
+    pub ledger: Ledger,
+    pub pace: Pace,
     /// The bound fell inside an epoch, whose line has been written.
-    pub(crate) cut: bool,
+    pub cut: bool,
     /// The last step's checkpoint could not be written, and the run went on without it.
-    pub(crate) unsaved: bool,
-    pub(crate) _lock: Lock,
+    pub unsaved: bool,
+    pub _lock: Lock,
 }
 
-impl Run {
+impl Run<'_> {
     /// Stopped before the recipe's last step, though there was something left to gain.
     pub fn is_bounded(&self) -> bool {
-        self.state.step < self.steps_total && !self.is_stopped_early()
+        self.state.step < self.setup.steps_total() && !self.is_stopped_early()
     }
 
     /// Whether the closed epochs say that it is enough.
     fn is_stopped_early(&self) -> bool {
-        self.closed_epochs() < u64::from(self.epochs)
-            && self.early_stop.is_some_and(|stop| stop.is_due(&self.state.epochs))
+        self.closed_epochs() < u64::from(self.job.recipe.epochs)
+            && self.job.recipe.early_stop.is_some_and(|stop| stop.is_due(&self.state.epochs))
     }
 
     /// The steps still to be taken in the open (or next) epoch; `None` when all is done. May be
     /// empty: a run can have been stopped between an epoch's last step and its validation.
     pub fn next_epoch(&self) -> Option<Range<u64>> {
         let begun = self.state.step > self.epoch_start() || self.state.step < self.steps_target;
-        let left = self.closed_epochs() < u64::from(self.epochs) && !self.is_stopped_early();
+        let left =
+            self.closed_epochs() < u64::from(self.job.recipe.epochs) && !self.is_stopped_early();
         let open = left && begun && !self.cut;
         open.then(|| self.state.step..self.epoch_end().min(self.steps_target))
     }
@@ -87,11 +79,11 @@ impl Run {
     }
 
     fn epoch_start(&self) -> u64 {
-        self.closed_epochs() * self.steps_per_epoch
+        self.closed_epochs() * self.setup.steps_per_epoch()
     }
 
     fn epoch_end(&self) -> u64 {
-        self.epoch_start() + self.steps_per_epoch
+        self.epoch_start() + self.setup.steps_per_epoch()
     }
 
     /// A step was taken and what it came to is known.
@@ -115,13 +107,13 @@ impl Run {
         }
         let epoch = self.closed_epochs() as u32 + 1;
         let record = gradients::of_step(self, epoch, gradient);
-        self.forgive(gradients::write(&self.folder, &record), watch)
+        self.forgive(gradients::write(self.job.folder, &record), watch)
     }
 
     pub fn step_event(&self) -> Event {
         Event::Step {
             epoch: self.closed_epochs() as u32 + 1,
-            epochs: self.epochs,
+            epochs: self.job.recipe.epochs,
             step: self.state.step,
             steps_total: self.steps_target,
             loss: self.state.tally.loss(),
@@ -133,22 +125,23 @@ impl Run {
 
     fn ahead(&self) -> Ahead {
         let steps = self.steps_target.saturating_sub(self.state.step);
-        let last_epoch = self.steps_target.div_ceil(self.steps_per_epoch);
+        let last_epoch = self.steps_target.div_ceil(self.setup.steps_per_epoch());
         let validations = last_epoch.saturating_sub(self.closed_epochs());
         Ahead {
-            training_pictures: steps * u64::from(self.batch),
-            scored_pictures: validations * self.validation.len() as u64 + self.test_pictures,
+            training_pictures: steps * u64::from(self.job.recipe.batch),
+            scored_pictures: validations * self.validation.len() as u64
+                + self.job.dataset.split.test.len() as u64,
         }
     }
 
     /// Validates, writes the epoch's line, saves. An epoch that the bound cut short gets a line
     /// too, so that a trial has its numbers, but stays open in the checkpoint.
-    pub fn close_epoch(&mut self, job: &Job, watch: &mut dyn Watch) -> Result<(), TrainError> {
+    pub fn close_epoch(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
         let pictures = self.validation.clone();
-        let scores = self.score(job, &pictures, "validation", watch)?;
+        let scores = self.score(&pictures, "validation", watch)?;
         self.pace.scored(scores.images_per_s);
         let record = self.epoch_record(&scores);
-        let written = self.ledger.append(&self.folder, &self.state.epochs, &record);
+        let written = self.ledger.append(self.job.folder, &self.state.epochs, &record);
         self.forgive(written, watch)?;
         if self.state.step < self.epoch_end() {
             self.cut = true;
@@ -192,12 +185,13 @@ impl Run {
         let (state, weights) = (&self.state, model.weights());
         let contents = Contents { state, weights, moments, average: average.as_ref() };
         let best = match self.just_closed_the_best() {
-            true => checkpoint::save_best(&self.folder, contents).map(Some),
+            true => checkpoint::save_best(self.job.folder, contents).map(Some),
             false => Ok(None),
         };
         let twin = best.as_ref().ok().and_then(Option::as_ref);
         let mut warn = |text| watch.on_event(&Event::Warning { text });
-        let saved = checkpoint::save(&self.folder, contents, twin, self.saving.keep, &mut warn);
+        let saved =
+            checkpoint::save(self.job.folder, contents, twin, self.job.saving.keep, &mut warn);
         self.unsaved = saved.is_err();
         let saved = saved?;
         let path = saved.path.display().to_string();
@@ -245,7 +239,7 @@ impl Run {
 
     fn restore_best(&self, watch: &mut dyn Watch) -> Result<bool, TrainError> {
         let mut warn = |text| watch.on_event(&Event::Warning { text });
-        checkpoint::restore_best(&self.folder, &self.folder, &self.state, &mut warn)
+        checkpoint::restore_best(self.job.folder, self.job.folder, &self.state, &mut warn)
     }
 
     fn forgive(
@@ -253,7 +247,7 @@ impl Run {
         written: Result<(), TrainError>,
         watch: &mut dyn Watch,
     ) -> Result<(), TrainError> {
-        match (written, self.saving.on_error) {
+        match (written, self.job.saving.on_error) {
             (Err(error @ TrainError::Storage { .. }), OnSaveError::Warn) => {
                 watch.on_event(&Event::Warning { text: error.forgiven() });
                 Ok(())
@@ -269,21 +263,21 @@ impl Run {
     }
 
     /// Scores the test part and writes `test.json`: the only place that opens it.
-    pub fn test(&mut self, job: &Job, watch: &mut dyn Watch) -> Result<(), TrainError> {
-        let indices = &job.dataset.split.test;
-        let scores = self.score(job, indices, "test", watch)?;
+    pub fn test(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        let indices = &self.job.dataset.split.test;
+        let scores = self.score(indices, "test", watch)?;
         let pictures = indices.iter().zip(scores.probabilities).map(|(index, probabilities)| {
-            let sample = &job.dataset.samples[*index as usize];
+            let sample = &self.job.dataset.samples[*index as usize];
             TestPicture { name: sample.name.clone(), label: sample.label, probabilities }
         });
         let record = TestRecord {
             recipe_hash: self.state.recipe_hash.clone(),
             data_digest: self.state.data_digest.clone(),
             steps: self.state.step,
-            steps_total: self.steps_total,
+            steps_total: self.setup.steps_total(),
             bounded: self.is_bounded(),
             stopped_early: self.is_stopped_early(),
-            classes: job.dataset.classes.clone(),
+            classes: self.job.dataset.classes.clone(),
             loss: scores.loss,
             accuracy: scores.accuracy,
             images_per_s: scores.images_per_s,
@@ -291,7 +285,7 @@ impl Run {
             peak_memory_bytes: peak_memory_bytes(),
             pictures: pictures.collect(),
         };
-        record::write_json(&self.folder.join(TEST_FILE), &record)?;
+        record::write_json(&self.job.folder.join(TEST_FILE), &record)?;
         let scores = record.scores();
         watch.on_event(&Event::Tested {
             pictures: indices.len() as u64,
@@ -306,7 +300,6 @@ impl Run {
 
     fn score(
         &self,
-        job: &Job,
         indices: &[u32],
         part: &str,
         watch: &mut dyn Watch,
@@ -316,9 +309,9 @@ impl Run {
             watch.on_event(&Event::Evaluating { part: part.to_string(), done, total });
             watch.should_stop()
         };
-        let batch = scoring_batch(self.batch);
+        let batch = scoring_batch(self.job.recipe.batch);
         let scored = self.learner.judged(|model| {
-            evaluate(model, job.dataset, indices, batch, job.device, &mut on_batch)
+            evaluate(model, self.job.dataset, indices, batch, self.job.device, &mut on_batch)
         });
         scored.map_err(|error| error.scoring(format!("{part} after step {}", self.state.step)))
     }

@@ -1,5 +1,6 @@
-//! Forward, loss and backward of one batch; on a CUDA device recorded as a graph, which asks for
-//! all their kernels at once.
+//! The step of a training, up to the update: forward, loss and backward of one batch, and whether
+//! what came of it may move the weights ([`readings`]). On a CUDA device it is recorded as a graph,
+//! which asks for all its kernels at once.
 //!
 //! images `[N, C, H, W]` → logits `[N, K]` → loss `[]` → gradient `[P]`. A graph reads from tensors
 //! of its own, into which each batch is copied, and is for batches of one size: the short last one
@@ -15,18 +16,38 @@ use crate::batches::Batch;
 use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::loss::{Mixed, Targets};
-use crate::readings;
+use crate::readings::{self, Noted, Reading, Readings};
+
+/// A gradient that is about to move the weights.
+pub(crate) struct Slope {
+    /// `[P]`. The next step overwrites it.
+    pub gradient: Tensor,
+    /// What the step came to, or the gate behind which that lies.
+    pub noted: Noted,
+}
+
+impl Slope {
+    /// `[]` bool: whether the weights may move, where the host does not know.
+    pub fn gate(&self) -> Option<&Tensor> {
+        match &self.noted {
+            Noted::Gated(gate) => Some(gate),
+            Noted::Known(_) => None,
+        }
+    }
+}
 
 /// What a step leaves on the device.
-pub(crate) struct Left {
+struct Left {
     /// `[3]`: see [`readings::row`].
-    pub row: Tensor,
+    row: Tensor,
     /// `[P]`.
-    pub gradient: Tensor,
+    gradient: Tensor,
 }
 
 /// Takes the steps of a training, up to the update.
 pub(crate) struct Steps {
+    /// Which of them were read.
+    pub readings: Readings,
     stepper: Stepper<Left>,
     /// Where the graph reads; made by the first batch of the usual size.
     inputs: Option<Batch>,
@@ -38,43 +59,67 @@ pub(crate) struct Steps {
 }
 
 impl Steps {
-    /// For batches of usually `batch` pictures on `device`.
-    pub fn new(device: Device, batch: u32) -> Steps {
+    /// For a `learner` on `device` and batches of usually `batch` pictures, read as `reading` says.
+    /// On a CUDA device all that a step changes is moved together first.
+    pub fn begin(learner: &Learner, device: Device, batch: u32, reading: Reading) -> Steps {
         let stepper = match device {
             Device::Cuda(_) => Stepper::recorded(),
             _ => Stepper::eager("graphs are CUDA's"),
         };
-        let (batch, tells) = (batch as usize, device.is_cuda());
-        Steps { stepper, inputs: None, eager: None, batch, tells }
+        if device.is_cuda() {
+            learner.lay_end_to_end();
+        }
+        Steps {
+            readings: Readings::new(reading),
+            stepper,
+            inputs: None,
+            eager: None,
+            batch: batch as usize,
+            tells: device.is_cuda(),
+        }
+    }
+
+    /// The same kernel by kernel, on whatever device.
+    pub fn without_graph(self) -> Steps {
+        Steps { stepper: Stepper::eager("as asked for"), tells: false, ..self }
+    }
+
+    /// How the next step is taken, and why.
+    pub fn how(&self) -> &How {
+        self.stepper.how()
     }
 
     /// Why steps are not taken as a graph where that could be expected; told once.
     pub fn fell_back(&mut self) -> Option<String> {
-        let How::Eager { reason } = self.stepper.how() else { return None };
-        std::mem::take(&mut self.tells)
-            .then(|| format!("steps are asked for kernel by kernel, not as a graph: {reason}"))
+        let How::Eager { reason } = self.how() else { return None };
+        let text = format!("steps are asked for kernel by kernel, not as a graph: {reason}");
+        std::mem::take(&mut self.tells).then_some(text)
     }
 
-    /// Computes a batch. What it leaves is overwritten by the next.
+    /// Computes a batch and notes what it came to.
     ///
     /// # Errors
     /// Where CUDA fails.
-    pub fn compute(&mut self, learner: &Learner, batch: &Batch) -> Result<&Left, TrainError> {
-        let eager = matches!(self.stepper.how(), How::Eager { .. });
-        if eager || batch.indices.len() != self.batch {
+    pub fn compute(&mut self, learner: &Learner, batch: &Batch) -> Result<Slope, TrainError> {
+        let eager = matches!(self.how(), How::Eager { .. });
+        let left = if eager || batch.indices.len() != self.batch {
+            // The old one's memory is given back before new memory is asked for.
             self.eager = None;
-            return Ok(self.eager.insert(once(learner, batch, learner.draws(batch))));
-        }
-        let inputs = self.inputs.get_or_insert_with(|| like(batch));
-        fill(inputs, batch);
-        let run = self.stepper.run(|pass| {
-            let draws = learner.draws(inputs);
-            match pass {
-                Pass::Eager => once(learner, inputs, draws),
-                Pass::Recording => once(learner, inputs, Draws { samples: &[], ..draws }),
-            }
-        });
-        run.map_err(|error| TrainError::Device(error.to_string()))
+            self.eager.insert(once(learner, batch, learner.draws(batch)))
+        } else {
+            let inputs = self.inputs.get_or_insert_with(|| like(batch));
+            fill(inputs, batch);
+            let run = self.stepper.run(|pass| {
+                let draws = learner.draws(inputs);
+                match pass {
+                    Pass::Eager => once(learner, inputs, draws),
+                    Pass::Recording => once(learner, inputs, Draws { samples: &[], ..draws }),
+                }
+            });
+            run.map_err(|error| TrainError::Device(error.to_string()))?
+        };
+        let noted = self.readings.note(left.row.shallow_clone());
+        Ok(Slope { gradient: left.gradient.shallow_clone(), noted })
     }
 }
 

@@ -17,7 +17,6 @@ use crate::evaluate::names;
 use crate::event::{Event, Signal, Watch};
 use crate::feed::{self, Feed};
 use crate::first_bad;
-use crate::optimizer::lay_end_to_end;
 use crate::readings::{Noted, Reading, Readings, Row, Taken};
 use crate::recipe::Recipe;
 use crate::resident::Resident;
@@ -120,8 +119,8 @@ pub fn train_reading(
         Opened::Run(run) => run,
         Opened::AlreadyDone => return Ok(Outcome::AlreadyDone),
     };
-    let trained = epochs(job, reading, &mut run, watch).and_then(|()| run.save_at_last(watch));
-    match trained.and_then(|()| run.test(job, watch)) {
+    let trained = epochs(reading, &mut run, watch).and_then(|()| run.save_at_last(watch));
+    match trained.and_then(|()| run.test(watch)) {
         Ok(()) => {
             let (steps, bounded) = (run.state.step, run.is_bounded());
             let seconds = started.elapsed().as_secs_f64();
@@ -138,52 +137,43 @@ pub fn train_reading(
     }
 }
 
-fn epochs(
-    job: &Job,
-    reading: Reading,
-    run: &mut Run,
-    watch: &mut dyn Watch,
-) -> Result<(), TrainError> {
-    if job.device.is_cuda() {
-        lay_end_to_end(run.learner.parameters());
-    }
+fn epochs(reading: Reading, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainError> {
+    let job = run.job;
+    let mut steps = Steps::begin(&run.learner, job.device, job.recipe.batch, reading);
     let resident = Resident::if_it_fits(job.dataset, &job.dataset.split.train, job.device);
     if let Some(resident) = &resident {
         watch.on_event(&resident.event());
     }
     let fed = (job.device, job.workers);
-    let mut engine = Steps::new(job.device, job.recipe.batch);
-    let mut readings = Readings::new(reading);
     thread::scope(|scope| {
         // Of all epochs: the first batch of each is gathered while the one before is validated.
-        let plan = run.plan.steps(run.state.step..run.steps_target);
-        let mut batches = Feed::start(scope, job.dataset, fed, resident.as_ref(), plan);
-        while let Some(steps) = run.next_epoch() {
+        let planned = run.setup.plan.steps(run.state.step..run.steps_target);
+        let mut batches = Feed::start(scope, job.dataset, fed, resident.as_ref(), planned);
+        while let Some(epoch) = run.next_epoch() {
             let mut clock = Instant::now();
-            for _ in steps {
+            for _ in epoch {
                 let batch = batches.next_batch()?.expect("the plan has a batch for every step");
                 // images [N, C, H, W] -> loss [], gradient [P] -> weights
-                let computed = engine.compute(&run.learner, &batch)?;
-                let gate = match readings.note(computed.row.shallow_clone()) {
-                    Noted::Gated(gate) => Some(gate),
-                    Noted::Known(row) => finite(job, run, run.state.step, row).map(|()| None)?,
-                };
-                run.note_gradient(&computed.gradient, watch)?;
-                let lr = job.recipe.lr(run.state.step, run.steps_total);
-                run.learner.step_if(gate.as_ref(), &computed.gradient, lr);
+                let slope = steps.compute(&run.learner, &batch)?;
+                if let Noted::Known(row) = slope.noted {
+                    finite(run, run.state.step, row)?;
+                }
+                run.note_gradient(&slope.gradient, watch)?;
+                let lr = run.setup.lr(run.state.step);
+                run.learner.step_if(slope.gate(), &slope.gradient, lr);
 
                 let time = StepTime::of(&mut clock, batches.take_waited());
                 let (step, pictures) = (run.state.step, batch.indices.len() as u64);
-                readings.took(Taken { step, pictures, lr, time });
+                steps.readings.took(Taken { step, pictures, lr, time });
                 run.state.step += 1;
-                let text = engine.fell_back();
+                let text = steps.fell_back();
                 text.into_iter().for_each(|text| watch.on_event(&Event::Warning { text }));
-                if readings.is_due() || job.saving.is_due(run.state.step) {
-                    settle(job, run, &mut readings, &mut clock, watch)?;
+                if steps.readings.is_due() || job.saving.is_due(run.state.step) {
+                    settle(run, &mut steps.readings, &mut clock, watch)?;
                 }
                 let signal = watch.should_stop();
                 if signal.is_some() {
-                    settle(job, run, &mut readings, &mut clock, watch)?;
+                    settle(run, &mut steps.readings, &mut clock, watch)?;
                 }
                 if let Some(signal) = signal {
                     return Err(TrainError::Stopped(signal));
@@ -193,8 +183,8 @@ fn epochs(
                     clock = Instant::now();
                 }
             }
-            settle(job, run, &mut readings, &mut clock, watch)?;
-            run.close_epoch(job, watch)?;
+            settle(run, &mut steps.readings, &mut clock, watch)?;
+            run.close_epoch(watch)?;
         }
         Ok(())
     })
@@ -203,7 +193,6 @@ fn epochs(
 /// Reads what was not read yet: the run's sums and who watches learn of it, or it is an error. The
 /// wait for the device is a part of the steps that it computed.
 fn settle(
-    job: &Job,
     run: &mut Run,
     readings: &mut Readings,
     clock: &mut Instant,
@@ -214,7 +203,7 @@ fn settle(
     last.time.step_s += clock.elapsed().as_secs_f64();
     *clock = Instant::now();
     for (taken, row) in read {
-        finite(job, run, taken.step, row)?;
+        finite(run, taken.step, row)?;
         run.took_step(taken, row);
     }
     watch.on_event(&run.step_event());
@@ -223,18 +212,18 @@ fn settle(
 
 /// Refuses a step whose loss or gradient is not finite: such a number must not reach the weights.
 /// They are those that `step` began with, so that its batch, made again, tells where it came from.
-fn finite(job: &Job, run: &Run, step: u64, row: Row) -> Result<(), TrainError> {
+fn finite(run: &Run, step: u64, row: Row) -> Result<(), TrainError> {
     let Some((what, value)) = row.bad() else { return Ok(()) };
-    let planned = run.plan.steps(step..step + 1).next().expect("a plan has no end");
-    let batch = feed::again(job.dataset, job.device, planned);
+    let planned = run.setup.plan.steps(step..step + 1).next().expect("a plan has no end");
+    let batch = feed::again(run.job.dataset, run.job.device, planned);
     let computed = run.learner.compute(&batch);
     let first = first_bad::of_step(&run.learner, &batch, &computed.gradient);
-    let (place, pictures) = (format!("step {}", step + 1), names(job.dataset, &batch.indices));
+    let (place, pictures) = (format!("step {}", step + 1), names(run.job.dataset, &batch.indices));
     Err(TrainError::NotFinite { place, what, value, first, pictures })
 }
 
 /// Where the time of one step went.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct StepTime {
     pub step_s: f64,
     pub wait_s: f64,

@@ -10,31 +10,30 @@
 //! {"seconds":[0.41,0.40,0.42],"peak_bytes":1234}
 //! ```
 //!
-//! The model of the last request is kept, so that repeating a request repeats the work only;
+//! A step is the training loop's own (`Rehearsal`), on one batch that lies there: no loader, no
+//! augmentation, no events, no saves. What the last request asked for is kept ([`requests`]);
 //! `repeat: 0` builds and does nothing. With `"device":"cuda:0"` the repetitions are asked for one
 //! after the other and waited for together, so all of them have one time; `"graph":true` records the
 //! step as a CUDA graph, and the answer's `how` says whether that came about.
 //! `catscan bench scans` answers other requests: see `scans.rs`.
 
+pub mod requests;
 mod scans;
 
-use std::io::{self, BufRead};
 use std::time::Instant;
 
-use anyhow::{Context, Result};
-use catscan_models::{
-    Convention, Memory, Mode, Model, ModelConfig, ModelRow, Pool, Pooling, Precision, Shape, Taps,
-};
-use catscan_torch_ext::graphs::{How, Pass, Stepper};
+use anyhow::Result;
+use catscan_models::{Convention, Memory, Mode, ModelConfig, ModelRow, Precision, Shape, Taps};
+use catscan_train::batches::Batch;
 use catscan_train::environment::peak_memory_bytes;
-use catscan_train::optimizer::{Moments, Optimizer, ParameterGroup, flatten, lay_end_to_end};
-use catscan_train::{Semantics, Sgd, loss};
-use serde::de::DeserializeOwned;
+use catscan_train::loss::Targets;
+use catscan_train::{Init, Recipe, Rehearsal, Schedule, Semantics, Sgd};
 use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
+use self::requests::{Kept, answer_each};
 use super::ready;
-use crate::output::print;
+use crate::recipes::original;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -57,7 +56,7 @@ enum What {
 struct Request {
     model: String,
     work: Work,
-    batch: i64,
+    batch: u32,
     size_px: i64,
     precision: Precision,
     layout: Layout,
@@ -75,7 +74,7 @@ struct Request {
 enum Work {
     /// Evaluation, without a graph.
     Forward,
-    /// Forward, loss, backward and the optimiser's step.
+    /// Forward, loss, backward, the look for a NaN and the optimiser's step.
     Step,
 }
 
@@ -97,18 +96,13 @@ struct Answer {
     how: Option<String>,
 }
 
-/// A model, a batch and an optimiser, ready to go.
+/// A network and a batch, ready to go.
 struct Bench {
-    request: Request,
-    model: Model,
-    x: Tensor,
-    labels: Tensor,
-    groups: Vec<ParameterGroup>,
-    optimizer: Optimizer,
-    moments: Moments,
+    work: Work,
+    rehearsal: Rehearsal,
+    batch: Batch,
+    lr: f64,
     device: Device,
-    /// Forward, loss and backward; leaves the gradient `[P]`.
-    stepper: Stepper<Tensor>,
 }
 
 /// Answers requests until there are no more.
@@ -117,7 +111,14 @@ struct Bench {
 /// A request that cannot be read or a model that cannot be built.
 pub fn run(args: &Args) -> Result<u8> {
     match args.what {
-        What::Steps => steps()?,
+        What::Steps => {
+            let mut kept = Kept::new();
+            answer_each(|request: Request| {
+                let repeat = request.repeat;
+                let bench = kept.of(Request { repeat: 0, ..request }, Bench::new)?;
+                bench.answer(repeat)
+            })?;
+        }
         What::Scans => {
             let mut scans = scans::Scans::default();
             answer_each(|request| scans.answer(&request))?;
@@ -126,71 +127,36 @@ pub fn run(args: &Args) -> Result<u8> {
     Ok(0)
 }
 
-/// Reads requests, a line each, and prints their answers, until there are no more.
-fn answer_each<R: DeserializeOwned, A: Serialize>(
-    mut answer: impl FnMut(R) -> Result<A>,
-) -> Result<()> {
-    for line in io::stdin().lock().lines() {
-        let line = line.context("reading a request")?;
-        let request = serde_json::from_str(&line).with_context(|| line.clone())?;
-        print(format_args!("{}\n", serde_json::to_string(&answer(request)?)?))?;
-    }
-    Ok(())
-}
-
-fn steps() -> Result<()> {
-    let mut bench: Option<Bench> = None;
-    answer_each(|request: Request| {
-        let repeat = request.repeat;
-        let ready = match bench.take() {
-            Some(ready)
-                if (Request { repeat: ready.request.repeat, ..request.clone() })
-                    == ready.request =>
-            {
-                ready
-            }
-            old => {
-                drop(old);
-                Bench::new(request)?
-            }
-        };
-        let ready = bench.insert(ready);
-        let seconds = ready.repeat(repeat)?;
-        let how = ready.device.is_cuda().then(|| in_words(ready.stepper.how()));
-        Ok(Answer { seconds, peak_bytes: peak_memory_bytes(), how })
-    })
-}
-
-/// The network of this name as peers are compared on it: two classes of three channels, or the
-/// notebooks' ten digits.
-fn config(model: &str, precision: Precision, memory: Memory) -> Result<ModelConfig> {
+/// The network of this name as peers are compared on it: two classes, or the notebooks' ten digits.
+pub(super) fn config(model: &str, precision: Precision, memory: Memory) -> Result<ModelConfig> {
     let row = ModelRow::find(model)?;
-    let (pool, convention, in_channels, outputs) = match row.shape {
-        Shape::Mnist(_) => (Pool::Max, Convention::KerasLayers, 1, 10),
-        _ => (Pool::Avg, Convention::Torchvision, 3, 2),
+    let natural = row.natural_config();
+    let (convention, outputs) = match row.shape {
+        Shape::Mnist(_) => (Convention::KerasLayers, natural.outputs),
+        _ => (natural.convention, 2),
     };
-    Ok(ModelConfig {
-        name: model.to_owned(),
-        shape: None,
-        pooling: Pooling::for_sites(row.sites(), pool, Pool::Avg),
-        convention,
-        in_channels,
-        outputs,
-        precision,
-        memory,
-    })
+    Ok(ModelConfig { convention, outputs, precision, memory, ..natural })
 }
 
-/// What steps are taken by where only their time or their rounding is asked for.
-pub(super) fn usual_sgd() -> Optimizer {
-    Optimizer::Sgd(Sgd {
+/// The study's step of such a network, in PyTorch's formula, as peers take it.
+pub(super) fn recipe(model: ModelConfig, batch: u32) -> Recipe {
+    let sgd = Sgd {
         lr: 1e-3,
         momentum: 0.9,
         nesterov: false,
         dampening: 0.0,
         weight_decay: 0.0,
         semantics: Semantics::Pytorch,
-    })
+    };
+    let (init, schedule) = (Init::Random, Schedule::Constant);
+    Recipe { model, init, optimizer: sgd.into(), schedule, batch, seed: 1, ..original() }
+}
+
+/// Pictures and labels `[N]` on a device, as the loop gets a batch.
+pub(super) fn batch(images: Tensor, labels: Tensor) -> Batch {
+    let pictures = labels.size()[0] as u32;
+    let targets = Targets::new(labels, None);
+    Batch { images, targets, indices: (0..pictures).collect(), pass: 0 }
 }
 
 /// `[N, C, H, W]` in this layout.
@@ -202,35 +168,34 @@ fn laid_out(x: &Tensor, layout: Layout) -> Tensor {
 }
 
 impl Bench {
-    fn new(request: Request) -> Result<Bench> {
+    fn new(request: &Request) -> Result<Bench> {
         let config = config(&request.model, request.precision, request.memory)?;
         let device = match &request.device {
             Some(text) => ready(text.parse()?)?,
             None => Device::Cpu,
         };
-        let model = Model::build(&config, 1, device)?;
-        let (n, px) = (request.batch, request.size_px);
+        let (n, px) = (i64::from(request.batch), request.size_px);
         let random = Tensor::rand([n, config.in_channels, px, px], (Kind::Float, device));
-        let x = laid_out(&random, request.layout);
         let labels = Tensor::arange(n, (Kind::Int64, device)).remainder(config.outputs);
-        let parameters = model.weights().parameters().map(|weight| weight.tensor.shallow_clone());
-        let group = ParameterGroup::of_all(parameters.collect());
-        let optimizer = usual_sgd();
-        let moments = Moments::zeros(&optimizer, group.numbers(), device);
-        if device.is_cuda() {
-            lay_end_to_end(&group.parameters);
-        }
-        let stepper = match (device, request.graph) {
-            (Device::Cuda(_), true) => Stepper::recorded(),
-            (Device::Cuda(_), false) => Stepper::eager("as asked for"),
-            _ => Stepper::eager("graphs are CUDA's"),
-        };
-        let groups = vec![group];
-        Ok(Bench { request, model, x, labels, groups, optimizer, moments, device, stepper })
+        let recipe = recipe(config, request.batch);
+        let rehearsal = Rehearsal::of(&recipe, &[], device)?;
+        Ok(Bench {
+            work: request.work,
+            rehearsal: if request.graph { rehearsal } else { rehearsal.without_graph() },
+            batch: batch(laid_out(&random, request.layout), labels),
+            lr: recipe.optimizer.lr(),
+            device,
+        })
+    }
+
+    fn answer(&mut self, repeat: usize) -> Result<Answer> {
+        let seconds = self.repeat(repeat)?;
+        let how = self.device.is_cuda().then(|| self.rehearsal.how());
+        Ok(Answer { seconds, peak_bytes: peak_memory_bytes(), how })
     }
 
     /// Seconds of each of so many repetitions; on CUDA the mean of all, which the host asks for
-    /// without waiting in between, as in a training.
+    /// without waiting in between but where a training would.
     fn repeat(&mut self, times: usize) -> Result<Vec<f64>> {
         let Device::Cuda(index) = self.device else {
             return (0..times).map(|_| self.time()).collect();
@@ -247,34 +212,14 @@ impl Bench {
     /// Seconds of one repetition, as far as the host waits for it.
     fn time(&mut self) -> Result<f64> {
         let began = Instant::now();
-        match self.request.work {
+        match self.work {
             Work::Forward => {
-                let _ = no_grad(|| self.model.forward(&self.x, Mode::Eval, &mut Taps::off()));
+                let (model, x) = (self.rehearsal.model(), &self.batch.images);
+                let _ = no_grad(|| model.forward(x, Mode::Eval, &mut Taps::off()));
             }
-            Work::Step => self.step()?,
+            Work::Step => drop(self.rehearsal.take(&self.batch, self.lr)?),
         }
         Ok(began.elapsed().as_secs_f64())
-    }
-
-    /// As the training loop steps (`crates/train/src/train.rs`), without its bookkeeping.
-    fn step(&mut self) -> Result<()> {
-        let (model, x, labels) = (&self.model, &self.x, &self.labels);
-        let parameters = &self.groups[0].parameters;
-        let gradient = self.stepper.run(|_: Pass| {
-            let logits = model.forward(x, Mode::TRAIN, &mut Taps::off());
-            let loss = loss::mean(&logits, labels);
-            flatten(&Tensor::run_backward(&[&loss], parameters, false, false))
-        })?;
-        self.optimizer.step(&self.groups, gradient, &mut self.moments, self.optimizer.lr());
-        Ok(())
-    }
-}
-
-fn in_words(how: &How) -> String {
-    match how {
-        How::WarmingUp { left } => format!("warming up, {left} steps left"),
-        How::Recorded => "graph".into(),
-        How::Eager { reason } => format!("eager: {reason}"),
     }
 }
 
@@ -291,10 +236,10 @@ mod tests {
                 r#"{{"model":"densenet-mini","work":"{work}","batch":2,"size_px":64,
                 "precision":"{precision}","layout":"{layout}","memory":"keep","repeat":1}}"#
             );
-            let mut bench = Bench::new(serde_json::from_str(&text).unwrap()).unwrap();
-            assert!(bench.repeat(1).unwrap()[0] > 0.0);
-            let steps = if work == "step" { 1 } else { 0 };
-            assert_eq!(bench.moments.steps(), steps);
+            let mut bench = Bench::new(&serde_json::from_str(&text).unwrap()).unwrap();
+            assert!(bench.repeat(2).unwrap()[1] > 0.0);
+            let steps = if work == "step" { 2 } else { 0 };
+            assert_eq!(bench.rehearsal.losses().len(), steps);
         }
     }
 }

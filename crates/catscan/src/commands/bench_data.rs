@@ -8,7 +8,6 @@
 //! {"seconds":[0.21,0.20,0.21],"pictures":500,"peak_bytes":1234}
 //! ```
 
-use std::io::{self, BufRead};
 use std::thread;
 use std::time::Instant;
 
@@ -20,7 +19,7 @@ use catscan_train::environment::peak_memory_bytes;
 use serde::{Deserialize, Serialize};
 use tch::Device;
 
-use crate::output::print;
+use super::bench::requests::{Kept, answer_each};
 use crate::recipes::original;
 
 #[derive(Debug, clap::Args)]
@@ -64,7 +63,7 @@ struct Answer {
 
 /// A set, ready for passes.
 struct Bench {
-    request: Request,
+    work: Work,
     recipe: Recipe,
     dataset: Dataset,
     /// Where the cache is; dropped with its contents.
@@ -77,34 +76,19 @@ struct Bench {
 /// # Errors
 /// A request that cannot be read, or pictures that cannot.
 pub fn run(_: &Args) -> Result<u8> {
-    let mut bench: Option<Bench> = None;
-    for line in io::stdin().lock().lines() {
-        let line = line.context("reading a request")?;
-        let request: Request = serde_json::from_str(&line).with_context(|| line.clone())?;
+    let mut kept = Kept::new();
+    answer_each(|request: Request| {
         let repeat = request.repeat;
-        let mut ready = match bench.take() {
-            Some(ready)
-                if ready.request
-                    == (Request { repeat: ready.request.repeat, ..request.clone() }) =>
-            {
-                ready
-            }
-            old => {
-                drop(old);
-                Bench::new(request)?
-            }
-        };
-        let seconds = (0..repeat).map(|_| ready.time()).collect::<Result<_>>()?;
-        let pictures = ready.dataset.samples.len();
-        let answer = Answer { seconds, pictures, peak_bytes: peak_memory_bytes() };
-        print(format_args!("{}\n", serde_json::to_string(&answer)?))?;
-        bench = Some(ready);
-    }
+        let bench = kept.of(Request { repeat: 0, ..request }, Bench::new)?;
+        let seconds = (0..repeat).map(|_| bench.time()).collect::<Result<_>>()?;
+        let pictures = bench.dataset.samples.len();
+        Ok(Answer { seconds, pictures, peak_bytes: peak_memory_bytes() })
+    })?;
     Ok(0)
 }
 
 impl Bench {
-    fn new(request: Request) -> Result<Bench> {
+    fn new(request: &Request) -> Result<Bench> {
         let base = original();
         let data = DataConfig {
             source: request.data.clone(),
@@ -121,17 +105,17 @@ impl Bench {
         };
         let cache = tempfile::tempdir().context("making a folder for the cache")?;
         let dataset = Dataset::open_as(&recipe.data, cache.path(), Some(placement), &())?;
-        Ok(Bench { request, recipe, dataset, cache, passes: 0 })
+        Ok(Bench { work: request.work, recipe, dataset, cache, passes: 0 })
     }
 
     /// Seconds of one repetition.
     fn time(&mut self) -> Result<f64> {
-        if self.request.work == Work::First {
+        if self.work == Work::First {
             // Before the clock starts: that the old one is deleted is no part of an epoch.
             self.cache = tempfile::tempdir().context("making a folder for the cache")?;
         }
         let began = Instant::now();
-        match self.request.work {
+        match self.work {
             Work::Decode => {
                 let all: Vec<u32> = (0..self.dataset.samples.len() as u32).collect();
                 for some in all.chunks(512) {
@@ -178,7 +162,7 @@ mod tests {
                 r#"{{"work":"{work}","data":"critters:12","size_px":16,"filter":"nearest",
                 "batch":5,"repeat":1}}"#
             );
-            let mut bench = Bench::new(serde_json::from_str(&text).unwrap()).unwrap();
+            let mut bench = Bench::new(&serde_json::from_str(&text).unwrap()).unwrap();
             assert!(bench.time().unwrap() > 0.0, "{work}");
             assert_eq!(bench.dataset.samples.len(), 12);
         }

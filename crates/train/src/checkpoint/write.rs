@@ -120,9 +120,7 @@ impl Contents<'_> {
             (OPTIMIZER_FILE, _) => write_moments(self.moments, out),
             (STATE_FILE, _) => out
                 .write_all(&serde_json::to_vec_pretty(self.state).expect("a state is plain data")),
-            (WEIGHTS_FILE, Some(average)) => {
-                average.standing_in(self.weights, || self.weights.write(out))
-            }
+            (WEIGHTS_FILE, Some(average)) => average.standing_in(|| self.weights.write(out)),
             _ => self.weights.write(out),
         }
     }
@@ -170,19 +168,27 @@ fn prune(all: &Path, keep: usize) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use catscan_data::Dataset;
     use tch::Device;
 
     use super::super::{State, verify};
     use super::*;
     use crate::ema::Ema;
     use crate::learner::Learner;
-    use crate::open::beginning;
     use crate::recipe::Recipe;
+    use crate::setup::Setup;
     use crate::testing::recipe;
 
     fn learner() -> Learner {
         let recipe = Recipe { ema: Some(Ema { decay: 0.9, warmup_power: None }), ..recipe() };
         Learner::build(&recipe, &[1, 1], Device::Cpu).unwrap().0
+    }
+
+    /// Of no step yet.
+    fn beginning() -> State {
+        let (cache, recipe) = (tempfile::tempdir().unwrap(), recipe());
+        let dataset = Dataset::open(&recipe.data, cache.path(), &()).unwrap();
+        State::begin(&Setup::of(&recipe, &dataset, Device::Cpu).unwrap())
     }
 
     fn contents<'a>(learner: &'a Learner, state: &'a State) -> Contents<'a> {

@@ -25,7 +25,7 @@ pub fn lay_end_to_end(parameters: &[Tensor]) {
 }
 
 /// `[P]`: all `parameters`, where they lie end to end in one tensor.
-pub(super) fn seen_as_one(parameters: &[Tensor]) -> Option<Tensor> {
+pub(crate) fn seen_as_one(parameters: &[Tensor]) -> Option<Tensor> {
     let (first, numbers) = (parameters.first()?, numbers(parameters));
     let mut at = first.data_ptr() as usize;
     for parameter in parameters {

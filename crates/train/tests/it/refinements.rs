@@ -48,17 +48,20 @@ fn clipping_is_torchs() {
 fn averages_are_torchs_and_timms() {
     let golden = golden(include_str!("../golden/training.json"));
     let model = Model::build(&recipe().model, 1, Device::Cpu).unwrap();
-    let weights = model.weights();
-    let seven =
-        || weights.get("classifier.weight").unwrap().detach().flatten(0, -1).narrow(0, 0, 7);
+    let weights: Vec<Tensor> =
+        model.weights().iter().map(|weight| weight.tensor.shallow_clone()).collect();
+    let seven = || {
+        let weight = model.weights().get("classifier.weight").unwrap();
+        weight.detach().flatten(0, -1).narrow(0, 0, 7)
+    };
     for case in golden["average"].as_array().unwrap() {
         let ema: Ema = serde_json::from_value(case["ema"].clone()).unwrap();
-        let mut average = Average::of(ema, weights);
+        let mut average = Average::of(ema, &weights);
         for (update, want) in case["after"].as_array().unwrap().iter().enumerate() {
             let update = update + 1;
             no_grad(|| seven().copy_(&wave(7, update)));
-            average.update(weights, update as u64);
-            close(&average.standing_in(weights, || seven().copy()), want, &case["ema"]);
+            average.update(update as u64);
+            close(&average.standing_in(|| seven().copy()), want, &case["ema"]);
         }
     }
 }
@@ -161,7 +164,6 @@ fn a_run_without_a_better_validation_is_finished_early() {
     let mut watcher = Watcher::default();
     assert_eq!(run(&job(&recipe, folder.path()), &mut watcher).unwrap(), Outcome::Finished);
     let record = RunRecord::read(folder.path()).unwrap();
-    assert!(record.is_finished());
     let test = record.test.unwrap();
     assert!(test.stopped_early && !test.bounded);
     assert_eq!((test.steps, test.steps_total), (3 * STEPS_PER_EPOCH, 9 * STEPS_PER_EPOCH));
