@@ -41,7 +41,7 @@ use tch::Device;
 pub use asked::ReportArgs;
 use known::Known;
 
-use crate::commands::write_file;
+use crate::files::write_file;
 use crate::refusal::{DATA, Refusal};
 use crate::study::{Run, Runs, STUDY, Study};
 use crate::weights::Trained;

@@ -13,8 +13,10 @@ use catscan_torch_ext::DeviceSpec;
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::json;
 
-use super::{device, not_taken, writable, write_file};
+use crate::args::device;
+use crate::files::{writable, write_file};
 use crate::output::{print, print_json, say};
+use crate::pictures::not_taken;
 use crate::progress::Stages;
 use crate::recipes::{original, split_of};
 use crate::refusal::DATA;

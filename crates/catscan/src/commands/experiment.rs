@@ -10,12 +10,12 @@ use catscan_torch_ext::{DeviceSpec, cpu};
 use catscan_train::{Init, Recipe};
 use tch::Device;
 
-use super::chosen::read_recipe;
-use super::seeds::Seeds;
-use super::{command_line, device, open_dataset, without_leaks, writable};
+use crate::args::{Seeds, command_line, device};
 use crate::compose::{self, ReportArgs, known::Known};
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
+use crate::files::writable;
 use crate::output::{print, print_json, say};
+use crate::pictures::{open_dataset, without_leaks};
 use crate::progress::duration;
 use crate::queue::fresh::remove_runs;
 use crate::queue::{self, Cell, CellEnd, Settings};
@@ -175,7 +175,9 @@ fn plan(args: &Args) -> Result<Plan> {
         return Err(Refusal::usage(format!("--arms: {} is named twice, want once", twice.1)).into());
     }
     let base = match &args.recipe {
-        Some(path) => experiment.base_of_file(path, read_recipe(path)?, &args.overrides, &arms)?,
+        Some(path) => {
+            experiment.base_of_file(path, recipes::read(path)?, &args.overrides, &arms)?
+        }
         None => experiment.base(args.profile, &args.overrides)?,
     };
     let seeds = match &args.seeds {

@@ -16,7 +16,6 @@ use catscan_torch_ext::DeviceSpec;
 use catscan_viz::cam::{CAMS, CamRow};
 use catscan_viz::report::render;
 
-use super::{device, ready, write_file};
 use channels::ChannelArgs;
 use figures::draw;
 use look::{Picture, at_once, look};
@@ -24,6 +23,8 @@ use networks::Networks;
 use page::page;
 use told::in_a_table;
 
+use crate::args::{device, ready};
+use crate::files::write_file;
 use crate::masks::opened;
 use crate::names;
 use crate::output::{print, print_json};

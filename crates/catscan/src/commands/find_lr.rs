@@ -9,9 +9,10 @@ use catscan_viz::Svg;
 use catscan_viz::chart::{Axes, Line, lines};
 use serde::Serialize;
 
-use super::chosen::RecipeArgs;
-use super::{device, open_dataset, ready, threads, without_leaks, writable, write_file};
+use crate::args::{RecipeArgs, device, ready, threads};
+use crate::files::{writable, write_file};
 use crate::output::{print, print_json, say};
+use crate::pictures::{open_dataset, without_leaks};
 use crate::signals::Stop;
 
 #[derive(Debug, clap::Args)]

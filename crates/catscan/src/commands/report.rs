@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use catscan_train::RunRecord;
 
-use super::{folders, open_dataset};
 use crate::compose::{self, ReportArgs};
 use crate::experiment::EXPERIMENTS;
+use crate::files::folders;
 use crate::output::{print, print_json, say};
+use crate::pictures::open_dataset;
 use crate::refusal::Refusal;
 use crate::run_name::{RunName, is_run};
 use crate::study::{Request, STUDY, Study, print as tables};

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use catscan_torch_ext::DeviceSpec;
 
-use super::network::runs;
-use super::{device, ready};
+use crate::args::{device, ready};
 use crate::output::say;
+use crate::run_name::runs;
 use crate::serve::{Arm, serve};
 use crate::weights::Trained;
 

@@ -9,10 +9,9 @@ use catscan_data::{Dataset, default_cache_dir};
 use catscan_torch_ext::{DeviceSpec, cpu, cuda, determinism};
 use catscan_train::{Event, Init, Job, Outcome, Signal, Watch, train};
 
-use super::chosen::RecipeArgs;
 use super::dry_run;
-use super::saving::SavingArgs;
-use super::{command_line, device, open_dataset, threads, without_leaks};
+use crate::args::{RecipeArgs, SavingArgs, command_line, device, threads};
+use crate::pictures::{open_dataset, without_leaks};
 use crate::progress::{Board, Line};
 use crate::queue::protocol;
 use crate::signals::Stop;

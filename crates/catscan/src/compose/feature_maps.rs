@@ -13,7 +13,7 @@ use tch::Device;
 use super::pick::{Picked, right_and_wrong};
 use super::scans::input;
 use super::{Shown, section};
-use crate::commands::write_file;
+use crate::files::write_file;
 
 /// All convolutions' outputs for one picture, an arm at a time; also kept in each run's `scans/`.
 pub fn feature_maps(shown: &[Shown], dataset: &Dataset) -> Result<Section> {

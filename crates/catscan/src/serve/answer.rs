@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Arm, Question, Refused};
-use crate::commands::network;
+use crate::prediction;
 use crate::weights::Trained;
 
 /// One layer's map over the picture.
@@ -79,7 +79,7 @@ pub fn warm_up(arm: &Arm) -> anyhow::Result<Cost> {
     let Trained { model, recipe, .. } = &arm.trained;
     let picture = resize::prepare(RgbImage::new(32, 32), &recipe.data);
     let x = picture_tensor(&picture, &recipe.data).to_device(arm.device);
-    network::answer(model, &x).with_context(|| format!("{}: a black picture", arm.name))?;
+    prediction::answer(model, &x).with_context(|| format!("{}: a black picture", arm.name))?;
     let method = CamRow::find("grad-cam").expect("a row of the table");
     let said = seen(arm, method, None, RgbImage::new(32, 32));
     said.map_err(|(_, error)| anyhow::anyhow!("{}: {error}", arm.name))?;
@@ -127,7 +127,7 @@ fn seen(
         // One pass serves both classes of one logit: what it predicts need not be known before.
         None if method.is_one_pass() && trained.model.config().outputs == 1 => vec![0, 1],
         None => {
-            vec![predicted(&network::answer(&trained.model, &x).map_err(failed)?) as usize]
+            vec![predicted(&prediction::answer(&trained.model, &x).map_err(failed)?) as usize]
         }
     };
     let choices: Vec<Vec<i64>> = classes.iter().map(|class| vec![*class as i64]).collect();

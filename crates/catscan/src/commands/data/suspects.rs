@@ -11,7 +11,7 @@ use catscan_data::{BadImages, DataConfig};
 use catscan_torch_ext::DeviceSpec;
 use catscan_train::{evaluate, read_split};
 
-use crate::commands::open_dataset;
+use crate::pictures::open_dataset;
 use crate::refusal::{DATA, Refusal};
 use crate::weights::Trained;
 

@@ -16,7 +16,7 @@ use super::Args;
 use super::look::{Seen, SeenBy};
 use super::page::section;
 use super::told::Drawn;
-use crate::commands::write_file;
+use crate::files::write_file;
 
 /// A picture's place among all, from 1; two folders may each hold a cat.jpg.
 pub type Place = usize;

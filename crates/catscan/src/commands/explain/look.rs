@@ -14,7 +14,6 @@ use tch::Tensor;
 use super::masks::{Mask, OnMask};
 use super::networks::{Network, Networks};
 use super::{Args, opened};
-use crate::commands::network::input;
 
 /// Pixels of one pass: four pictures of 224 × 224, of which DenseNet-121 keeps about 1.5 GB for the
 /// way back (measured: 31 MB for each of 64 × 64, in bf16).
@@ -49,7 +48,7 @@ impl Picture<'_> {
             let trained = &network.trained;
             let of = |masks| Mask::open(masks, &args.pictures, path, &rgb, trained);
             let mask = args.masks.as_deref().map(of).transpose()?;
-            let (picture, x) = input(rgb.clone(), trained);
+            let (picture, x) = trained.input(rgb.clone());
             Ok(Ready { shown: picture.into_shown(), x, mask })
         };
         Ok(Picture { path, ready: networks.all.iter().map(ready).collect::<Result<_>>()? })

@@ -7,7 +7,7 @@ use catscan_viz::corrupt::{CORRUPTIONS, random_shift};
 use rayon::prelude::*;
 use tch::Tensor;
 
-use crate::commands::network::probabilities;
+use crate::prediction::probabilities;
 use crate::run_name::RunName;
 use crate::study::Run;
 
