@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bench_data;
+pub mod cell;
 pub mod data;
 pub mod doctor;
 pub mod dry_run;

@@ -1,10 +1,9 @@
 //! Which trained network a command asks, where it runs, and how the answer is printed.
 
 use anyhow::Result;
-use catscan_torch_ext::DeviceSpec;
 use tch::Device;
 
-use super::{device, ready};
+use super::DeviceArgs;
 use crate::weights::{Trained, WeightsArgs};
 
 /// A trained network, and where it runs.
@@ -12,9 +11,8 @@ use crate::weights::{Trained, WeightsArgs};
 pub struct NetworkArgs {
     #[command(flatten)]
     pub weights: WeightsArgs,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub device: DeviceSpec,
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Print the answer as JSON, with all its numbers
     #[arg(long)]
     pub json: bool,
@@ -26,7 +24,7 @@ impl NetworkArgs {
     /// # Errors
     /// Where there is no such device, no such file, or weights do not fit.
     pub fn open(&self) -> Result<(Trained, Device)> {
-        let device = ready(self.device)?;
+        let device = self.device.ready()?;
         let WeightsArgs { weights, file } = &self.weights;
         Ok((Trained::open(weights, file, device)?, device))
     }

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use catscan_data::{Dataset, Part};
-use catscan_torch_ext::{DeviceSpec, cpu};
+use catscan_torch_ext::cpu;
 use catscan_train::{Init, Recipe};
 use tch::Device;
 
-use crate::args::{Seeds, command_line, device};
+use crate::args::{ComputeArgs, Seeds, command_line};
 use crate::compose::{self, ReportArgs, known::Known};
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
 use crate::files::writable;
@@ -56,24 +56,14 @@ pub struct Args {
     /// begins when its memory has room for one more
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub jobs: Option<u64>,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub device: DeviceSpec,
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// Where experiments keep their runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
     /// Remove these runs and begin again; refused while one of them is being trained
     #[arg(long)]
     pub fresh: bool,
-    /// Let cut runs go on with another number of threads or device; noted in their records
-    #[arg(long)]
-    pub allow_inexact_resume: bool,
-    /// Take only operations that give the same bits each time, and refuse others
-    #[arg(long)]
-    pub deterministic: bool,
-    /// On a GPU: multiply 32-bit numbers in TF32, faster and less exact; noted in the records
-    #[arg(long)]
-    pub tf32: bool,
     /// Print the study as JSON
     #[arg(long)]
     pub json: bool,
@@ -106,7 +96,7 @@ pub fn run(args: &Args) -> Result<u8> {
         return dry_run(args, &plan);
     }
     writable(&plan.folder, "--runs")?;
-    let device = args.device.resolve()?;
+    let device = args.compute.device.resolve()?;
     let dataset = open_dataset(&plan.base.data)
         .and_then(|dataset| without_leaks(dataset, args.overrides.strict))
         .and_then(|dataset| {
@@ -123,13 +113,11 @@ pub fn run(args: &Args) -> Result<u8> {
     let (jobs, threads) = shares(args.jobs, cells.len(), device.is_cuda());
     let settings = Settings {
         experiment: plan.experiment.name.into(),
+        command: command_line(),
         jobs,
         threads,
-        device: args.device.to_string(),
         max_steps: args.max_steps,
-        allow_inexact_resume: args.allow_inexact_resume,
-        deterministic: args.deterministic,
-        tf32: args.tf32,
+        compute: args.compute,
         card: match device {
             Device::Cuda(index) => Some(index),
             _ => None,

@@ -12,7 +12,6 @@ mod told;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use catscan_torch_ext::DeviceSpec;
 use catscan_viz::cam::{CAMS, CamRow};
 use catscan_viz::report::render;
 
@@ -23,7 +22,7 @@ use networks::Networks;
 use page::page;
 use told::in_a_table;
 
-use crate::args::{device, ready};
+use crate::args::DeviceArgs;
 use crate::files::write_file;
 use crate::masks::opened;
 use crate::names;
@@ -67,9 +66,8 @@ pub struct Args {
     pub masks: Option<PathBuf>,
     #[command(flatten)]
     pub channels: ChannelArgs,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub device: DeviceSpec,
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Print the answer as JSON, with all its numbers
     #[arg(long)]
     pub json: bool,
@@ -77,7 +75,7 @@ pub struct Args {
 
 /// Draws both kinds of scans for each picture into `--out`.
 pub fn run(args: &Args) -> Result<u8> {
-    let device = ready(args.device)?;
+    let device = args.device.ready()?;
     let method = method(&args.method)?;
     let networks = Networks::open(args, method, device)?;
     networks.all.iter().try_for_each(|network| args.channels.check(&network.trained))?;
