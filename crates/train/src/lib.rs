@@ -82,5 +82,6 @@ pub use recipe::{Difference, Recipe, RecipeError};
 pub use record::{
     EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord, read_split,
 };
+pub use room::check_room_for_all;
 pub use schedule::{Anneal, Schedule, Warmup};
 pub use train::{Job, OnSaveError, Outcome, Saving, train, train_reading};

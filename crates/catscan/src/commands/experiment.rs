@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use catscan_data::{Dataset, Part};
 use catscan_torch_ext::cpu;
-use catscan_train::{Init, Recipe};
+use catscan_train::{Init, Recipe, Saving, check_room_for_all};
 use tch::Device;
 
 use crate::args::{ComputeArgs, Seeds, command_line};
@@ -18,7 +18,7 @@ use crate::output::{print, print_json, say};
 use crate::pictures::{open_dataset, without_leaks};
 use crate::progress::duration;
 use crate::queue::fresh::remove_runs;
-use crate::queue::{self, Cell, CellEnd, Settings};
+use crate::queue::{self, Cell, CellEnd, Settings, State};
 use crate::recipes;
 use crate::refusal::Refusal;
 use crate::run_name::RunName;
@@ -110,6 +110,7 @@ pub fn run(args: &Args) -> Result<u8> {
     say(in_words(&dataset, &plan.base.data.source));
     warn_of_weights(&plan)?;
     let cells = cells(args, &plan, &dataset)?;
+    check_room(&plan.folder, &cells).inspect_err(|_| leave_nothing(&plan.folder))?;
     let (jobs, threads) = shares(args.jobs, cells.len(), device.is_cuda());
     let settings = Settings {
         experiment: plan.experiment.name.into(),
@@ -261,6 +262,17 @@ fn cells(args: &Args, plan: &Plan, dataset: &Dataset) -> Result<Vec<Cell>> {
         }
     }
     Ok(cells)
+}
+
+/// Refuses a disk that cannot hold all the runs that are still to be trained: hours later, one by
+/// one, is too late to hear of it.
+fn check_room(folder: &Path, cells: &[Cell]) -> Result<()> {
+    let left = cells.iter().filter(|cell| cell.state != State::Finished);
+    let left: Vec<_> = left.map(|cell| (&cell.recipe, &*cell.folder)).collect();
+    check_room_for_all(folder, &left, Saving::USUAL).with_context(|| match left.len() {
+        1 => "1 cell is still to be trained".to_owned(),
+        n => format!("{n} cells are still to be trained"),
+    })
 }
 
 /// Cells at once, and threads of each. Two cells of one thread get more done than one of two, so
