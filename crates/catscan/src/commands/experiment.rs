@@ -23,7 +23,7 @@ use crate::recipes;
 use crate::refusal::Refusal;
 use crate::run_name::RunName;
 use crate::signals::Stop;
-use crate::study::{Failure, Request, Study, print as tables};
+use crate::study::{Failure, Request, Study};
 use crate::table::Table;
 use crate::weights::told;
 
@@ -323,7 +323,7 @@ fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> 
     if args.json {
         print_json(&study)?;
     } else {
-        print(in_full(&study))?;
+        print(study.in_full())?;
     }
     if drawn {
         let path = folder.join(compose::REPORT);
@@ -333,23 +333,6 @@ fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> 
         say(format_args!("report: {}", path.display()));
     }
     Ok(())
-}
-
-/// Question, table, notices and answer.
-fn in_full(study: &Study) -> String {
-    let (arms, under) = (tables::arms(study), tables::UNDER_ARMS);
-    let mut text = format!("\n{}\n\n{arms}\n{under}\n\n", study.request.question);
-    if let Some(factorial) = &study.factorial {
-        let (effects, under) = (tables::effects(factorial), tables::UNDER_EFFECTS);
-        text += &format!("{effects}\n{under}\n\n");
-    }
-    for notice in &study.notices {
-        text += &format!("Note: {notice}\n");
-    }
-    for answer in &study.answer {
-        text += &format!("{answer}\n");
-    }
-    text
 }
 
 #[cfg(test)]
