@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use anyhow::Result;
 use catscan_data::Dataset;
+use catscan_viz::batch_size::OF_A_REPORT;
 use catscan_viz::cam::grad_cam;
 use catscan_viz::evidence::{Tally, area, on_mask};
 use catscan_viz::report::Section;
@@ -18,8 +19,6 @@ use crate::weights::Trained;
 
 /// Test pictures looked at, evenly taken from the test part.
 const PICTURES: usize = 64;
-/// Pictures in one pass: taps keep their activations, so memory grows with it.
-const BATCH: usize = 16;
 
 /// The section on evidence; none for photographs whose evidence nobody has drawn.
 pub fn evidence(
@@ -88,7 +87,7 @@ fn tallies(
         let trained = Trained::open_run(&run.record.folder, Device::Cpu)?;
         let taps = trained.model.block_names();
         tallies.resize_with(taps.len(), Default::default);
-        for some in indices.chunks(BATCH) {
+        for some in indices.chunks(OF_A_REPORT) {
             let x = dataset.batch(some, Device::Cpu);
             let cams = grad_cam(&trained.model, &x, &dataset.labels(some), &taps)?;
             for ((name, tally), tap) in tallies.iter_mut().zip(&cams.taps) {

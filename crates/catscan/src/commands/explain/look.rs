@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use catscan_data::RgbImage;
 use catscan_models::check_answer;
 use catscan_train::metrics::predicted;
+use catscan_viz::batch_size::to_explain;
 use catscan_viz::cam::{CamRow, Look, Map};
 use catscan_viz::feature_maps::{FeatureGrid, GridLayout, channels_of, grid_of};
 use tch::Tensor;
@@ -14,12 +15,6 @@ use tch::Tensor;
 use super::masks::{Mask, OnMask};
 use super::networks::{Network, Networks};
 use super::{Args, opened};
-
-/// Pixels of one pass: four pictures of 224 × 224, of which DenseNet-121 keeps about 1.5 GB for the
-/// way back (measured: 31 MB for each of 64 × 64, in bf16).
-const PIXELS: usize = 4 * 224 * 224;
-/// Pictures of one pass, however small.
-const MOST: usize = 32;
 
 /// A picture, ready for every network.
 pub struct Picture<'a> {
@@ -84,8 +79,8 @@ pub struct SeenBy<'a> {
 /// How many pictures go through all networks together.
 pub fn at_once(networks: &Networks) -> usize {
     let side = |network: &Network| network.trained.recipe.data.size_px as usize;
-    let largest = networks.all.iter().map(side).max().unwrap_or(1).max(1);
-    (PIXELS / (largest * largest)).clamp(1, MOST)
+    let largest = networks.all.iter().map(side).max().unwrap_or(1);
+    to_explain(largest * largest)
 }
 
 /// Asks every network, a pass each.

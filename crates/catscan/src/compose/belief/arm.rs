@@ -4,6 +4,7 @@ use anyhow::Result;
 use catscan_data::Dataset;
 use catscan_models::{Mode, Model};
 use catscan_viz::VizError;
+use catscan_viz::batch_size::OF_A_REPORT;
 use catscan_viz::belief::{Pictures, agreement::agreement, random, sanity};
 use catscan_viz::cam::{CAMS, CamRow, INPUT, Map, explain, grad_cam};
 use tch::{Device, Tensor};
@@ -17,8 +18,6 @@ use crate::weights::Trained;
 
 /// Places along a map's side below which a map is too coarse to be tested.
 pub const COARSE: u32 = 4;
-/// Pictures explained in one pass: taps keep their activations, so memory grows with it.
-const BATCH: usize = 16;
 
 /// The pictures looked at, and what is known of them.
 pub struct Seen<'a> {
@@ -171,7 +170,7 @@ fn maps(
 ) -> Result<Vec<Map>, VizError> {
     let taps = if row.looks_at_input() { vec![] } else { vec![at.to_owned()] };
     let mut all = Vec::with_capacity(places.len());
-    for some in places.chunks(BATCH) {
+    for some in places.chunks(OF_A_REPORT) {
         let (x, classes, _) = seen.part(some);
         all.extend(explain(row, model, &x, &classes, &taps)?.taps.remove(0).maps);
     }

@@ -3,9 +3,10 @@
 use catscan_data::{Dataset, Raster, RgbImage, picture_tensor};
 use catscan_models::Model;
 use catscan_train::metrics::predicted;
+use catscan_viz::batch_size;
 use catscan_viz::corrupt::{CORRUPTIONS, random_shift};
 use rayon::prelude::*;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
 use crate::prediction::probabilities;
 use crate::run_name::RunName;
@@ -13,10 +14,6 @@ use crate::study::Run;
 
 /// How far the two random shifts of a picture go at most, % of its side.
 pub const SHIFTS: [f64; 4] = [2.0, 5.0, 10.0, 20.0];
-/// Pixels in one pass: sixteen pictures at 224 px, which cost least on a CPU.
-const PIXELS_AT_ONCE: u32 = 16 * 224 * 224;
-/// Pictures in one pass, at most.
-const AT_ONCE: u32 = 64;
 
 /// Forwards of each picture by one network.
 pub fn passes() -> usize {
@@ -93,9 +90,9 @@ impl<'a> Worse<'a> {
         let one = |picture: &RgbImage| {
             picture_tensor(&Raster::from(picture.clone()).into_colour(config.colour), config)
         };
-        let at_once = (PIXELS_AT_ONCE / config.size_px.pow(2).max(1)).clamp(1, AT_ONCE);
+        let at_once = batch_size::to_score(config.size_px.pow(2) as usize, Device::Cpu);
         let mut said = Vec::with_capacity(pictures.len());
-        for some in pictures.chunks(at_once as usize) {
+        for some in pictures.chunks(at_once) {
             let x = Tensor::cat(&some.iter().map(one).collect::<Vec<_>>(), 0);
             said.extend(probabilities(model, &x).iter().map(|shares| predicted(shares)));
         }
