@@ -1,6 +1,6 @@
 //! `--weights`: a run's folder, one of its checkpoints, or a safetensors file with a recipe beside
-//! it or named by options. A file of ours says itself what network it is of ([`told`]): options and
-//! recipes that say otherwise are refused.
+//! it or named by options. A file of ours says itself what network it is of ([`provenance`]):
+//! options and recipes that say otherwise are refused.
 
 use std::path::{Path, PathBuf};
 
@@ -16,7 +16,7 @@ use tch::{Device, Tensor};
 use crate::recipes;
 use crate::refusal::Refusal;
 
-pub mod told;
+pub mod provenance;
 
 #[derive(Debug, clap::Args)]
 pub struct WeightsArgs {
@@ -165,7 +165,7 @@ fn file_recipe(file: &Path, own: Option<ModelConfig>, args: &FileArgs) -> Result
     };
     if let Some(recipe) = recipe {
         if let Some(own) = own {
-            told::agree(file, &own, &recipe.model, "the recipe")?;
+            provenance::agree(file, &own, &recipe.model, "the recipe")?;
         }
         return Ok(recipe);
     }
@@ -192,7 +192,7 @@ fn file_recipe(file: &Path, own: Option<ModelConfig>, args: &FileArgs) -> Result
         ..said.clone()
     };
     if let Some(own) = own {
-        told::agree(file, &own, &asked, "the command line")?;
+        provenance::agree(file, &own, &asked, "the command line")?;
     }
     Ok(recipe_of(asked, shape))
 }

@@ -11,7 +11,7 @@ use catscan_train::{Init, Recipe, Saving, check_room_for_all};
 use tch::Device;
 
 use crate::args::{ComputeArgs, Seeds, command_line};
-use crate::compose::{self, ReportArgs, known::Known};
+use crate::compose::{self, ReportArgs, evidence_masks::EvidenceMasks};
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
 use crate::files::writable;
 use crate::output::{print, print_json, say};
@@ -25,7 +25,7 @@ use crate::run_name::RunName;
 use crate::signals::Stop;
 use crate::study::{Failure, Request, Study};
 use crate::table::Table;
-use crate::weights::told;
+use crate::weights::provenance;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -105,7 +105,7 @@ pub fn run(args: &Args) -> Result<u8> {
         })
         .inspect_err(|_| leave_nothing(&plan.folder))?;
     // A slip in the masks is told before anything is trained.
-    Known::new(&dataset, args.report.masks.as_deref())
+    EvidenceMasks::new(&dataset, args.report.masks.as_deref())
         .inspect_err(|_| leave_nothing(&plan.folder))?;
     say(in_words(&dataset, &plan.base.data.source));
     warn_of_weights(&plan)?;
@@ -241,7 +241,7 @@ fn warn_of_weights(plan: &Plan) -> Result<()> {
     for arm in &plan.arms {
         let recipe = cell_recipe(&plan.base, arm, plan.seeds[0], 2)?;
         if let Init::File(file) = &recipe.init {
-            told::warn(Path::new(&file.path), &format!("arm {}", arm.name), &recipe.model);
+            provenance::warn(Path::new(&file.path), &format!("arm {}", arm.name), &recipe.model);
         }
     }
     Ok(())

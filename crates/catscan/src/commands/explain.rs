@@ -7,7 +7,7 @@ mod look;
 mod masks;
 mod networks;
 mod page;
-mod told;
+mod record;
 
 use std::path::PathBuf;
 
@@ -20,7 +20,7 @@ use figures::draw;
 use look::{Picture, at_once, look};
 use networks::Networks;
 use page::page;
-use told::in_a_table;
+use record::in_a_table;
 
 use crate::args::DeviceArgs;
 use crate::files::write_file;

@@ -43,7 +43,7 @@ pub struct Args {
 
 /// What find-lr.json holds, and `--json` prints.
 #[derive(Serialize)]
-struct Found<'a> {
+struct RateFindings<'a> {
     recipe_hash: String,
     recipe_lr: f64,
     range: RangeTest,
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<u8> {
         stop.asked().is_none()
     };
     let search = find_lr(&recipe, &dataset, device, range, &mut on_step)?;
-    let found = Found {
+    let found = RateFindings {
         recipe_hash: recipe.hash(),
         recipe_lr: recipe.optimizer.lr(),
         range,

@@ -12,7 +12,7 @@ use crate::pictures::{open_dataset, without_leaks};
 use crate::progress::{Board, Line};
 use crate::queue::protocol::Reporter;
 use crate::signals::Stop;
-use crate::weights::told;
+use crate::weights::provenance;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -61,7 +61,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let recipe = args.recipe.for_classes(recipe, dataset.classes.len())?;
     recipe.validate()?;
     if let Init::File(file) = &recipe.init {
-        told::warn(Path::new(&file.path), "the recipe", &recipe.model);
+        provenance::warn(Path::new(&file.path), "the recipe", &recipe.model);
     }
     if args.dry_run {
         return dry_run::run(&recipe, &dataset, device, args);
@@ -85,9 +85,9 @@ pub fn run(args: &Args) -> Result<u8> {
         return Ok(exit_code(train(&job, &mut Reporter { stop })?));
     }
     let board = Board::new(1);
-    let mut shown = Shown { line: board.line(&arm), stop };
-    let outcome = train(&job, &mut shown)?;
-    shown.line.end(&ending(outcome, &args.out));
+    let mut progress = ProgressLine { line: board.line(&arm), stop };
+    let outcome = train(&job, &mut progress)?;
+    progress.line.end(&ending(outcome, &args.out));
     Ok(exit_code(outcome))
 }
 
@@ -111,12 +111,12 @@ fn ending(outcome: Outcome, folder: &Path) -> String {
 }
 
 /// Draws a bar, or writes a log.
-struct Shown {
+struct ProgressLine {
     line: Line,
     stop: Stop,
 }
 
-impl Watch for Shown {
+impl Watch for ProgressLine {
     fn on_event(&mut self, event: &Event) {
         self.line.on_event(event);
     }

@@ -11,7 +11,7 @@ use catscan_viz::evidence::{Tally, area, on_mask};
 use catscan_viz::report::Section;
 use tch::Device;
 
-use super::known::Known;
+use super::evidence_masks::EvidenceMasks;
 use super::{section, table};
 use crate::study::{Run, Runs, Study};
 use crate::table::Table;
@@ -25,7 +25,7 @@ pub fn evidence(
     study: &Study,
     runs: &Runs,
     dataset: &Dataset,
-    known: &Known,
+    known: &EvidenceMasks,
 ) -> Result<Option<Section>> {
     let indices = known.with_evidence(PICTURES);
     let masks: Vec<Cow<[u8]>> = indices.iter().filter_map(|i| known.of(*i)).collect();
@@ -80,7 +80,7 @@ fn tallies(
     runs: &[&Run],
     indices: &[u32],
     dataset: &Dataset,
-    known: &Known,
+    known: &EvidenceMasks,
 ) -> Result<Vec<(String, Tally)>> {
     let mut tallies: Vec<(String, Tally)> = Vec::new();
     for run in runs {

@@ -29,7 +29,7 @@ struct Frame {
 
 /// What `POST /explain` answers.
 #[derive(Serialize)]
-struct Answer {
+struct Explanation {
     /// One share a class, in their order.
     probabilities: Vec<f32>,
     predicted: usize,
@@ -106,7 +106,7 @@ fn seen(
     method: &'static CamRow,
     class: Option<usize>,
     picture: RgbImage,
-) -> Result<Answer, Refused> {
+) -> Result<Explanation, Refused> {
     let trained = &arm.trained;
     let picture = resize::prepare(picture, &trained.recipe.data);
     let x = picture_tensor(&picture, &trained.recipe.data).to_device(arm.device);
@@ -146,7 +146,7 @@ fn seen(
     });
     let frames = frames.collect::<Result<_, Refused>>()?;
     let picture = Packed::jpeg(&shown).map_err(failed)?;
-    Ok(Answer { probabilities: shares, predicted, class, picture, frames })
+    Ok(Explanation { probabilities: shares, predicted, class, picture, frames })
 }
 
 fn failed(error: impl std::fmt::Display) -> Refused {

@@ -51,14 +51,14 @@ impl Picture<'_> {
 }
 
 /// What all networks made of one picture.
-pub struct Seen<'a> {
+pub struct PictureViews<'a> {
     pub path: &'a Path,
     /// One a network.
-    pub by: Vec<SeenBy<'a>>,
+    pub by: Vec<NetworkView<'a>>,
 }
 
 /// What one network made of it: plain data, so that it can be drawn on any thread.
-pub struct SeenBy<'a> {
+pub struct NetworkView<'a> {
     pub network: &'a str,
     /// What went in, as a person sees it.
     pub shown: &'a RgbImage,
@@ -92,9 +92,9 @@ pub fn look<'a>(
     method: &CamRow,
     networks: &'a Networks,
     pictures: &'a [Picture],
-) -> Result<Vec<Seen<'a>>> {
-    let none = |picture: &'a Picture| Seen { path: picture.path, by: Vec::new() };
-    let mut all: Vec<Seen> = pictures.iter().map(none).collect();
+) -> Result<Vec<PictureViews<'a>>> {
+    let none = |picture: &'a Picture| PictureViews { path: picture.path, by: Vec::new() };
+    let mut all: Vec<PictureViews> = pictures.iter().map(none).collect();
     for place in 0..networks.all.len() {
         let seen = one_network(args, method, networks, place, pictures)?;
         all.iter_mut().zip(seen).for_each(|(picture, by)| picture.by.push(by));
@@ -108,7 +108,7 @@ fn one_network<'a>(
     networks: &'a Networks,
     place: usize,
     pictures: &'a [Picture],
-) -> Result<Vec<SeenBy<'a>>> {
+) -> Result<Vec<NetworkView<'a>>> {
     let Network { name, trained, taps, class } = &networks.all[place];
     let ready: Vec<&Ready> = pictures.iter().map(|picture| &picture.ready[place]).collect();
     let x: Vec<&Tensor> = ready.iter().map(|ready| &ready.x).collect();
@@ -142,7 +142,7 @@ fn one_network<'a>(
         let Ready { shown, mask, .. } = ready[n];
         let layout = args.channels.layout(networks.all.len(), classes[n])?;
         let channels = channels.map(|tap| channels_of(&asked, n, shown, tap, &layout));
-        Ok(SeenBy {
+        Ok(NetworkView {
             network: name,
             shown,
             class: &trained.classes[classes[n]],

@@ -21,7 +21,7 @@ pub fn passes() -> usize {
 }
 
 /// Every picture in every state.
-pub struct Worse<'a> {
+pub struct CorruptedPictures<'a> {
     dataset: &'a Dataset,
     labels: Vec<i64>,
     clean: Vec<RgbImage>,
@@ -44,8 +44,8 @@ pub struct Answers {
     pub steady: Vec<Vec<bool>>,
 }
 
-impl<'a> Worse<'a> {
-    pub fn new(dataset: &'a Dataset, indices: &[u32]) -> Worse<'a> {
+impl<'a> CorruptedPictures<'a> {
+    pub fn new(dataset: &'a Dataset, indices: &[u32]) -> CorruptedPictures<'a> {
         let clean: Vec<RgbImage> =
             indices.par_iter().map(|index| dataset.picture(*index).into_shown()).collect();
         let each = |make: &(dyn Fn(&RgbImage, u64) -> RgbImage + Sync)| -> Vec<RgbImage> {
@@ -61,7 +61,7 @@ impl<'a> Worse<'a> {
             [0, 1].map(|draw| each(&|picture, number| random_shift(picture, *most, number, draw)))
         });
         let shifted = shifted.collect();
-        Worse { dataset, labels: dataset.labels(indices), clean, worse, shifted }
+        CorruptedPictures { dataset, labels: dataset.labels(indices), clean, worse, shifted }
     }
 
     /// What `run`'s network says of all of them.
