@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    bench, bench_data, data, doctor, evaluate, experiment, explain, find_lr, list, parity, predict,
-    report, serve, summary, train,
+    bench, bench_data, cell, data, doctor, evaluate, experiment, explain, find_lr, list, parity,
+    predict, report, serve, summary, train,
 };
 use crate::output::say;
 use crate::{out_of_memory, refusal, signals};
@@ -51,6 +51,9 @@ enum Command {
     Data(data::Args),
     /// Tell what this machine offers, and what is missing
     Doctor(doctor::Args),
+    /// Train one cell of an experiment, for its queue
+    #[command(hide = true)]
+    Cell(cell::Args),
     /// Take timed steps on request, for scripts/bench
     #[command(hide = true)]
     Bench(bench::Args),
@@ -92,6 +95,7 @@ impl Command {
             Command::Summary(args) => summary::run(args),
             Command::Data(args) => data::run(args),
             Command::Doctor(args) => doctor::run(args),
+            Command::Cell(args) => cell::run(args),
             Command::Bench(args) => bench::run(args),
             Command::Parity(args) => parity::run(args),
             Command::BenchData(args) => bench_data::run(args),

@@ -5,27 +5,28 @@
 //! - [`scans`]: class activation maps, the same pictures and taps for every arm;
 //! - [`feature_maps`]: what the convolutions hold;
 //! - [`trust`], [`budget`], [`robustness`]: probabilities, costs, pictures made worse;
-//! - [`matched`]: the comparison at equal epochs, seconds and multiply-adds;
+//! - [`equal_budgets`]: the comparison at equal epochs, seconds and multiply-adds;
 //! - [`gradients`], [`gradient_map`]: how much of the error reaches each layer;
 //! - [`gallery`]: the pictures that tell the arms apart;
 //! - [`belief`]: whether the maps follow the network at all;
-//! - [`evidence`]: where it is [`known`], how much of a map lies on what tells the classes apart;
-//! - [`asked`]: what a report may be asked for;
+//! - [`evidence`]: where masks of it are ([`evidence_masks`]), how much of a map lies on what tells
+//!   the classes apart;
+//! - [`report_args`]: what a report may be asked for;
 //! - [`origin`]: rejected pictures, command, environment, recipes.
 
-pub mod asked;
 pub mod belief;
 pub mod budget;
+pub mod equal_budgets;
 pub mod evidence;
+pub mod evidence_masks;
 pub mod feature_maps;
 pub mod gallery;
 pub mod gradient_map;
 pub mod gradients;
-pub mod known;
-pub mod matched;
 pub mod numbers;
 pub mod origin;
 pub mod pick;
+pub mod report_args;
 pub mod robustness;
 pub mod scans;
 pub mod trust;
@@ -38,10 +39,10 @@ use catscan_data::Dataset;
 use catscan_viz::report::{Block, Page, Section, Table, markdown, render};
 use tch::Device;
 
-pub use asked::ReportArgs;
-use known::Known;
+use evidence_masks::EvidenceMasks;
+pub use report_args::ReportArgs;
 
-use crate::commands::write_file;
+use crate::files::write_file;
 use crate::refusal::{DATA, Refusal};
 use crate::study::{Run, Runs, STUDY, Study};
 use crate::weights::Trained;
@@ -85,7 +86,7 @@ pub fn write(
         );
         return Err(Refusal::new(DATA, message).into());
     }
-    let known = Known::new(dataset, asked.masks.as_deref())?;
+    let known = EvidenceMasks::new(dataset, asked.masks.as_deref())?;
     known.in_words().into_iter().for_each(crate::output::say);
     crate::output::say("drawing the report");
     let shown = first_runs(study, runs)?;
@@ -135,22 +136,22 @@ fn title(study: &Study) -> String {
 }
 
 /// An arm's first finished run, opened to be looked into.
-pub struct Shown<'a> {
+pub struct FirstRun<'a> {
     /// The run's records and test answers.
     pub run: &'a Run,
     /// The same run's newest weights, on the CPU.
     pub trained: Trained,
 }
 
-fn first_runs<'a>(study: &Study, runs: &'a Runs) -> Result<Vec<Shown<'a>>> {
+fn first_runs<'a>(study: &Study, runs: &'a Runs) -> Result<Vec<FirstRun<'a>>> {
     study.arms.iter().filter_map(|arm| runs.first_of(&arm.arm)).map(open).collect()
 }
 
-fn open(run: &Run) -> Result<Shown<'_>> {
+fn open(run: &Run) -> Result<FirstRun<'_>> {
     let folder = &run.record.folder;
     let trained = Trained::open_run(folder, Device::Cpu)
         .with_context(|| format!("{} cannot be looked into", folder.display()))?;
-    Ok(Shown { run, trained })
+    Ok(FirstRun { run, trained })
 }
 
 /// A section of the page.

@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use catscan_data::{Colour, DataConfig, Filter, RgbImage, resize};
 use catscan_viz::evidence::MIDDLE;
 
-use crate::commands::network::open;
+use crate::pictures::open_picture;
 use crate::refusal::{DATA, Refusal};
 
 /// A folder of masks.
@@ -75,7 +75,7 @@ pub fn opened(path: &Path) -> Result<RgbImage> {
     let bad = |bad: catscan_data::BadImage| {
         Refusal::new(DATA, format!("{}: {}; give another picture", path.display(), bad.reason))
     };
-    Ok(open(path)?.map_err(bad)?)
+    Ok(open_picture(path)?.map_err(bad)?)
 }
 
 /// The picture's way to the network's square, but without mixing black and white: `[H, W]`, 255 on

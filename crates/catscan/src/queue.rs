@@ -1,9 +1,9 @@
 //! The queue: one process per cell, finished cells skipped, some cells at once.
 //!
-//! A cell is a `catscan train --queued` of its own, so that a crash loses one cell and its memory
-//! always comes back. Queue and cell talk over pipes, see [`protocol`]: the recipe goes in on the
-//! cell's first line, events come out as JSON lines, and a line `stop SIGINT` asks for a
-//! checkpoint. A cell whose queue is gone finds its input closed, and stops with a checkpoint too.
+//! A cell is a `catscan cell` of its own, so that a crash loses one cell and its memory always
+//! comes back. Queue and cell talk over pipes, see [`protocol`]: the order goes in on the cell's
+//! first line, events come out as JSON lines, and a line `stop SIGINT` asks for a checkpoint. A
+//! cell whose queue is gone finds its input closed, and stops with a checkpoint too.
 
 pub mod admission;
 pub mod cell;
@@ -18,6 +18,7 @@ use anyhow::Result;
 use catscan_torch_ext::plugin;
 use catscan_train::{Event, Signal};
 
+use crate::args::ComputeArgs;
 use crate::progress::{Board, Line};
 use crate::signals::Stop;
 use admission::Admission;
@@ -28,17 +29,16 @@ pub use process::{Message, Process};
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub experiment: String,
+    /// Program and arguments that asked for the cells.
+    pub command: Vec<String>,
     /// Cells at once.
     pub jobs: usize,
     /// Threads of each cell that begins now; a cut cell goes on with those it began with.
     pub threads: usize,
-    pub device: String,
+    pub max_steps: Option<u64>,
+    pub compute: ComputeArgs,
     /// The CUDA device that all cells share, whose memory says how many begin.
     pub card: Option<usize>,
-    pub tf32: bool,
-    pub max_steps: Option<u64>,
-    pub allow_inexact_resume: bool,
-    pub deterministic: bool,
 }
 
 /// How often the queue looks whether it was asked to stop.

@@ -9,6 +9,7 @@
 
 use std::path::Path;
 
+use anyhow::{Context, Result};
 use catscan_data::{Normalize, SplitRule};
 use catscan_models::{ModelConfig, ModelRow};
 use catscan_train::Recipe;
@@ -97,6 +98,20 @@ pub fn split_of(source: &str) -> SplitRule {
         _ => original(),
     };
     recipe.data.split
+}
+
+/// Reads and validates a recipe's file.
+///
+/// # Errors
+/// Where there is no such file or it is no possible recipe; exit code 2.
+pub(crate) fn read(path: &Path) -> Result<Recipe> {
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        Refusal::usage(format!(
+            "{}: cannot be read ({error}); name a recipe.json, such as a run's folder holds",
+            path.display()
+        ))
+    })?;
+    Recipe::from_json(&text).with_context(|| path.display().to_string())
 }
 
 /// Refuses a recipe of a `file`, if it is of one, for data that it was not written for: what stands

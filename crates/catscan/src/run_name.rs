@@ -3,7 +3,11 @@
 use std::fmt::{self, Display, Formatter};
 use std::path::{Path, PathBuf};
 
-use catscan_train::checkpoint;
+use anyhow::Result;
+use catscan_train::{RunRecord, checkpoint};
+
+use crate::files::folders;
+use crate::refusal::Refusal;
 
 /// What an experiment's runs are told apart by; `avg seed 1` in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +50,39 @@ pub fn is_run(folder: &Path) -> bool {
 /// to go on from, and nothing to lose.
 pub fn has_checkpoint(folder: &Path) -> bool {
     checkpoint::folder(folder).exists()
+}
+
+/// Names and folders: the run itself, or its checkpoint, or of each arm of an experiment the first
+/// seed's run.
+///
+/// # Errors
+/// Where the folder is neither.
+pub fn runs(folder: &Path) -> Result<Vec<(String, PathBuf)>> {
+    let path = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let last_two = |path: &Path| {
+        let words: Vec<_> = path.iter().map(|word| word.to_string_lossy()).collect();
+        words[words.len().saturating_sub(2)..].join(", ")
+    };
+    if is_run(folder) {
+        return Ok(vec![(last_two(&path), folder.to_owned())]);
+    }
+    if let Some(run) = RunRecord::of_checkpoint(folder) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        return Ok(vec![(format!("{}, {name}", last_two(&run)), folder.to_owned())]);
+    }
+    let mut found = Vec::new();
+    for arm in folders(folder)? {
+        let path = folder.join(&arm);
+        let seeds = folders(&path)?.into_iter().map(|seed| path.join(seed));
+        if let Some(run) = seeds.into_iter().find(|path| is_run(path)) {
+            found.push((arm, run));
+        }
+    }
+    if found.is_empty() {
+        let message = "neither a run's folder nor an experiment's; such as runs/pooling-compare";
+        return Err(Refusal::usage(format!("{}: {message}", folder.display())).into());
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -15,8 +15,8 @@ use catscan_models::Summary;
 use catscan_train::{Environment, RunRecord, SplitSummary, TestRecord, metrics};
 use serde::{Deserialize, Serialize};
 
-use crate::commands::write_file;
 use crate::experiment::{EXPERIMENTS, Profile};
+use crate::files::write_file;
 use crate::refusal::{DATA, Refusal};
 use crate::run_name::{RunName, has_checkpoint};
 use crate::stats::{

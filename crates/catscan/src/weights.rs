@@ -1,23 +1,22 @@
 //! `--weights`: a run's folder, one of its checkpoints, or a safetensors file with a recipe beside
-//! it or named by options. A file of ours says itself what network it is of ([`told`]): options and
-//! recipes that say otherwise are refused.
+//! it or named by options. A file of ours says itself what network it is of ([`provenance`]):
+//! options and recipes that say otherwise are refused.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use catscan_data::{Colour, DataConfig};
+use catscan_data::{Colour, DataConfig, Raster, RgbImage, picture_tensor, resize};
 use catscan_models::weights::file::read_header;
 use catscan_models::{
     Convention, Model, ModelConfig, ModelRow, POOLS, Pooling, Precision, Shape, Sites,
 };
 use catscan_train::{Recipe, RunRecord, SplitSummary, checkpoint};
-use tch::Device;
+use tch::{Device, Tensor};
 
-use crate::commands::chosen::read_recipe;
 use crate::recipes;
 use crate::refusal::Refusal;
 
-pub mod told;
+pub mod provenance;
 
 #[derive(Debug, clap::Args)]
 pub struct WeightsArgs {
@@ -113,6 +112,13 @@ impl Trained {
         Ok(Trained { model, recipe, data_digest, classes })
     }
 
+    /// A picture as the network saw its training pictures, and as its input `[1, C, H, W]`.
+    pub fn input(&self, rgb: RgbImage) -> (Raster, Tensor) {
+        let picture = resize::prepare(rgb, &self.recipe.data);
+        let x = picture_tensor(&picture, &self.recipe.data);
+        (picture, x)
+    }
+
     /// The data to score: what it was trained on, or other pictures read in the same way.
     pub fn data(&self, source: Option<&str>) -> DataConfig {
         let data = self.recipe.data.clone();
@@ -151,15 +157,15 @@ impl Trained {
 fn file_recipe(file: &Path, own: Option<ModelConfig>, args: &FileArgs) -> Result<Recipe> {
     let beside = file.with_file_name("recipe.json");
     let recipe = match &args.recipe {
-        Some(path) => Some(read_recipe(path)?),
+        Some(path) => Some(recipes::read(path)?),
         None if args.model.is_none() && beside.exists() => {
-            Some(read_recipe(&beside).context("the recipe beside the weights")?)
+            Some(recipes::read(&beside).context("the recipe beside the weights")?)
         }
         None => None,
     };
     if let Some(recipe) = recipe {
         if let Some(own) = own {
-            told::agree(file, &own, &recipe.model, "the recipe")?;
+            provenance::agree(file, &own, &recipe.model, "the recipe")?;
         }
         return Ok(recipe);
     }
@@ -186,7 +192,7 @@ fn file_recipe(file: &Path, own: Option<ModelConfig>, args: &FileArgs) -> Result
         ..said.clone()
     };
     if let Some(own) = own {
-        told::agree(file, &own, &asked, "the command line")?;
+        provenance::agree(file, &own, &asked, "the command line")?;
     }
     Ok(recipe_of(asked, shape))
 }

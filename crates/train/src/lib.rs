@@ -87,5 +87,6 @@ pub use record::{
     EpochRecord, PartCounts, RunRecord, SplitSummary, TestPicture, TestRecord, read_split,
 };
 pub use rehearsal::Rehearsal;
+pub use room::check_room_for_all;
 pub use schedule::{Anneal, Schedule, Warmup};
 pub use train::{Job, OnSaveError, Outcome, Saving, train, train_reading};

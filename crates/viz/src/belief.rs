@@ -22,17 +22,12 @@ pub mod road;
 pub mod sanity;
 
 use crate::VizError;
+use crate::batch_size;
 use crate::cam::{Map, class_probabilities};
 use crate::overlay::enlarge;
 use catscan_models::{Mode, Model, Taps};
 use std::ops::Range;
-use tch::{Device, Tensor};
-
-/// Pictures in one pass, at most.
-const AT_ONCE: usize = 64;
-/// Pixels in one pass on the CPU: at 224 px sixteen pictures, which cost least (measured for
-/// DenseNet-121 with 32 MB of cache: 14.5 ms a picture; by 64 of them 15.7, by one 17.9).
-const PIXELS_AT_ONCE: usize = 16 * 224 * 224;
+use tch::Tensor;
 
 /// What is asked about: pictures, and the network whose maps of them are tested.
 #[derive(Debug, Clone)]
@@ -107,10 +102,7 @@ impl<'a> Pictures<'a> {
         draw: impl Fn(Range<usize>) -> Tensor,
     ) -> Result<Vec<f64>, VizError> {
         let (width, height) = self.size();
-        let at_once = match self.batch.device() {
-            Device::Cpu => (PIXELS_AT_ONCE / (width * height) as usize).clamp(1, AT_ONCE),
-            _ => AT_ONCE,
-        };
+        let at_once = batch_size::to_score((width * height) as usize, self.batch.device());
         let stretches = classes.len().div_ceil(at_once).max(1);
         let stretch = classes.len().div_ceil(stretches).max(1);
         let mut all = Vec::with_capacity(classes.len());

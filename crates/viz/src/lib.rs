@@ -13,8 +13,9 @@
 //! 6. [`report`]: a [`report::Page`] of blocks → one HTML file that loads nothing.
 //!
 //! Below them: [`colormap`], [`palette`], [`raster`] (small pictures with text), [`svg`],
-//! `chance` (draws that are the same everywhere).
+//! `chance` (draws that are the same everywhere), [`batch_size`] (pictures in one pass).
 
+pub mod batch_size;
 pub mod belief;
 pub mod cam;
 mod chance;

@@ -9,12 +9,13 @@ use anyhow::Result;
 use catscan_data::audit::{Audit, audit};
 use catscan_data::fetch::{self, FETCHABLE, Fetchable, Patience};
 use catscan_data::{DataConfig, SplitRule, default_cache_dir};
-use catscan_torch_ext::DeviceSpec;
 use clap::{Subcommand, builder::PossibleValuesParser};
 use serde_json::json;
 
-use super::{device, not_taken, writable, write_file};
+use crate::args::DeviceArgs;
+use crate::files::{writable, write_file};
 use crate::output::{print, print_json, say};
+use crate::pictures::not_taken;
 use crate::progress::Stages;
 use crate::recipes::{original, split_of};
 use crate::refusal::DATA;
@@ -53,9 +54,8 @@ struct AuditArgs {
     /// A run whose network is asked which labels it doubts, of pictures it was not trained on
     #[arg(long, value_name = "RUN")]
     weights: Option<PathBuf>,
-    /// Where that network runs: auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    device: DeviceSpec,
+    #[command(flatten)]
+    device: DeviceArgs,
     /// Exit with code 3 where doubles lie in different parts of the split
     #[arg(long)]
     strict: bool,

@@ -7,10 +7,10 @@ use catscan_train::{Evaluation, evaluate, metrics};
 use clap::ValueEnum;
 use serde::Serialize;
 
-use super::network::NetworkArgs;
-use super::open_dataset;
+use crate::args::NetworkArgs;
 use crate::experiment::{BadImagesPolicy, bad_images, share};
 use crate::output::{print, print_json, say};
+use crate::pictures::open_dataset;
 use crate::refusal::{DATA, Refusal};
 use crate::stats::{Interval, wilson};
 use crate::study::print as tables;

@@ -6,26 +6,26 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use catscan_data::{Dataset, Part};
-use catscan_torch_ext::{DeviceSpec, cpu};
-use catscan_train::{Init, Recipe};
+use catscan_torch_ext::cpu;
+use catscan_train::{Init, Recipe, Saving, check_room_for_all};
 use tch::Device;
 
-use super::chosen::read_recipe;
-use super::seeds::Seeds;
-use super::{command_line, device, open_dataset, without_leaks, writable};
-use crate::compose::{self, ReportArgs, known::Known};
+use crate::args::{ComputeArgs, Seeds, command_line};
+use crate::compose::{self, ReportArgs, evidence_masks::EvidenceMasks};
 use crate::experiment::{self, Arm, Experiment, Overrides, Profile, cell_recipe};
+use crate::files::writable;
 use crate::output::{print, print_json, say};
+use crate::pictures::{open_dataset, without_leaks};
 use crate::progress::duration;
 use crate::queue::fresh::remove_runs;
-use crate::queue::{self, Cell, CellEnd, Settings};
+use crate::queue::{self, Cell, CellEnd, Settings, State};
 use crate::recipes;
 use crate::refusal::Refusal;
 use crate::run_name::RunName;
 use crate::signals::Stop;
-use crate::study::{Failure, Request, Study, print as tables};
+use crate::study::{Failure, Request, Study};
 use crate::table::Table;
-use crate::weights::told;
+use crate::weights::provenance;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -56,24 +56,14 @@ pub struct Args {
     /// begins when its memory has room for one more
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub jobs: Option<u64>,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub device: DeviceSpec,
+    #[command(flatten)]
+    pub compute: ComputeArgs,
     /// Where experiments keep their runs
     #[arg(long, value_name = "DIR", default_value = "runs")]
     pub runs: PathBuf,
     /// Remove these runs and begin again; refused while one of them is being trained
     #[arg(long)]
     pub fresh: bool,
-    /// Let cut runs go on with another number of threads or device; noted in their records
-    #[arg(long)]
-    pub allow_inexact_resume: bool,
-    /// Take only operations that give the same bits each time, and refuse others
-    #[arg(long)]
-    pub deterministic: bool,
-    /// On a GPU: multiply 32-bit numbers in TF32, faster and less exact; noted in the records
-    #[arg(long)]
-    pub tf32: bool,
     /// Print the study as JSON
     #[arg(long)]
     pub json: bool,
@@ -106,7 +96,7 @@ pub fn run(args: &Args) -> Result<u8> {
         return dry_run(args, &plan);
     }
     writable(&plan.folder, "--runs")?;
-    let device = args.device.resolve()?;
+    let device = args.compute.device.resolve()?;
     let dataset = open_dataset(&plan.base.data)
         .and_then(|dataset| without_leaks(dataset, args.overrides.strict))
         .and_then(|dataset| {
@@ -115,21 +105,20 @@ pub fn run(args: &Args) -> Result<u8> {
         })
         .inspect_err(|_| leave_nothing(&plan.folder))?;
     // A slip in the masks is told before anything is trained.
-    Known::new(&dataset, args.report.masks.as_deref())
+    EvidenceMasks::new(&dataset, args.report.masks.as_deref())
         .inspect_err(|_| leave_nothing(&plan.folder))?;
     say(in_words(&dataset, &plan.base.data.source));
     warn_of_weights(&plan)?;
     let cells = cells(args, &plan, &dataset)?;
+    check_room(&plan.folder, &cells).inspect_err(|_| leave_nothing(&plan.folder))?;
     let (jobs, threads) = shares(args.jobs, cells.len(), device.is_cuda());
     let settings = Settings {
         experiment: plan.experiment.name.into(),
+        command: command_line(),
         jobs,
         threads,
-        device: args.device.to_string(),
         max_steps: args.max_steps,
-        allow_inexact_resume: args.allow_inexact_resume,
-        deterministic: args.deterministic,
-        tf32: args.tf32,
+        compute: args.compute,
         card: match device {
             Device::Cuda(index) => Some(index),
             _ => None,
@@ -175,7 +164,9 @@ fn plan(args: &Args) -> Result<Plan> {
         return Err(Refusal::usage(format!("--arms: {} is named twice, want once", twice.1)).into());
     }
     let base = match &args.recipe {
-        Some(path) => experiment.base_of_file(path, read_recipe(path)?, &args.overrides, &arms)?,
+        Some(path) => {
+            experiment.base_of_file(path, recipes::read(path)?, &args.overrides, &arms)?
+        }
         None => experiment.base(args.profile, &args.overrides)?,
     };
     let seeds = match &args.seeds {
@@ -250,7 +241,7 @@ fn warn_of_weights(plan: &Plan) -> Result<()> {
     for arm in &plan.arms {
         let recipe = cell_recipe(&plan.base, arm, plan.seeds[0], 2)?;
         if let Init::File(file) = &recipe.init {
-            told::warn(Path::new(&file.path), &format!("arm {}", arm.name), &recipe.model);
+            provenance::warn(Path::new(&file.path), &format!("arm {}", arm.name), &recipe.model);
         }
     }
     Ok(())
@@ -271,6 +262,17 @@ fn cells(args: &Args, plan: &Plan, dataset: &Dataset) -> Result<Vec<Cell>> {
         }
     }
     Ok(cells)
+}
+
+/// Refuses a disk that cannot hold all the runs that are still to be trained: hours later, one by
+/// one, is too late to hear of it.
+fn check_room(folder: &Path, cells: &[Cell]) -> Result<()> {
+    let left = cells.iter().filter(|cell| cell.state != State::Finished);
+    let left: Vec<_> = left.map(|cell| (&cell.recipe, &*cell.folder)).collect();
+    check_room_for_all(folder, &left, Saving::USUAL).with_context(|| match left.len() {
+        1 => "1 cell is still to be trained".to_owned(),
+        n => format!("{n} cells are still to be trained"),
+    })
 }
 
 /// Cells at once, and threads of each. Two cells of one thread get more done than one of two, so
@@ -321,7 +323,7 @@ fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> 
     if args.json {
         print_json(&study)?;
     } else {
-        print(in_full(&study))?;
+        print(study.in_full())?;
     }
     if drawn {
         let path = folder.join(compose::REPORT);
@@ -331,23 +333,6 @@ fn conclude(args: &Args, folder: &Path, request: Request, dataset: &Dataset) -> 
         say(format_args!("report: {}", path.display()));
     }
     Ok(())
-}
-
-/// Question, table, notices and answer.
-fn in_full(study: &Study) -> String {
-    let (arms, under) = (tables::arms(study), tables::UNDER_ARMS);
-    let mut text = format!("\n{}\n\n{arms}\n{under}\n\n", study.request.question);
-    if let Some(factorial) = &study.factorial {
-        let (effects, under) = (tables::effects(factorial), tables::UNDER_EFFECTS);
-        text += &format!("{effects}\n{under}\n\n");
-    }
-    for notice in &study.notices {
-        text += &format!("Note: {notice}\n");
-    }
-    for answer in &study.answer {
-        text += &format!("{answer}\n");
-    }
-    text
 }
 
 #[cfg(test)]

@@ -7,23 +7,23 @@ mod look;
 mod masks;
 mod networks;
 mod page;
-mod told;
+mod record;
 
 use std::path::PathBuf;
 
 use anyhow::Result;
-use catscan_torch_ext::DeviceSpec;
 use catscan_viz::cam::{CAMS, CamRow};
 use catscan_viz::report::render;
 
-use super::{device, ready, write_file};
 use channels::ChannelArgs;
 use figures::draw;
 use look::{Picture, at_once, look};
 use networks::Networks;
 use page::page;
-use told::in_a_table;
+use record::in_a_table;
 
+use crate::args::DeviceArgs;
+use crate::files::write_file;
 use crate::masks::opened;
 use crate::names;
 use crate::output::{print, print_json};
@@ -66,9 +66,8 @@ pub struct Args {
     pub masks: Option<PathBuf>,
     #[command(flatten)]
     pub channels: ChannelArgs,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub device: DeviceSpec,
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// Print the answer as JSON, with all its numbers
     #[arg(long)]
     pub json: bool,
@@ -76,7 +75,7 @@ pub struct Args {
 
 /// Draws both kinds of scans for each picture into `--out`.
 pub fn run(args: &Args) -> Result<u8> {
-    let device = ready(args.device)?;
+    let device = args.device.ready()?;
     let method = method(&args.method)?;
     let networks = Networks::open(args, method, device)?;
     networks.all.iter().try_for_each(|network| args.channels.check(&network.trained))?;

@@ -3,15 +3,16 @@
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use catscan_torch_ext::{DeviceSpec, cpu};
+use catscan_torch_ext::cpu;
 use catscan_train::{RangeTest, RatePoint, RateSearch, Recipe, find_lr};
 use catscan_viz::Svg;
 use catscan_viz::chart::{Axes, Line, lines};
 use serde::Serialize;
 
-use super::chosen::RecipeArgs;
-use super::{device, open_dataset, ready, threads, without_leaks, writable, write_file};
+use crate::args::{DeviceArgs, RecipeArgs, threads};
+use crate::files::{writable, write_file};
 use crate::output::{print, print_json, say};
+use crate::pictures::{open_dataset, without_leaks};
 use crate::signals::Stop;
 
 #[derive(Debug, clap::Args)]
@@ -30,9 +31,8 @@ pub struct Args {
     /// Where find-lr.json and find-lr.svg are written; no run's folder is touched
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub out: PathBuf,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub device: DeviceSpec,
+    #[command(flatten)]
+    pub device: DeviceArgs,
     /// CPU threads
     #[arg(long, value_name = "N", value_parser = threads())]
     pub threads: Option<u16>,
@@ -43,7 +43,7 @@ pub struct Args {
 
 /// What find-lr.json holds, and `--json` prints.
 #[derive(Serialize)]
-struct Found<'a> {
+struct RateFindings<'a> {
     recipe_hash: String,
     recipe_lr: f64,
     range: RangeTest,
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<u8> {
     if let Some(threads) = args.threads {
         cpu::set_threads(threads.into());
     }
-    let device = ready(args.device)?;
+    let device = args.device.ready()?;
     let dataset = without_leaks(open_dataset(&recipe.data)?, args.recipe.overrides.strict)?;
     let recipe = args.recipe.for_classes(recipe, dataset.classes.len())?;
     let stop = Stop::on_signals().context("handling signals")?;
@@ -69,7 +69,7 @@ pub fn run(args: &Args) -> Result<u8> {
         stop.asked().is_none()
     };
     let search = find_lr(&recipe, &dataset, device, range, &mut on_step)?;
-    let found = Found {
+    let found = RateFindings {
         recipe_hash: recipe.hash(),
         recipe_lr: recipe.optimizer.lr(),
         range,

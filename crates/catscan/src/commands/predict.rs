@@ -8,8 +8,10 @@ use catscan_train::metrics::predicted;
 use serde::Serialize;
 use tch::Device;
 
-use super::network::{NetworkArgs, answer, input, open};
+use crate::args::NetworkArgs;
 use crate::output::{print, print_json};
+use crate::pictures::open_picture;
+use crate::prediction::answer;
 use crate::refusal::{DATA, NUMBERS, Refusal};
 use crate::table::Table;
 use crate::weights::Trained;
@@ -69,11 +71,11 @@ fn ask<'a>(path: &Path, trained: &'a Trained, device: Device) -> Result<Said<'a>
         problem: Some(problem),
         code,
     };
-    let rgb = match open(path)? {
+    let rgb = match open_picture(path)? {
         Ok(rgb) => rgb,
         Err(bad) => return Ok(none(picture, DATA, bad.reason)),
     };
-    let (_, x) = input(rgb, trained);
+    let (_, x) = trained.input(rgb);
     let x = x.to_device(device);
     trained.model.check_input(&x.size(), Mode::Eval)?;
     let probabilities = match answer(&trained.model, &x) {

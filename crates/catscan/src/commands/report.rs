@@ -6,13 +6,14 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use catscan_train::RunRecord;
 
-use super::{folders, open_dataset};
 use crate::compose::{self, ReportArgs};
 use crate::experiment::EXPERIMENTS;
+use crate::files::folders;
 use crate::output::{print, print_json, say};
+use crate::pictures::open_dataset;
 use crate::refusal::Refusal;
 use crate::run_name::{RunName, is_run};
-use crate::study::{Request, STUDY, Study, print as tables};
+use crate::study::{Request, STUDY, Study};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -44,10 +45,7 @@ pub fn run(args: &Args) -> Result<u8> {
     let path = compose::write(&study, &runs, &dataset, folder, &args.report)?;
     match args.json {
         true => print_json(&study)?,
-        false => {
-            let (arms, answer) = (tables::arms(&study), study.answer.join("\n"));
-            print(format_args!("{arms}\n{}\n\n{answer}\n", tables::UNDER_ARMS))?;
-        }
+        false => print(study.in_full())?,
     }
     say(format_args!("report: {}", path.display()));
     Ok(0)

@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use catscan_torch_ext::DeviceSpec;
 
-use super::network::runs;
-use super::{device, ready};
+use crate::args::DeviceArgs;
 use crate::output::say;
+use crate::run_name::runs;
 use crate::serve::{Arm, serve};
 use crate::weights::Trained;
 
@@ -24,14 +23,13 @@ pub struct Args {
     /// The longest file taken, in MB
     #[arg(long, value_name = "MB", default_value_t = 20)]
     pub max_mb: u64,
-    /// auto, cpu, cuda or cuda:N
-    #[arg(long, default_value = "auto", value_parser = device)]
-    pub device: DeviceSpec,
+    #[command(flatten)]
+    pub device: DeviceArgs,
 }
 
 /// Serves until it is stopped.
 pub fn run(args: &Args) -> Result<u8> {
-    let device = ready(args.device)?;
+    let device = args.device.ready()?;
     let mut arms = Vec::new();
     for folder in &args.runs {
         for (name, run) in runs(folder)? {

@@ -13,21 +13,21 @@ use catscan_data::Dataset;
 use catscan_viz::report::{Block, Section};
 use tch::Device;
 
-use super::known::Known;
+use super::evidence_masks::EvidenceMasks;
 use super::{section, table};
 use crate::figures::rounded;
 use crate::study::{Run, Runs, Study};
 use crate::table::Table;
+use arm::{ArmTests, MethodTest, TestPictures};
 pub use arm::{COARSE, fine_enough};
-use arm::{OfArm, Seen, Tested};
-use scores::{Score, Shown, asked, difference, mean};
+use scores::{Score, Verdict, asked, difference, mean};
 
 /// The section; one row an arm and a method. `count` is how many pictures, if anybody said so.
 pub fn belief(
     study: &Study,
     runs: &Runs,
     dataset: &Dataset,
-    known: &Known,
+    known: &EvidenceMasks,
     count: Option<u32>,
 ) -> Result<Option<Section>> {
     let pictures = plan::pictures(study, count, dataset.split.test.len());
@@ -35,7 +35,7 @@ pub fn belief(
     if indices.is_empty() {
         return Ok(None);
     }
-    let seen = Seen {
+    let seen = TestPictures {
         x: dataset.batch(&indices, Device::Cpu),
         classes: dataset.labels(&indices),
         indices,
@@ -46,7 +46,7 @@ pub fn belief(
     let mut arms = Vec::new();
     for arm in &study.arms {
         let runs: Vec<&Run> = runs.of(&arm.arm).collect();
-        arms.push(OfArm::ask(&arm.arm, &runs, &seen)?);
+        arms.push(ArmTests::ask(&arm.arm, &runs, &seen)?);
     }
     let scores = asked(masked > 0);
     let mut content = vec![Block::List(words::columns(&scores))];
@@ -58,7 +58,7 @@ pub fn belief(
 }
 
 /// Every score, a row a method.
-fn numbers(arms: &[OfArm], scores: &[&Score]) -> Table {
+fn numbers(arms: &[ArmTests], scores: &[&Score]) -> Table {
     let mut head = vec!["arm".to_owned(), "method".into(), "better than random".into()];
     head.push("#pictures".into());
     let column = |score: &&Score| {
@@ -92,7 +92,7 @@ fn numbers(arms: &[OfArm], scores: &[&Score]) -> Table {
 }
 
 /// Every score's difference to that of random maps.
-fn differences(arms: &[OfArm], scores: &[&Score]) -> Table {
+fn differences(arms: &[ArmTests], scores: &[&Score]) -> Table {
     let mut head = vec!["arm".to_owned(), "method".into(), "#pictures".into()];
     let unit = |score: &Score| if score.percent { ", points" } else { "" };
     head.extend(scores.iter().map(|score| format!("#{}{}", score.name, unit(score))));
@@ -113,11 +113,11 @@ fn differences(arms: &[OfArm], scores: &[&Score]) -> Table {
 }
 
 /// What each score of a method shows against random maps.
-fn shown(of_arm: &OfArm, tested: &Tested, scores: &[&Score]) -> Vec<Shown> {
+fn shown(of_arm: &ArmTests, tested: &MethodTest, scores: &[&Score]) -> Vec<Verdict> {
     let one = |score: &&Score| {
         let random = of_arm.random_values(tested, score);
         let difference = difference(&tested.scored.values(score), &random);
-        difference.map_or(Shown::TooFew, |difference| Shown::of(score, &difference))
+        difference.map_or(Verdict::TooFew, |difference| Verdict::of(score, &difference))
     };
     scores.iter().map(one).collect()
 }

@@ -1,12 +1,12 @@
 //! What accuracy costs: the same arms at equal epochs, equal seconds and equal multiply-adds
-//! ([`super::matched`]), how soon each reached 80, 85 and 90 %, and the memory it took. By the
-//! validation accuracy, which is known after every epoch.
+//! ([`super::equal_budgets`]), how soon each reached 80, 85 and 90 %, and the memory it took. By
+//! the validation accuracy, which is known after every epoch.
 
 use anyhow::Result;
 use catscan_viz::chart::{Axes, Line, lines};
 use catscan_viz::report::{Block, Section};
 
-use super::matched::{Arm, BUDGETS, Spent, matched, shared};
+use super::equal_budgets::{Arm, BUDGETS, Spending, equal_budgets, shared};
 use super::{section, table};
 use crate::study::{ArmSummary, Run, Runs, Study};
 use crate::table::Table;
@@ -21,14 +21,14 @@ const POWERS: [(i32, &str); 4] = [(15, "10¹⁵"), (12, "10¹²"), (9, "10⁹"),
 
 /// The section: three charts, the arms at equal budgets, and the times.
 pub fn budget(study: &Study, runs: &Runs) -> Result<Section> {
-    let of_arm = |arm: &'_ ArmSummary| -> Vec<Spent> {
+    let of_arm = |arm: &'_ ArmSummary| -> Vec<Spending> {
         runs.of(&arm.arm).map(|run| spent(run, arm.multiply_adds as f64)).collect()
     };
     let arms: Vec<Arm> = study.arms.iter().map(|arm| (&*arm.arm, of_arm(arm))).collect();
     let units = units(&arms);
     let mut panels = Vec::new();
     for (at, Unit { axis, per, .. }) in units.iter().enumerate() {
-        let line = |arm: &str, run: &Spent| {
+        let line = |arm: &str, run: &Spending| {
             let points = run.spent.iter().zip(&run.accuracy).map(|(s, a)| (s[at] / per, 100.0 * a));
             Line { name: arm.to_owned(), seed: Some(run.seed), points: points.collect() }
         };
@@ -50,7 +50,7 @@ pub fn budget(study: &Study, runs: &Runs) -> Result<Section> {
     };
     let size = |which: usize, low: f64, high: f64| units[which].range(low, high);
     let mut content = vec![chart];
-    content.extend(matched(&arms, size));
+    content.extend(equal_budgets(&arms, size));
     content.push(goals(&arms, runs));
     Ok(section("budget", "What accuracy costs", content))
 }
@@ -95,14 +95,14 @@ fn units(arms: &[Arm]) -> [Unit; 3] {
     [plain(BUDGETS[0]), plain(BUDGETS[1]), work]
 }
 
-fn spent(run: &Run, multiply_adds: f64) -> Spent<'_> {
+fn spent(run: &Run, multiply_adds: f64) -> Spending<'_> {
     let (mut seconds, mut all) = (0.0, Vec::new());
     for epoch in &run.record.epochs {
         seconds += epoch.seconds;
         let work = run.record.pictures_seen(epoch.step) * multiply_adds * TRAINING;
         all.push([f64::from(epoch.epoch), seconds, work]);
     }
-    Spent {
+    Spending {
         seed: run.name.seed,
         spent: all,
         steps: run.record.epochs.iter().map(|epoch| epoch.step).collect(),
@@ -113,7 +113,7 @@ fn spent(run: &Run, multiply_adds: f64) -> Spent<'_> {
 }
 
 /// Seconds until a run's validation accuracy first reached a goal.
-fn reached(run: &Spent, goal: f64) -> Option<f64> {
+fn reached(run: &Spending, goal: f64) -> Option<f64> {
     let at = run.accuracy.iter().position(|accuracy| *accuracy >= goal)?;
     Some(run.spent[at][1])
 }
@@ -162,7 +162,7 @@ mod tests {
         let written = [(3.0, 3.0), (2.0, 3.0), (400.7, 420.9)].map(|(a, b)| epochs.range(a, b));
         assert_eq!(written, ["3", "2 to 3", "401 to 421"]);
         let recipe = crate::recipes::quick();
-        let spent = Spent {
+        let spent = Spending {
             seed: 1,
             spent: vec![[1.0, 10.0, 3.51e13]],
             steps: vec![1],
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn a_goal_is_reached_at_the_first_epoch_that_has_it() {
         let recipe = crate::recipes::quick();
-        let run = Spent {
+        let run = Spending {
             seed: 1,
             spent: [10.0, 20.0, 30.0].map(|seconds| [1.0, seconds, 1.0]).into(),
             steps: vec![1, 2, 3],

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 
 use anyhow::Result;
 use catscan_data::Dataset;
+use catscan_viz::batch_size::OF_A_REPORT;
 use catscan_viz::cam::grad_cam;
 use catscan_viz::evidence::{Tally, area, on_mask};
 use catscan_viz::report::Section;
 use tch::Device;
 
-use super::known::Known;
+use super::evidence_masks::EvidenceMasks;
 use super::{section, table};
 use crate::study::{Run, Runs, Study};
 use crate::table::Table;
@@ -18,15 +19,13 @@ use crate::weights::Trained;
 
 /// Test pictures looked at, evenly taken from the test part.
 const PICTURES: usize = 64;
-/// Pictures in one pass: taps keep their activations, so memory grows with it.
-const BATCH: usize = 16;
 
 /// The section on evidence; none for photographs whose evidence nobody has drawn.
 pub fn evidence(
     study: &Study,
     runs: &Runs,
     dataset: &Dataset,
-    known: &Known,
+    known: &EvidenceMasks,
 ) -> Result<Option<Section>> {
     let indices = known.with_evidence(PICTURES);
     let masks: Vec<Cow<[u8]>> = indices.iter().filter_map(|i| known.of(*i)).collect();
@@ -81,14 +80,14 @@ fn tallies(
     runs: &[&Run],
     indices: &[u32],
     dataset: &Dataset,
-    known: &Known,
+    known: &EvidenceMasks,
 ) -> Result<Vec<(String, Tally)>> {
     let mut tallies: Vec<(String, Tally)> = Vec::new();
     for run in runs {
         let trained = Trained::open_run(&run.record.folder, Device::Cpu)?;
         let taps = trained.model.block_names();
         tallies.resize_with(taps.len(), Default::default);
-        for some in indices.chunks(BATCH) {
+        for some in indices.chunks(OF_A_REPORT) {
             let x = dataset.batch(some, Device::Cpu);
             let cams = grad_cam(&trained.model, &x, &dataset.labels(some), &taps)?;
             for ((name, tally), tap) in tallies.iter_mut().zip(&cams.taps) {

@@ -12,11 +12,11 @@ use tch::Device;
 
 use super::pick::{Picked, right_and_wrong};
 use super::scans::input;
-use super::{Shown, section};
-use crate::commands::write_file;
+use super::{FirstRun, section};
+use crate::files::write_file;
 
 /// All convolutions' outputs for one picture, an arm at a time; also kept in each run's `scans/`.
-pub fn feature_maps(shown: &[Shown], dataset: &Dataset) -> Result<Section> {
+pub fn feature_maps(shown: &[FirstRun], dataset: &Dataset) -> Result<Section> {
     let picked = right_and_wrong(shown, dataset);
     // The study showed a dog; the last class's right picture is one.
     let picture = picked.iter().take(2).next_back().context("the test part holds no pictures")?;
@@ -25,7 +25,7 @@ pub fn feature_maps(shown: &[Shown], dataset: &Dataset) -> Result<Section> {
         "The same test picture ({}) through each arm's first seed.",
         picture.name
     ))];
-    for Shown { run, trained } in shown {
+    for FirstRun { run, trained } in shown {
         let maps = grid(&trained.model, &x, &input(dataset, picture.index), &GridLayout::study())?;
         let picture = Packed::png(&maps.image)?;
         write_file(&run.record.folder.join("scans/feature-maps.png"), picture.bytes())?;
@@ -40,7 +40,7 @@ pub fn feature_maps(shown: &[Shown], dataset: &Dataset) -> Result<Section> {
 }
 
 /// All channels of one layer, the arms side by side: the same picture, the same kind of layer.
-fn of_one_layer(shown: &[Shown], dataset: &Dataset, picture: &Picked) -> Result<Block> {
+fn of_one_layer(shown: &[FirstRun], dataset: &Dataset, picture: &Picked) -> Result<Block> {
     let x = dataset.batch(&[picture.index], Device::Cpu);
     let layout = ChannelLayout {
         columns: 6,
@@ -51,7 +51,7 @@ fn of_one_layer(shown: &[Shown], dataset: &Dataset, picture: &Picked) -> Result<
         most: 36,
     };
     let mut drawn = Vec::new();
-    for Shown { run, trained } in shown {
+    for FirstRun { run, trained } in shown {
         let tap = middle_block(&trained.model.block_names());
         let shown = input(dataset, picture.index);
         let figure = channels(&trained.model, &x, &shown, &tap, &layout)?;

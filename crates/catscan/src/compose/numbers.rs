@@ -5,7 +5,7 @@ use catscan_train::metrics;
 use catscan_viz::chart::{self, ArmCurves, ArmScores, EpochPoint, PartCounts, Prediction};
 use catscan_viz::report::{Block, Section};
 
-use super::{Shown, section, table};
+use super::{FirstRun, section, table};
 use crate::stats::{Comparison, Factorial};
 use crate::study::{Run, Runs, Study, print};
 use crate::table::Table;
@@ -191,9 +191,9 @@ pub fn confusion(study: &Study, runs: &Runs) -> Result<Section> {
 }
 
 /// How sure each arm's first seed is, picture by picture.
-pub fn predictions(study: &Study, shown: &[Shown]) -> Result<Section> {
+pub fn predictions(study: &Study, shown: &[FirstRun]) -> Result<Section> {
     let mut panels = Vec::new();
-    for Shown { run, .. } in shown {
+    for FirstRun { run, .. } in shown {
         let prediction = |picture: &catscan_train::TestPicture| Prediction {
             name: picture.name.clone(),
             label: picture.label,

@@ -4,12 +4,12 @@ use anyhow::Result;
 use catscan_data::Rejected;
 use catscan_viz::report::{Block, Section};
 
-use super::{Shown, section, table};
+use super::{FirstRun, section, table};
 use crate::study::Study;
 use crate::table::Table;
 
 /// Everything needed to have the study again.
-pub fn origin(study: &Study, shown: &[Shown]) -> Result<Section> {
+pub fn origin(study: &Study, shown: &[FirstRun]) -> Result<Section> {
     let mut blocks = rejected(&study.split.rejected);
     blocks.push(Block::Code {
         title: "Command, in a checkout of this commit".into(),
@@ -21,7 +21,7 @@ pub fn origin(study: &Study, shown: &[Shown]) -> Result<Section> {
     blocks
         .push(table(varied(shown), "What the arms vary; everything else is equal in all of them."));
     blocks.push(table(environment(study), "Where the first run was made."));
-    for Shown { run, .. } in shown {
+    for FirstRun { run, .. } in shown {
         let text = run.record.recipe.to_json_pretty();
         let title = format!("recipe.json of {}", run.name);
         blocks.push(Block::Details {
@@ -56,11 +56,11 @@ fn command(words: &[String]) -> String {
     words.iter().map(quote).collect::<Vec<_>>().join(" ")
 }
 
-fn varied(shown: &[Shown]) -> Table {
+fn varied(shown: &[FirstRun]) -> Table {
     let arms: Vec<&str> = shown.iter().map(|shown| &*shown.run.name.arm).collect();
     let head: Vec<&str> = std::iter::once("field").chain(arms.iter().copied()).collect();
     let mut rows = Table::new(&head);
-    let recipe = |shown: &Shown| shown.run.record.recipe.clone();
+    let recipe = |shown: &FirstRun| shown.run.record.recipe.clone();
     let first = recipe(&shown[0]);
     let mut fields: Vec<String> = Vec::new();
     for other in &shown[1..] {
@@ -71,7 +71,7 @@ fn varied(shown: &[Shown]) -> Table {
         }
     }
     for field in fields {
-        let value = |shown: &Shown| {
+        let value = |shown: &FirstRun| {
             let value = serde_json::to_value(recipe(shown)).expect("a recipe is plain data");
             let pointer = format!("/{}", field.replace('.', "/"));
             value.pointer(&pointer).map_or("–".into(), ToString::to_string)

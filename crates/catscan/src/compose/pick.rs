@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use catscan_data::Dataset;
 use catscan_train::metrics::predicted;
 
-use super::Shown;
+use super::FirstRun;
 
 /// A test picture to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Picked {
 const CLASSES: u32 = 2;
 
 /// Right and wrong pictures of the first classes, right ones first. Fewer where there are none.
-pub fn right_and_wrong(shown: &[Shown], dataset: &Dataset) -> Vec<Picked> {
+pub fn right_and_wrong(shown: &[FirstRun], dataset: &Dataset) -> Vec<Picked> {
     let pictures = &shown[0].run.test.pictures;
     let mut picked = Vec::new();
     for want_right in [true, false] {
@@ -41,8 +41,8 @@ pub fn right_and_wrong(shown: &[Shown], dataset: &Dataset) -> Vec<Picked> {
 }
 
 /// For each arm, whether it is right about the picture, and the probability of its true class.
-fn verdicts(shown: &[Shown], place: usize) -> Vec<(bool, f32)> {
-    let verdict = |shown: &Shown| {
+fn verdicts(shown: &[FirstRun], place: usize) -> Vec<(bool, f32)> {
+    let verdict = |shown: &FirstRun| {
         let picture = &shown.run.test.pictures[place];
         let right = predicted(&picture.probabilities) == picture.label;
         (right, picture.probabilities[picture.label as usize])
@@ -74,7 +74,7 @@ pub fn evenly<T: Copy>(all: &[T], count: usize) -> Vec<T> {
 }
 
 /// Finds the picture in the data set by its name.
-fn locate(place: usize, shown: &[Shown], dataset: &Dataset) -> Option<Picked> {
+fn locate(place: usize, shown: &[FirstRun], dataset: &Dataset) -> Option<Picked> {
     let picture = &shown[0].run.test.pictures[place];
     let index = *by_name(dataset).get(&*picture.name)?;
     Some(Picked { place, index, label: picture.label, name: picture.name.clone() })

@@ -1,8 +1,8 @@
 //! How each arm withstands pictures made worse: all its seeds, the same test pictures, every
 //! corruption and level; and how often two random shifts of a picture get one answer (Zhang 2019).
 
+mod corruptions;
 mod differences;
-mod worse;
 
 use anyhow::Result;
 use catscan_data::Dataset;
@@ -17,7 +17,7 @@ use crate::stats::mean_t;
 use crate::study::{Runs, Study};
 use crate::table::Table;
 use crate::weights::Trained;
-use worse::{Answers, SHIFTS, Worse};
+use corruptions::{Answers, CorruptedPictures, SHIFTS};
 
 /// Multiply-adds that all of it may cost: two hundred pictures of six DenseNets-121 at 64 pixels.
 const MULTIPLY_ADDS: f64 = 1e13;
@@ -39,7 +39,7 @@ pub fn robustness(
     if indices.is_empty() {
         return Ok(None);
     }
-    let worse = Worse::new(dataset, &indices);
+    let worse = CorruptedPictures::new(dataset, &indices);
     let mut all = Vec::new();
     for run in runs.iter() {
         let trained = Trained::open_run(&run.record.folder, Device::Cpu)?;
@@ -66,7 +66,7 @@ fn pictures(study: &Study, runs: &Runs, asked: Option<u32>) -> usize {
     }
     let seeds = |arm: &str| runs.of(arm).count() as f64;
     let cost: f64 = study.arms.iter().map(|arm| arm.multiply_adds as f64 * seeds(&arm.arm)).sum();
-    ((MULTIPLY_ADDS / (cost * worse::passes() as f64)) as usize).clamp(FEWEST, MOST)
+    ((MULTIPLY_ADDS / (cost * corruptions::passes() as f64)) as usize).clamp(FEWEST, MOST)
 }
 
 fn caption(n: usize) -> String {

@@ -14,7 +14,7 @@ use tch::Device;
 
 use super::belief::{COARSE, fine_enough};
 use super::pick::{Picked, right_and_wrong};
-use super::{Shown, section};
+use super::{FirstRun, section};
 use crate::study::Study;
 
 /// Where a map looks; how strongly is not comparable between networks, see [`ScaleRule`].
@@ -24,7 +24,7 @@ const TOGETHER: usize = 2;
 
 /// Grad-CAM at the last block, and at every block, for right and wrong pictures: for both of two
 /// classes; of more for the predicted and the true one.
-pub fn activation_maps(study: &Study, shown: &[Shown], dataset: &Dataset) -> Result<Section> {
+pub fn activation_maps(study: &Study, shown: &[FirstRun], dataset: &Dataset) -> Result<Section> {
     let picked = right_and_wrong(shown, dataset);
     if picked.is_empty() {
         let nothing = Block::Paragraph("The test part holds no picture to look at.".into());
@@ -184,7 +184,7 @@ struct LookedAt {
 /// classes.
 fn look(
     study: &Study,
-    shown: &Shown,
+    shown: &FirstRun,
     picked: &[Picked],
     taps: &[String],
     dataset: &Dataset,

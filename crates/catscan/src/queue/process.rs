@@ -9,7 +9,8 @@ use std::thread::{self, JoinHandle};
 use anyhow::{Context, Result};
 use catscan_train::{Event, Signal};
 
-use super::{Cell, CellEnd, Settings, protocol};
+use super::protocol::{CellOrder, stop_line};
+use super::{Cell, CellEnd, Settings};
 
 /// What comes from a cell.
 pub enum Message {
@@ -42,10 +43,10 @@ impl Process {
         settings: &Settings,
         sender: Sender<(usize, Message)>,
     ) -> Result<Process> {
-        let mut child = command(cell, settings)?.spawn().context("starting a cell")?;
+        let mut child = command(cell)?.spawn().context("starting a cell")?;
         let mut input = child.stdin.take().expect("piped above");
         // A cell that died before reading says why on its standard error.
-        let _ = input.write_all(protocol::recipe_line(&cell.recipe).as_bytes());
+        let _ = input.write_all(CellOrder::of(cell, settings).line().as_bytes());
         let tail = Arc::new(Mutex::new(Vec::new()));
         let stderr = child.stderr.take().expect("piped above");
         let stderr_reader = {
@@ -59,7 +60,7 @@ impl Process {
 
     /// Asks for a checkpoint and an end. A cell that has already ended does not mind.
     pub fn ask_to_stop(&mut self, signal: Signal) {
-        let _ = self.input.write_all(protocol::stop_line(signal).as_bytes());
+        let _ = self.input.write_all(stop_line(signal).as_bytes());
     }
 
     /// Waits for the end, which [`Message::Ended`] has announced.
@@ -82,25 +83,9 @@ impl Process {
     }
 }
 
-fn command(cell: &Cell, settings: &Settings) -> Result<Command> {
+fn command(cell: &Cell) -> Result<Command> {
     let mut command = this_program()?;
-    command.args(["train", "--queued", "--experiment", &settings.experiment]);
-    command.args(["--arm", &cell.name.arm, "--device", &settings.device]);
-    let threads = cell.threads_before.unwrap_or(settings.threads);
-    command.arg("--threads").arg(threads.to_string());
-    command.arg("--out").arg(&cell.folder);
-    if let Some(steps) = settings.max_steps {
-        command.arg("--max-steps").arg(steps.to_string());
-    }
-    if settings.allow_inexact_resume {
-        command.arg("--allow-inexact-resume");
-    }
-    if settings.deterministic {
-        command.arg("--deterministic");
-    }
-    if settings.tf32 {
-        command.arg("--tf32");
-    }
+    command.arg("cell").arg(&cell.folder);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // Ctrl-C reaches every process of the terminal's group; cells hear of it from the queue, once.
     #[cfg(unix)]

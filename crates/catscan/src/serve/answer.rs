@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Arm, Question, Refused};
-use crate::commands::network;
+use crate::prediction;
 use crate::weights::Trained;
 
 /// One layer's map over the picture.
@@ -29,7 +29,7 @@ struct Frame {
 
 /// What `POST /explain` answers.
 #[derive(Serialize)]
-struct Answer {
+struct Explanation {
     /// One share a class, in their order.
     probabilities: Vec<f32>,
     predicted: usize,
@@ -79,7 +79,7 @@ pub fn warm_up(arm: &Arm) -> anyhow::Result<Cost> {
     let Trained { model, recipe, .. } = &arm.trained;
     let picture = resize::prepare(RgbImage::new(32, 32), &recipe.data);
     let x = picture_tensor(&picture, &recipe.data).to_device(arm.device);
-    network::answer(model, &x).with_context(|| format!("{}: a black picture", arm.name))?;
+    prediction::answer(model, &x).with_context(|| format!("{}: a black picture", arm.name))?;
     let method = CamRow::find("grad-cam").expect("a row of the table");
     let said = seen(arm, method, None, RgbImage::new(32, 32));
     said.map_err(|(_, error)| anyhow::anyhow!("{}: {error}", arm.name))?;
@@ -106,7 +106,7 @@ fn seen(
     method: &'static CamRow,
     class: Option<usize>,
     picture: RgbImage,
-) -> Result<Answer, Refused> {
+) -> Result<Explanation, Refused> {
     let trained = &arm.trained;
     let picture = resize::prepare(picture, &trained.recipe.data);
     let x = picture_tensor(&picture, &trained.recipe.data).to_device(arm.device);
@@ -127,7 +127,7 @@ fn seen(
         // One pass serves both classes of one logit: what it predicts need not be known before.
         None if method.is_one_pass() && trained.model.config().outputs == 1 => vec![0, 1],
         None => {
-            vec![predicted(&network::answer(&trained.model, &x).map_err(failed)?) as usize]
+            vec![predicted(&prediction::answer(&trained.model, &x).map_err(failed)?) as usize]
         }
     };
     let choices: Vec<Vec<i64>> = classes.iter().map(|class| vec![*class as i64]).collect();
@@ -146,7 +146,7 @@ fn seen(
     });
     let frames = frames.collect::<Result<_, Refused>>()?;
     let picture = Packed::jpeg(&shown).map_err(failed)?;
-    Ok(Answer { probabilities: shares, predicted, class, picture, frames })
+    Ok(Explanation { probabilities: shares, predicted, class, picture, frames })
 }
 
 fn failed(error: impl std::fmt::Display) -> Refused {

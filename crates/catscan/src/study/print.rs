@@ -19,6 +19,23 @@ pub const UNDER_EFFECTS: &str = "Points of test accuracy with 95 % intervals. An
      factor is averaged over the levels of the others; of two (×), it is how much larger the one's \
      effect is at the other's second level than at its first.";
 
+impl Study {
+    /// For the terminal: question, tables, notices and answer.
+    pub fn in_full(&self) -> String {
+        let mut text = format!("\n{}\n\n{}\n{UNDER_ARMS}\n\n", self.request.question, arms(self));
+        if let Some(factorial) = &self.factorial {
+            text += &format!("{}\n{UNDER_EFFECTS}\n\n", effects(factorial));
+        }
+        for notice in &self.notices {
+            text += &format!("Note: {notice}\n");
+        }
+        for answer in &self.answer {
+            text += &format!("{answer}\n");
+        }
+        text
+    }
+}
+
 /// One line an arm: what it reached, against the first arm, and what it cost.
 pub fn arms(study: &Study) -> Table {
     let mut table = Table::new(&[

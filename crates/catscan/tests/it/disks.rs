@@ -86,6 +86,26 @@ fn too_little_room_is_told_before_the_first_step() {
     assert!(said.stderr.contains("warning: small/r: "), "{}", said.stderr);
 }
 
+/// Of the four, each of which would find room alone, one is there already when the others ask.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_study_asks_once_for_the_room_of_all_its_cells() {
+    let folder = tempfile::tempdir().unwrap();
+    let study = ["experiment", "smoke", "--runs", "small/runs", "--no-report"];
+    let study = |more: &[&'static str]| [&study[..], more].concat();
+    let script = r#""$0" "$@" --arms avg && exec "$0" "$@" --arms avg,max --seeds 2"#;
+    let in_disk =
+        |size: &str| with_disk(size, script, &study(&["--max-steps", "2"]), folder.path());
+    let Some(said) = in_disk("size=5m") else { return };
+    assert_eq!(said.code, 7, "{}", said.stderr);
+    for words in ["3 cells are still to be trained: small/runs/smoke: ", "bytes needed, "] {
+        assert!(said.stderr.contains(words), "no {words:?} in {}", said.stderr);
+    }
+    assert_eq!(said.stderr.matches("steps in").count(), 1, "one began: {}", said.stderr);
+    let said = in_disk("size=16m").unwrap();
+    assert_eq!(said.code, 0, "{}", said.stderr);
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn a_run_can_go_on_on_the_disk_that_it_could_begin_on() {

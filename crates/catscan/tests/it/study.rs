@@ -29,8 +29,13 @@ fn a_study_is_trained_reported_and_looked_into() {
 
     fs::remove_file(here.join("runs/smoke/report.html")).unwrap();
     fs::remove_file(here.join("runs/smoke/study.json")).unwrap();
-    succeed(&["report", "runs/smoke"], here);
+    let report = succeed(&["report", "runs/smoke"], here);
+    assert_eq!(report.stdout, again.stdout, "one study, told in one way");
     assert!(here.join("runs/smoke/report.html").exists());
+    let anew = fs::read_to_string(here.join("runs/smoke/study.json")).unwrap();
+    let anew: Value = serde_json::from_str(&anew).unwrap();
+    let command = serde_json::json!(["catscan", "experiment", "smoke", "--json"]);
+    assert_eq!(anew["request"]["command"], command, "the runs know what asked for them");
     look_into(here, &study);
 }
 

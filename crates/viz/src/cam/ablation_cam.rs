@@ -6,9 +6,10 @@
 //! with a negative score is not drawn upside down. (pytorch-grad-cam sets a channel to a hugely
 //! negative number where the tap has negative values; we set it to zero, as the paper does.)
 
-use super::passes::{AT_ONCE, Asked, runs};
+use super::passes::{Asked, runs};
 use super::{CamRow, How, over_channels};
 use crate::VizError;
+use crate::batch_size::OF_MASKINGS;
 use catscan_models::Taps;
 use tch::Tensor;
 
@@ -28,7 +29,7 @@ fn map(asked: &Asked, tap: &str, activation: &Tensor) -> Result<Tensor, VizError
     let all_but_one = (one.neg() + 1.0).view([channels, channels, 1, 1]);
     let weights = |n: i64| {
         let mut scores = Vec::new();
-        for (first, count) in runs(channels, AT_ONCE) {
+        for (first, count) in runs(channels, OF_MASKINGS) {
             let mut taps = Taps::scaling(tap, all_but_one.narrow(0, first, count));
             let x = asked.picture(n as usize).repeat([count, 1, 1, 1]);
             scores.push(asked.scores_seen(n as usize, &x, &mut taps)?);

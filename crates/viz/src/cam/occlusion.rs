@@ -5,9 +5,10 @@
 //! the network sees); squares stand half a side apart, and a pixel gets the mean of those that
 //! covered it.
 
-use super::passes::{AT_ONCE, Asked, runs};
+use super::passes::{Asked, runs};
 use super::{CamRow, How};
 use crate::VizError;
+use crate::batch_size::OF_MASKINGS;
 use tch::{Kind, Tensor};
 
 /// Of any picture whose side eight divides: fifteen along each.
@@ -39,7 +40,7 @@ fn map(asked: &Asked) -> Result<Tensor, VizError> {
     let covered = squares.sum_dim_intlist([0i64, 1].as_slice(), false, Kind::Float);
     let one = |n: usize| {
         let mut sum = Tensor::zeros([height, width], (Kind::Float, asked.batch.device()));
-        for (first, count) in runs(squares.size()[0], AT_ONCE) {
+        for (first, count) in runs(squares.size()[0], OF_MASKINGS) {
             let some = squares.narrow(0, first, count);
             let without = asked.scores_like(n, &(asked.picture(n) * (1.0 - &some)))?;
             let lost = (asked.scores.get(n as i64) - without).view([-1, 1, 1]);

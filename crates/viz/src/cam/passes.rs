@@ -5,9 +5,6 @@ use crate::VizError;
 use catscan_models::{Mode, Model, Taps};
 use tch::{Kind, Tensor};
 
-/// Pictures in one pass: enough to keep the cores busy, little enough to fit beside them.
-pub(super) const AT_ONCE: i64 = 32;
-
 /// The network, the pictures, and the class asked of each.
 pub(super) struct Asked<'a> {
     pub model: &'a Model,

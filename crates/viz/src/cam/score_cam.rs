@@ -5,9 +5,10 @@
 //! the picture; its weight is the softmax over the channels of the scores the masked pictures get.
 //! (The score of an empty picture, which the paper subtracts, cancels in the softmax.)
 
-use super::passes::{AT_ONCE, Asked, runs};
+use super::passes::{Asked, runs};
 use super::{CamRow, How, over_channels};
 use crate::VizError;
+use crate::batch_size::OF_MASKINGS;
 use tch::{Kind, Tensor};
 
 /// Keeps the scale of a flat channel finite; pytorch-grad-cam's value.
@@ -30,7 +31,7 @@ fn map(asked: &Asked, _: &str, activation: &Tensor) -> Result<Tensor, VizError> 
     let size = &asked.batch.size()[2..];
     let weights = |n: i64| {
         let mut scores = Vec::new();
-        for (first, count) in runs(channels, AT_ONCE) {
+        for (first, count) in runs(channels, OF_MASKINGS) {
             let some = activation.narrow(0, n, 1).narrow(1, first, count);
             let masks = some.upsample_bilinear2d(size, false, None, None).transpose(0, 1);
             let (low, high) = (masks.amin([2i64, 3].as_slice(), true), masks.amax([2i64, 3], true));

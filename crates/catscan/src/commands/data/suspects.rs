@@ -8,10 +8,10 @@ use std::path::Path;
 use anyhow::Result;
 use catscan_data::audit::{Sheet, Suspects};
 use catscan_data::{BadImages, DataConfig};
-use catscan_torch_ext::DeviceSpec;
 use catscan_train::{evaluate, read_split};
 
-use crate::commands::open_dataset;
+use crate::args::DeviceArgs;
+use crate::pictures::open_dataset;
 use crate::refusal::{DATA, Refusal};
 use crate::weights::Trained;
 
@@ -23,7 +23,7 @@ const BATCH: u32 = 50;
 /// # Errors
 /// Where the folder holds no run or no digests, where the classes differ, or where the run was
 /// trained on every picture there is.
-pub(super) fn suspects(run: &Path, source: &str, device: DeviceSpec) -> Result<(Suspects, Sheet)> {
+pub(super) fn suspects(run: &Path, source: &str, device: DeviceArgs) -> Result<(Suspects, Sheet)> {
     let name = run.display();
     if !run.is_dir() {
         let message = "is no run's folder; of bare weights nobody knows what they were trained on";

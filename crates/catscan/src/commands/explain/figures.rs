@@ -13,10 +13,10 @@ use catscan_viz::strip::{ScaleRule, StripArm, StripRow, strip};
 use rayon::prelude::*;
 
 use super::Args;
-use super::look::{Seen, SeenBy};
+use super::look::{NetworkView, PictureViews};
 use super::page::section;
-use super::told::Drawn;
-use crate::commands::write_file;
+use super::record::ScanRecord;
+use crate::files::write_file;
 
 /// A picture's place among all, from 1; two folders may each hold a cat.jpg.
 pub type Place = usize;
@@ -28,19 +28,19 @@ pub type Place = usize;
 pub fn draw(
     args: &Args,
     method: &'static CamRow,
-    seen: &[Seen],
+    seen: &[PictureViews],
     first: usize,
-) -> Result<Vec<(Vec<Drawn>, Option<Section>)>> {
-    let one = |(n, seen): (usize, &Seen)| draw_one(args, method, seen, first + n + 1);
+) -> Result<Vec<(Vec<ScanRecord>, Option<Section>)>> {
+    let one = |(n, seen): (usize, &PictureViews)| draw_one(args, method, seen, first + n + 1);
     seen.par_iter().enumerate().map(one).collect()
 }
 
 fn draw_one(
     args: &Args,
     method: &'static CamRow,
-    seen: &Seen,
+    seen: &PictureViews,
     place: Place,
-) -> Result<(Vec<Drawn>, Option<Section>)> {
+) -> Result<(Vec<ScanRecord>, Option<Section>)> {
     let stem = seen.path.file_stem().unwrap_or_default().to_string_lossy();
     let called = match args.threshold {
         Some(share) => format!("{} from {:.0} % of its hottest", method.name, 100.0 * share),
@@ -67,7 +67,7 @@ fn draw_one(
         }
     };
     let [maps, features, channels] = paths.map(|path| path.display().to_string());
-    let told = |by: &SeenBy| Drawn {
+    let told = |by: &NetworkView| ScanRecord {
         picture: seen.path.display().to_string(),
         network: by.network.to_owned(),
         class: by.class.to_owned(),
@@ -96,7 +96,7 @@ pub struct Group<'a> {
     pub arms: Vec<(&'a str, StripArm)>,
 }
 
-fn groups<'a>(method: &str, stem: &str, seen: &Seen<'a>) -> Vec<Group<'a>> {
+fn groups<'a>(method: &str, stem: &str, seen: &PictureViews<'a>) -> Vec<Group<'a>> {
     let single = seen.by.iter().all(|by| by.taps.len() == 1);
     let mut groups: Vec<Group> = Vec::new();
     for by in &seen.by {
@@ -114,7 +114,7 @@ fn groups<'a>(method: &str, stem: &str, seen: &Seen<'a>) -> Vec<Group<'a>> {
     groups
 }
 
-fn arm(method: &str, stem: &str, by: &SeenBy) -> StripArm {
+fn arm(method: &str, stem: &str, by: &NetworkView) -> StripArm {
     let mut label = vec![format!("P({}) {:.2}", by.class, by.probability), stem.to_owned()];
     if by.class != by.predicted {
         label.push(format!("says {} {:.2}", by.predicted, by.predicted_probability));
@@ -158,9 +158,9 @@ pub fn frame(group: &Group, at: usize) -> RgbImage {
 
 /// A kind of feature maps of every network, each under its name where there are several.
 pub fn named(
-    seen: &Seen,
+    seen: &PictureViews,
     arrange: fn(&[(&str, &RgbImage)]) -> RgbImage,
-    of: impl for<'b> Fn(&'b SeenBy) -> Option<&'b FeatureGrid>,
+    of: impl for<'b> Fn(&'b NetworkView) -> Option<&'b FeatureGrid>,
 ) -> RgbImage {
     let figures: Vec<(&str, &RgbImage)> =
         seen.by.iter().filter_map(|by| Some((by.network, &of(by)?.image))).collect();
@@ -176,9 +176,9 @@ mod tests {
     use catscan_viz::cam::Map;
     use std::path::Path;
 
-    fn by<'a>(network: &'a str, shown: &'a RgbImage, taps: &[&str]) -> SeenBy<'a> {
+    fn by<'a>(network: &'a str, shown: &'a RgbImage, taps: &[&str]) -> NetworkView<'a> {
         let map = Map { height: 1, width: 1, signed: vec![1.0] };
-        SeenBy {
+        NetworkView {
             network,
             shown,
             class: "dog",
@@ -202,7 +202,7 @@ mod tests {
         let shown = RgbImage::new(8, 8);
         let size = |networks: &[(&str, &[&str])]| {
             let by = networks.iter().map(|(name, taps)| by(name, &shown, taps)).collect();
-            let groups = groups("grad-cam", "a", &Seen { path: Path::new("a.png"), by });
+            let groups = groups("grad-cam", "a", &PictureViews { path: Path::new("a.png"), by });
             (groups.len(), strips(&groups).unwrap().dimensions())
         };
         let (_, (wide, high)) = size(&[("avg", &["n5"])]);

@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use catscan_data::RgbImage;
 use catscan_models::check_answer;
 use catscan_train::metrics::predicted;
+use catscan_viz::batch_size::to_explain;
 use catscan_viz::cam::{CamRow, Look, Map};
 use catscan_viz::feature_maps::{FeatureGrid, GridLayout, channels_of, grid_of};
 use tch::Tensor;
@@ -14,13 +15,6 @@ use tch::Tensor;
 use super::masks::{Mask, OnMask};
 use super::networks::{Network, Networks};
 use super::{Args, opened};
-use crate::commands::network::input;
-
-/// Pixels of one pass: four pictures of 224 × 224, of which DenseNet-121 keeps about 1.5 GB for the
-/// way back (measured: 31 MB for each of 64 × 64, in bf16).
-const PIXELS: usize = 4 * 224 * 224;
-/// Pictures of one pass, however small.
-const MOST: usize = 32;
 
 /// A picture, ready for every network.
 pub struct Picture<'a> {
@@ -49,7 +43,7 @@ impl Picture<'_> {
             let trained = &network.trained;
             let of = |masks| Mask::open(masks, &args.pictures, path, &rgb, trained);
             let mask = args.masks.as_deref().map(of).transpose()?;
-            let (picture, x) = input(rgb.clone(), trained);
+            let (picture, x) = trained.input(rgb.clone());
             Ok(Ready { shown: picture.into_shown(), x, mask })
         };
         Ok(Picture { path, ready: networks.all.iter().map(ready).collect::<Result<_>>()? })
@@ -57,14 +51,14 @@ impl Picture<'_> {
 }
 
 /// What all networks made of one picture.
-pub struct Seen<'a> {
+pub struct PictureViews<'a> {
     pub path: &'a Path,
     /// One a network.
-    pub by: Vec<SeenBy<'a>>,
+    pub by: Vec<NetworkView<'a>>,
 }
 
 /// What one network made of it: plain data, so that it can be drawn on any thread.
-pub struct SeenBy<'a> {
+pub struct NetworkView<'a> {
     pub network: &'a str,
     /// What went in, as a person sees it.
     pub shown: &'a RgbImage,
@@ -85,8 +79,8 @@ pub struct SeenBy<'a> {
 /// How many pictures go through all networks together.
 pub fn at_once(networks: &Networks) -> usize {
     let side = |network: &Network| network.trained.recipe.data.size_px as usize;
-    let largest = networks.all.iter().map(side).max().unwrap_or(1).max(1);
-    (PIXELS / (largest * largest)).clamp(1, MOST)
+    let largest = networks.all.iter().map(side).max().unwrap_or(1);
+    to_explain(largest * largest)
 }
 
 /// Asks every network, a pass each.
@@ -98,9 +92,9 @@ pub fn look<'a>(
     method: &CamRow,
     networks: &'a Networks,
     pictures: &'a [Picture],
-) -> Result<Vec<Seen<'a>>> {
-    let none = |picture: &'a Picture| Seen { path: picture.path, by: Vec::new() };
-    let mut all: Vec<Seen> = pictures.iter().map(none).collect();
+) -> Result<Vec<PictureViews<'a>>> {
+    let none = |picture: &'a Picture| PictureViews { path: picture.path, by: Vec::new() };
+    let mut all: Vec<PictureViews> = pictures.iter().map(none).collect();
     for place in 0..networks.all.len() {
         let seen = one_network(args, method, networks, place, pictures)?;
         all.iter_mut().zip(seen).for_each(|(picture, by)| picture.by.push(by));
@@ -114,7 +108,7 @@ fn one_network<'a>(
     networks: &'a Networks,
     place: usize,
     pictures: &'a [Picture],
-) -> Result<Vec<SeenBy<'a>>> {
+) -> Result<Vec<NetworkView<'a>>> {
     let Network { name, trained, taps, class } = &networks.all[place];
     let ready: Vec<&Ready> = pictures.iter().map(|picture| &picture.ready[place]).collect();
     let x: Vec<&Tensor> = ready.iter().map(|ready| &ready.x).collect();
@@ -148,7 +142,7 @@ fn one_network<'a>(
         let Ready { shown, mask, .. } = ready[n];
         let layout = args.channels.layout(networks.all.len(), classes[n])?;
         let channels = channels.map(|tap| channels_of(&asked, n, shown, tap, &layout));
-        Ok(SeenBy {
+        Ok(NetworkView {
             network: name,
             shown,
             class: &trained.classes[classes[n]],

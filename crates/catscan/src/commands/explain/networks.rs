@@ -8,9 +8,9 @@ use catscan_viz::cam::CamRow;
 use tch::Device;
 
 use super::Args;
-use crate::commands::network::runs;
 use crate::names;
 use crate::refusal::Refusal;
+use crate::run_name::runs;
 use crate::weights::Trained;
 
 /// One network to ask.

@@ -8,9 +8,9 @@ use catscan_viz::report::{Block, Frame, Packed, Page, Section};
 use catscan_viz::strip::ScaleRule;
 
 use super::figures::{Group, Place, frame, named};
-use super::look::{Seen, SeenBy};
+use super::look::{NetworkView, PictureViews};
 use super::masks;
-use super::told::{Drawn, on_masks, several};
+use super::record::{ScanRecord, on_masks, several};
 use crate::compose::{self, table};
 
 /// One picture's part of the page: what was said of it, its maps layer by layer, its feature maps.
@@ -18,7 +18,7 @@ pub fn section(
     place: Place,
     name: &str,
     method: &str,
-    seen: &Seen,
+    seen: &PictureViews,
     groups: &[Group],
 ) -> Result<Section> {
     let several = seen.by.len() > 1;
@@ -31,7 +31,7 @@ pub fn section(
     Ok(Section { id: format!("picture-{place}"), title: name.to_owned(), blocks })
 }
 
-fn says(method: &str, by: &SeenBy, several: bool) -> String {
+fn says(method: &str, by: &NetworkView, several: bool) -> String {
     let whose = if several { format!("{}: ", by.network) } else { String::new() };
     format!(
         "{whose}predicted {}, with probability {:.4}. The maps are {method} for {}, whose \
@@ -60,9 +60,10 @@ fn slider(method: &str, group: &Group) -> Result<Block> {
 }
 
 /// The study's figure of each network, then the channels asked for, side by side.
-fn features(seen: &Seen) -> Result<Vec<Block>> {
+fn features(seen: &PictureViews) -> Result<Vec<Block>> {
     let several = seen.by.len() > 1;
-    let whose = |by: &SeenBy| if several { format!("{}. ", by.network) } else { String::new() };
+    let whose =
+        |by: &NetworkView| if several { format!("{}. ", by.network) } else { String::new() };
     let figure = |caption: String, alt: String, image: &RgbImage| -> Result<Block> {
         Ok(Block::Picture { caption, picture: Packed::png_quickly(image)?, alt })
     };
@@ -71,12 +72,12 @@ fn features(seen: &Seen) -> Result<Vec<Block>> {
         let alt = format!("{}Grid of {} feature maps", whose(by), by.features.tiles.len());
         blocks.push(figure(whose(by) + &by.features.caption, alt, &by.features.image)?);
     }
-    let drawn: Vec<(&SeenBy, &FeatureGrid)> =
+    let drawn: Vec<(&NetworkView, &FeatureGrid)> =
         seen.by.iter().filter_map(|by| Some((by, by.channels.as_ref()?))).collect();
     if let Some((_, first)) = drawn.first() {
         let alike = drawn.iter().all(|(_, figure)| figure.caption == first.caption);
         let names: Vec<&str> = drawn.iter().map(|(by, _)| by.network).collect();
-        let each = |(by, figure): &(&SeenBy, &FeatureGrid)| whose(by) + &figure.caption;
+        let each = |(by, figure): &(&NetworkView, &FeatureGrid)| whose(by) + &figure.caption;
         let caption = match alike && several {
             true => format!("Side by side {}. Each: {}", names.join("; "), first.caption),
             false => drawn.iter().map(each).collect::<Vec<_>>().join(" "),
@@ -87,9 +88,9 @@ fn features(seen: &Seen) -> Result<Vec<Block>> {
     Ok(blocks)
 }
 
-pub fn page(drawn: &[Drawn], mut sections: Vec<Section>, method: &CamRow) -> Page {
+pub fn page(drawn: &[ScanRecord], mut sections: Vec<Section>, method: &CamRow) -> Page {
     let several = several(drawn);
-    let answer = |drawn: &Drawn| {
+    let answer = |drawn: &ScanRecord| {
         let said = format!("{}, {:.2}", drawn.predicted, drawn.predicted_probability);
         let asked = match drawn.class == drawn.predicted {
             true => String::new(),

@@ -4,26 +4,25 @@ use anyhow::Result;
 use catscan_data::Dataset;
 use catscan_models::{Mode, Model};
 use catscan_viz::VizError;
+use catscan_viz::batch_size::OF_A_REPORT;
 use catscan_viz::belief::{Pictures, agreement::agreement, random, sanity};
 use catscan_viz::cam::{CAMS, CamRow, INPUT, Map, explain, grad_cam};
 use tch::{Device, Tensor};
 
 use super::plan::{compared, pictures_of};
-use super::scores::{Score, Scored, scored};
-use crate::compose::known::Known;
+use super::scores::{MapScores, Score, scored};
+use crate::compose::evidence_masks::EvidenceMasks;
 use crate::compose::pick::evenly;
 use crate::study::Run;
 use crate::weights::Trained;
 
 /// Places along a map's side below which a map is too coarse to be tested.
 pub const COARSE: u32 = 4;
-/// Pictures explained in one pass: taps keep their activations, so memory grows with it.
-const BATCH: usize = 16;
 
 /// The pictures looked at, and what is known of them.
-pub struct Seen<'a> {
+pub struct TestPictures<'a> {
     pub dataset: &'a Dataset,
-    pub known: &'a Known<'a>,
+    pub known: &'a EvidenceMasks<'a>,
     pub indices: Vec<u32>,
     /// `[N, C, H, W]`.
     pub x: Tensor,
@@ -32,13 +31,13 @@ pub struct Seen<'a> {
 }
 
 /// A method and what its maps got.
-pub struct Tested {
+pub struct MethodTest {
     pub method: String,
     /// Which of the pictures seen it was asked about.
     pub places: Vec<usize>,
     /// Width and height of its maps.
     pub size: (u32, u32),
-    pub scored: Scored,
+    pub scored: MapScores,
     /// Rank correlation with the maps of the network with new weights.
     pub fresh: Option<f64>,
     /// Mean rank correlation of all pairs of seeds.
@@ -46,27 +45,27 @@ pub struct Tested {
 }
 
 /// One arm.
-pub struct OfArm {
+pub struct ArmTests {
     pub arm: String,
     /// Where methods that work at any block were asked.
     pub tap: String,
     pub seeds: usize,
-    pub methods: Vec<Tested>,
+    pub methods: Vec<MethodTest>,
     /// Maps that know nothing, of each size that a method's maps have.
-    pub random: Vec<Tested>,
+    pub random: Vec<MethodTest>,
     /// Methods that this network cannot be asked for, and why.
     pub left_out: Vec<(&'static str, String)>,
 }
 
-impl OfArm {
+impl ArmTests {
     /// Asks all methods about an arm's runs.
-    pub fn ask(arm: &str, runs: &[&Run], seen: &Seen) -> Result<OfArm> {
+    pub fn ask(arm: &str, runs: &[&Run], seen: &TestPictures) -> Result<ArmTests> {
         let open = |run: &&Run| Ok(Trained::open_run(&run.record.folder, Device::Cpu)?.model);
         let networks: Vec<Model> = runs.iter().map(open).collect::<Result<_>>()?;
         let first = &networks[0];
         let fresh = sanity::unlearned(first, Device::Cpu)?;
         let (tap, last) = (tested_tap(first, seen)?, first.block_names().pop().unwrap_or_default());
-        let mut of_arm = OfArm {
+        let mut of_arm = ArmTests {
             arm: arm.to_owned(),
             seeds: networks.len(),
             methods: Vec::new(),
@@ -102,21 +101,21 @@ impl OfArm {
                 agreed = of_all_pairs(&all);
             }
             let method = row.name.to_owned();
-            of_arm.methods.push(Tested { method, places, size, scored, fresh: new, agreed });
+            of_arm.methods.push(MethodTest { method, places, size, scored, fresh: new, agreed });
         }
         of_arm.ask_random(first, seen)?;
         Ok(of_arm)
     }
 
     /// Maps that know nothing, once for each size of maps that was tested.
-    fn ask_random(&mut self, model: &Model, seen: &Seen) -> Result<()> {
+    fn ask_random(&mut self, model: &Model, seen: &TestPictures) -> Result<()> {
         let mut sizes: Vec<(u32, u32)> = self.methods.iter().map(|tested| tested.size).collect();
         sizes.sort_unstable();
         sizes.dedup();
         let places: Vec<usize> = (0..seen.indices.len()).collect();
         for size in sizes {
             let maps = random::maps(places.len(), size.0, size.1);
-            self.random.push(Tested {
+            self.random.push(MethodTest {
                 method: format!("random, {} × {}", size.0, size.1),
                 scored: seen.score(model, &maps, &places)?,
                 places: places.clone(),
@@ -129,19 +128,19 @@ impl OfArm {
     }
 
     /// The maps that know nothing of a method's size.
-    pub fn random_of(&self, tested: &Tested) -> &Tested {
+    pub fn random_of(&self, tested: &MethodTest) -> &MethodTest {
         let found = self.random.iter().find(|random| random.size == tested.size);
         found.expect("every size was asked")
     }
 
     /// A score of maps that know nothing, on a method's pictures.
-    pub fn random_values(&self, tested: &Tested, score: &Score) -> Vec<Option<f64>> {
+    pub fn random_values(&self, tested: &MethodTest, score: &Score) -> Vec<Option<f64>> {
         let values = self.random_of(tested).scored.values(score);
         tested.places.iter().map(|place| values[*place]).collect()
     }
 }
 
-impl Seen<'_> {
+impl TestPictures<'_> {
     /// The pictures at `places`, their classes and numbers.
     fn part(&self, places: &[usize]) -> (Tensor, Vec<i64>, Vec<u32>) {
         let rows: Vec<i64> = places.iter().map(|place| *place as i64).collect();
@@ -150,7 +149,7 @@ impl Seen<'_> {
         (x, classes, places.iter().map(|place| self.indices[*place]).collect())
     }
 
-    fn score(&self, model: &Model, maps: &[Map], places: &[usize]) -> Result<Scored> {
+    fn score(&self, model: &Model, maps: &[Map], places: &[usize]) -> Result<MapScores> {
         let (x, classes, indices) = self.part(places);
         let pictures = Pictures::new(model, &x, &classes)?;
         scored(&pictures, maps, &indices, self.known, self.dataset.size_px)
@@ -158,7 +157,7 @@ impl Seen<'_> {
 }
 
 /// As many of the pictures seen, evenly.
-fn places(seen: &Seen, count: usize) -> Vec<usize> {
+fn places(seen: &TestPictures, count: usize) -> Vec<usize> {
     evenly(&(0..seen.indices.len()).collect::<Vec<_>>(), count)
 }
 
@@ -166,12 +165,12 @@ fn maps(
     row: &CamRow,
     model: &Model,
     at: &str,
-    seen: &Seen,
+    seen: &TestPictures,
     places: &[usize],
 ) -> Result<Vec<Map>, VizError> {
     let taps = if row.looks_at_input() { vec![] } else { vec![at.to_owned()] };
     let mut all = Vec::with_capacity(places.len());
-    for some in places.chunks(BATCH) {
+    for some in places.chunks(OF_A_REPORT) {
         let (x, classes, _) = seen.part(some);
         all.extend(explain(row, model, &x, &classes, &taps)?.taps.remove(0).maps);
     }
@@ -179,7 +178,7 @@ fn maps(
 }
 
 /// The last block whose maps are not too coarse; the last of all if none is.
-fn tested_tap(model: &Model, seen: &Seen) -> Result<String> {
+fn tested_tap(model: &Model, seen: &TestPictures) -> Result<String> {
     let (x, classes, _) = seen.part(&[0]);
     let mut cams = grad_cam(model, &x, &classes, &model.block_names())?;
     let maps: Vec<&Map> = cams.taps.iter().map(|tap| &tap.maps[0]).collect();
@@ -195,7 +194,7 @@ pub fn fine_enough(maps: &[&Map]) -> usize {
 }
 
 /// The channels of a tap.
-fn channels(model: &Model, tap: &str, seen: &Seen) -> Result<usize> {
+fn channels(model: &Model, tap: &str, seen: &TestPictures) -> Result<usize> {
     let mut taps = model.taps(&[tap])?;
     let _ = tch::no_grad(|| model.forward(&seen.x.narrow(0, 0, 1), Mode::Eval, &mut taps));
     Ok(taps.get(tap).map_or(1, |activation| activation.size()[1] as usize))

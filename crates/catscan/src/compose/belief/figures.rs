@@ -7,16 +7,16 @@ use catscan_viz::belief::{deletion::Curves, road::SHARES};
 use catscan_viz::chart::{Axes, Beside, Line, lines_against};
 use catscan_viz::report::Block;
 
-use super::arm::{OfArm, Tested};
+use super::arm::{ArmTests, MethodTest};
 use super::plan::STEPS;
-use super::scores::Scored;
+use super::scores::MapScores;
 
 /// The method whose curves are shown unfolded: the one whose maps the report draws.
 const FIRST: &str = "grad-cam";
 
 /// What a chart shows of scored maps: (title, the axis, its points in per cent), means over those
 /// of the pictures that are named.
-type Curve = (&'static str, &'static str, fn(&Scored, &[usize]) -> Vec<(f64, f64)>);
+type Curve = (&'static str, &'static str, fn(&MapScores, &[usize]) -> Vec<(f64, f64)>);
 
 const CURVES: [Curve; 3] = [
     ("Deletion: probability, %", "pixels removed, hottest first, %", |scored, which| {
@@ -35,7 +35,7 @@ const CURVES: [Curve; 3] = [
     }),
 ];
 
-fn mean(scored: &Scored, which: &[usize]) -> Curves {
+fn mean(scored: &MapScores, which: &[usize]) -> Curves {
     Curves::mean(&which.iter().map(|n| scored.curves[*n].clone()).collect::<Vec<_>>())
 }
 
@@ -45,7 +45,7 @@ fn parts(curve: &[f64]) -> Vec<(f64, f64)> {
 }
 
 /// A figure a method, in the order of the table; all but one folded.
-pub fn curves(arms: &[OfArm]) -> Result<Vec<Block>> {
+pub fn curves(arms: &[ArmTests]) -> Result<Vec<Block>> {
     let mut methods: Vec<&str> = Vec::new();
     for tested in arms.iter().flat_map(|of_arm| &of_arm.methods) {
         if !methods.contains(&&*tested.method) {
@@ -55,24 +55,24 @@ pub fn curves(arms: &[OfArm]) -> Result<Vec<Block>> {
     methods.into_iter().map(|method| figure(method, arms)).collect()
 }
 
-fn figure(method: &str, arms: &[OfArm]) -> Result<Block> {
-    let of = |of_arm: &'_ OfArm| -> Option<usize> {
+fn figure(method: &str, arms: &[ArmTests]) -> Result<Block> {
+    let of = |of_arm: &'_ ArmTests| -> Option<usize> {
         of_arm.methods.iter().position(|tested| tested.method == method)
     };
-    let asked: Vec<(&OfArm, &Tested)> =
+    let asked: Vec<(&ArmTests, &MethodTest)> =
         arms.iter().filter_map(|arm| Some((arm, &arm.methods[of(arm)?]))).collect();
     let panel = |(title, x, points): &Curve| -> Result<Svg> {
-        let line = |arm: &OfArm, scored: &Scored, which: &[usize]| Line {
+        let line = |arm: &ArmTests, scored: &MapScores, which: &[usize]| Line {
             name: arm.arm.clone(),
             seed: None,
             points: points(scored, which),
         };
-        let own = |(arm, tested): &(&OfArm, &Tested)| {
+        let own = |(arm, tested): &(&ArmTests, &MethodTest)| {
             let all: Vec<usize> = (0..tested.places.len()).collect();
             line(arm, &tested.scored, &all)
         };
         // Of random maps the same pictures: theirs are of all that were seen.
-        let of_random = |(arm, tested): &(&OfArm, &Tested)| {
+        let of_random = |(arm, tested): &(&ArmTests, &MethodTest)| {
             line(arm, &arm.random_of(tested).scored, &tested.places)
         };
         let ours: Vec<Line> = asked.iter().map(own).collect();

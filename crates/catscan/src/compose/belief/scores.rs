@@ -10,7 +10,7 @@ use catscan_viz::cam::Map;
 use catscan_viz::evidence::{OnMask, on_mask};
 
 use super::plan::{STEPS, TELLING};
-use crate::compose::known::Known;
+use crate::compose::evidence_masks::EvidenceMasks;
 use crate::stats::{Interval, bootstrap_mean};
 
 /// The seed of the resamples: the same pictures always give the same intervals.
@@ -28,7 +28,7 @@ pub struct Score {
     /// Whether the evidence must be known.
     pub needs_mask: bool,
     /// A picture's; none where it has no mask, or its map no positive part.
-    of: fn(&Scored, usize) -> Option<f64>,
+    of: fn(&MapScores, usize) -> Option<f64>,
 }
 
 /// The scores there are.
@@ -100,14 +100,14 @@ pub fn asked(known: bool) -> Vec<&'static Score> {
 }
 
 /// What one method's maps of some pictures got, picture by picture.
-pub struct Scored {
+pub struct MapScores {
     pub curves: Vec<Curves>,
     pub roads: Vec<Road>,
     drops: Vec<Drop>,
     on_mask: Vec<Option<OnMask>>,
 }
 
-impl Scored {
+impl MapScores {
     /// Each picture's.
     pub fn values(&self, score: &Score) -> Vec<Option<f64>> {
         (0..self.curves.len()).map(|n| (score.of)(self, n)).collect()
@@ -119,14 +119,14 @@ pub fn scored(
     pictures: &Pictures,
     maps: &[Map],
     indices: &[u32],
-    known: &Known,
+    known: &EvidenceMasks,
     size_px: u32,
-) -> Result<Scored> {
+) -> Result<MapScores> {
     let on_mask = |(index, map): (&u32, &Map)| match known.of(*index) {
         Some(mask) => on_mask(map, &mask, size_px),
         None => Ok(None),
     };
-    Ok(Scored {
+    Ok(MapScores {
         curves: deletion::curves(pictures, &[maps], STEPS)?.remove(0),
         roads: road::road(pictures, maps)?,
         drops: drop::drop(pictures, maps)?,
@@ -142,7 +142,7 @@ pub fn mean(values: &[Option<f64>]) -> Option<f64> {
 
 /// A method's score less that of maps that know nothing, on the same pictures.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Difference {
+pub struct ScoreDifference {
     pub mean: f64,
     /// 95 %, over pictures.
     pub interval: Interval,
@@ -151,10 +151,10 @@ pub struct Difference {
 }
 
 /// None where no picture has both.
-pub fn difference(ours: &[Option<f64>], random: &[Option<f64>]) -> Option<Difference> {
+pub fn difference(ours: &[Option<f64>], random: &[Option<f64>]) -> Option<ScoreDifference> {
     let pairs = ours.iter().zip(random).filter_map(|(a, b)| Some((*a)? - (*b)?));
     let all: Vec<f64> = pairs.collect();
-    (!all.is_empty()).then(|| Difference {
+    (!all.is_empty()).then(|| ScoreDifference {
         mean: all.iter().sum::<f64>() / all.len() as f64,
         interval: bootstrap_mean(&all, SEED),
         n: all.len(),
@@ -163,7 +163,7 @@ pub fn difference(ours: &[Option<f64>], random: &[Option<f64>]) -> Option<Differ
 
 /// What a difference shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
+pub enum Verdict {
     Better,
     Worse,
     /// Zero lies in the interval.
@@ -172,22 +172,22 @@ pub enum Shown {
     TooFew,
 }
 
-impl Shown {
-    pub fn of(score: &Score, difference: &Difference) -> Shown {
+impl Verdict {
+    pub fn of(score: &Score, difference: &ScoreDifference) -> Verdict {
         match (difference.n < TELLING, difference.interval.excludes_zero()) {
-            (true, _) => Shown::TooFew,
-            (_, false) => Shown::Neither,
-            (_, true) if (difference.mean > 0.0) == score.up => Shown::Better,
-            (_, true) => Shown::Worse,
+            (true, _) => Verdict::TooFew,
+            (_, false) => Verdict::Neither,
+            (_, true) if (difference.mean > 0.0) == score.up => Verdict::Better,
+            (_, true) => Verdict::Worse,
         }
     }
 
     /// Before a difference.
     pub fn mark(self) -> &'static str {
         match self {
-            Shown::Better => "✓ ",
-            Shown::Worse => "✗ ",
-            Shown::Neither | Shown::TooFew => "",
+            Verdict::Better => "✓ ",
+            Verdict::Worse => "✗ ",
+            Verdict::Neither | Verdict::TooFew => "",
         }
     }
 }
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn every_row_computes_its_own() {
-        let scored = Scored {
+        let scored = MapScores {
             curves: vec![Curves { deletion: vec![0.5, 0.1], insertion: vec![0.2, 0.6] }; 2],
             roads: vec![Road { hottest: vec![0.1], coldest: vec![0.7] }; 2],
             drops: vec![Drop { drop: 0.8, increase: 1.0 }; 2],
@@ -228,8 +228,8 @@ mod tests {
         assert!(got.n == 8 && (got.mean + 0.1).abs() < 1e-12, "{got:?}");
         assert!((got.interval.low + 0.1).abs() < 1e-9 && (got.interval.high + 0.1).abs() < 1e-9);
         let [deletion, insertion, ..] = &SCORES;
-        assert_eq!(Shown::of(deletion, &got), Shown::Better);
-        assert_eq!(Shown::of(insertion, &got), Shown::Worse);
+        assert_eq!(Verdict::of(deletion, &got), Verdict::Better);
+        assert_eq!(Verdict::of(insertion, &got), Verdict::Worse);
         assert_eq!(difference(&[None], &[Some(1.0)]), None);
     }
 
@@ -239,8 +239,8 @@ mod tests {
         let random = told(&[0.0; 8]);
         let insertion = &SCORES[1];
         let wide = difference(&ours, &random).unwrap();
-        assert_eq!(Shown::of(insertion, &wide), Shown::Neither);
+        assert_eq!(Verdict::of(insertion, &wide), Verdict::Neither);
         let few = difference(&told(&[1.0; 7]), &random).unwrap();
-        assert_eq!(Shown::of(insertion, &few), Shown::TooFew);
+        assert_eq!(Verdict::of(insertion, &few), Verdict::TooFew);
     }
 }

@@ -1,9 +1,9 @@
 //! What the tables of belief say of themselves, and their numbers as text.
 
 use super::COARSE;
-use super::arm::{OfArm, Seen, Tested};
+use super::arm::{ArmTests, MethodTest, TestPictures};
 use super::plan::TELLING;
-use super::scores::{Difference, Score, Shown};
+use super::scores::{Score, ScoreDifference, Verdict};
 use crate::figures::{rounded, signed};
 
 /// What each row and column is.
@@ -23,7 +23,7 @@ pub fn columns(scores: &[&Score]) -> Vec<String> {
 }
 
 /// Under the table of scores.
-pub fn numbers(arms: &[OfArm], seen: &Seen, masked: usize) -> String {
+pub fn numbers(arms: &[ArmTests], seen: &TestPictures, masked: usize) -> String {
     let mut text = format!(
         "Maps of each arm's first seed for the true class, on {} test pictures taken evenly from \
          the test part; on fewer of them where a method's maps cost more than their tests (the \
@@ -60,21 +60,22 @@ pub fn differences(scores: usize) -> String {
 }
 
 /// Who is better than maps that know nothing, in sentences; one an arm.
-pub fn verdicts(arms: &[OfArm], scores: &[&Score]) -> Vec<String> {
-    let one = |of_arm: &OfArm| {
-        let named = |fits: &dyn Fn(&[Shown]) -> bool| {
+pub fn verdicts(arms: &[ArmTests], scores: &[&Score]) -> Vec<String> {
+    let one = |of_arm: &ArmTests| {
+        let named = |fits: &dyn Fn(&[Verdict]) -> bool| {
             let fitting = of_arm.methods.iter().filter(|tested| {
                 let shown = super::shown(of_arm, tested, scores);
                 !too_few(&shown) && fits(&shown)
             });
-            let name = |tested: &Tested| match tested.places.len() {
+            let name = |tested: &MethodTest| match tested.places.len() {
                 n if n == of_arm.random_of(tested).places.len() => tested.method.clone(),
                 n => format!("{} (on {n} pictures)", tested.method),
             };
             let names: Vec<String> = fitting.map(name).collect();
             if names.is_empty() { "none".to_owned() } else { names.join(", ") }
         };
-        let better = |shown: &[Shown]| shown.iter().filter(|one| **one == Shown::Better).count();
+        let better =
+            |shown: &[Verdict]| shown.iter().filter(|one| **one == Verdict::Better).count();
         format!(
             "{}: shown to be better than maps that know nothing in every score asked: {}; in none: \
              {}.",
@@ -87,11 +88,11 @@ pub fn verdicts(arms: &[OfArm], scores: &[&Score]) -> Vec<String> {
 }
 
 /// One method's verdict: in how many scores it is better.
-pub fn verdict(shown: &[Shown]) -> String {
+pub fn verdict(shown: &[Verdict]) -> String {
     if too_few(shown) {
         return "too few pictures".to_owned();
     }
-    let (all, better) = (shown.len(), shown.iter().filter(|one| **one == Shown::Better).count());
+    let (all, better) = (shown.len(), shown.iter().filter(|one| **one == Verdict::Better).count());
     match better {
         0 => format!("✗ not shown, 0 of {all}"),
         n if n == all => format!("✓ in all {all}"),
@@ -99,19 +100,19 @@ pub fn verdict(shown: &[Shown]) -> String {
     }
 }
 
-fn too_few(shown: &[Shown]) -> bool {
-    shown.iter().all(|one| *one == Shown::TooFew)
+fn too_few(shown: &[Verdict]) -> bool {
+    shown.iter().all(|one| *one == Verdict::TooFew)
 }
 
 /// Where the maps were taken; whose, if not all at the same place.
-fn taps(arms: &[OfArm]) -> String {
+fn taps(arms: &[ArmTests]) -> String {
     let pairs: Vec<(&str, &str)> = arms.iter().map(|arm| (&*arm.tap, &*arm.arm)).collect();
     grouped(&pairs)
 }
 
 /// How many pairs of seeds agree or not; whose, if not all have as many.
-fn pairs(arms: &[OfArm]) -> String {
-    let words = |arm: &OfArm| match arm.seeds {
+fn pairs(arms: &[ArmTests]) -> String {
+    let words = |arm: &ArmTests| match arm.seeds {
         1 => "one only, which has none to agree with".to_owned(),
         2 => "1 pair".to_owned(),
         n => format!("{} pairs of {n}", n * (n - 1) / 2),
@@ -144,12 +145,12 @@ pub fn value(score: &Score, value: f64) -> String {
 }
 
 /// A difference with its interval and its mark.
-pub fn difference(score: &Score, difference: &Difference) -> String {
+pub fn difference(score: &Score, difference: &ScoreDifference) -> String {
     let (factor, digits) = if score.percent { (100.0, 0) } else { (1.0, 3) };
     let signed = |value: f64| signed(value * factor, digits);
     format!(
         "{}{} ({} to {})",
-        Shown::of(score, difference).mark(),
+        Verdict::of(score, difference).mark(),
         signed(difference.mean),
         signed(difference.interval.low),
         signed(difference.interval.high)
@@ -171,7 +172,7 @@ mod tests {
 
     #[test]
     fn methods_that_do_not_beat_random_are_marked_by_a_sign_and_a_word() {
-        use Shown::{Better, Neither, TooFew, Worse};
+        use Verdict::{Better, Neither, TooFew, Worse};
         assert_eq!(verdict(&[Better, Better]), "✓ in all 2");
         assert_eq!(verdict(&[Better, Worse, TooFew]), "in 1 of 3");
         assert_eq!(verdict(&[Neither, Worse]), "✗ not shown, 0 of 2");
@@ -181,9 +182,9 @@ mod tests {
     #[test]
     fn differences_have_signs_and_intervals() {
         let interval = Interval { low: -0.25, high: 0.0001 };
-        let it = Difference { mean: -0.1, interval, n: 64 };
+        let it = ScoreDifference { mean: -0.1, interval, n: 64 };
         assert_eq!(difference(&SCORES[0], &it), "−0.100 (−0.250 to 0.000)");
-        let it = Difference { mean: 0.1, interval: Interval { low: 0.04, high: 0.2 }, n: 64 };
+        let it = ScoreDifference { mean: 0.1, interval: Interval { low: 0.04, high: 0.2 }, n: 64 };
         assert_eq!(difference(&SCORES[4], &it), "✓ +10 (+4 to +20)");
         assert_eq!(difference(&SCORES[3], &it), "✗ +10 (+4 to +20)");
     }

@@ -4,7 +4,7 @@
 use catscan_viz::corrupt::CORRUPTIONS;
 use catscan_viz::report::Block;
 
-use super::worse::Answers;
+use super::corruptions::Answers;
 use crate::compose::table;
 use crate::run_name::RunName;
 use crate::stats::{Claim, Estimate, Interval, bootstrap_mean, mean_t, points, range};
@@ -96,24 +96,24 @@ fn pairs(
 
 /// A paired difference, shares.
 #[derive(Debug, PartialEq)]
-struct Difference {
+struct PairedDifference {
     over_seeds: Estimate,
     over_pictures: Interval,
 }
 
 /// Of each seed, each picture's difference; none without seeds.
-fn difference(seeds: &[Vec<f64>]) -> Option<Difference> {
+fn difference(seeds: &[Vec<f64>]) -> Option<PairedDifference> {
     let pictures = seeds.first()?.len();
     let of_picture = |n: usize| seeds.iter().map(|seed| seed[n]).sum::<f64>() / seeds.len() as f64;
     let of_seeds: Vec<f64> =
         seeds.iter().map(|seed| seed.iter().sum::<f64>() / pictures as f64).collect();
-    Some(Difference {
+    Some(PairedDifference {
         over_seeds: mean_t(&of_seeds),
         over_pictures: bootstrap_mean(&(0..pictures).map(of_picture).collect::<Vec<_>>(), SEED),
     })
 }
 
-impl Difference {
+impl PairedDifference {
     /// The study's own rule, for these two intervals.
     fn claim(&self) -> Claim {
         Claim::of(&self.over_seeds, Some(&self.over_pictures))

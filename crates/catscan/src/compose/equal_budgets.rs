@@ -11,11 +11,11 @@ use crate::stats::{ArmValues, Paired, mean_t, pair_all};
 use crate::study::print;
 use crate::table::Table;
 
-/// What is held equal, in the order of [`Spent::spent`].
+/// What is held equal, in the order of [`Spending::spent`].
 pub(super) const BUDGETS: [&str; 3] = ["epochs", "seconds", "multiply-adds"];
 
 /// One run's validation accuracy against what it has spent.
-pub(super) struct Spent<'a> {
+pub(super) struct Spending<'a> {
     pub seed: u64,
     /// After each epoch: epochs, seconds, multiply-adds.
     pub spent: Vec<[f64; 3]>,
@@ -29,9 +29,9 @@ pub(super) struct Spent<'a> {
 }
 
 /// An arm's runs.
-pub(super) type Arm<'a> = (&'a str, Vec<Spent<'a>>);
+pub(super) type Arm<'a> = (&'a str, Vec<Spending<'a>>);
 
-impl Spent<'_> {
+impl Spending<'_> {
     /// What it has reached and done at a budget; none before its first epoch ended, or after its
     /// last.
     fn at(&self, which: usize, budget: f64) -> Option<Point> {
@@ -80,10 +80,10 @@ pub(super) fn shared(arms: &[Arm], which: usize) -> Vec<(u64, f64)> {
 }
 
 /// Each arm's runs that got as far as their seed's budget.
-fn points<'a>(arms: &'a [Arm], which: usize) -> Vec<(&'a str, Vec<(&'a Spent<'a>, Point)>)> {
+fn points<'a>(arms: &'a [Arm], which: usize) -> Vec<(&'a str, Vec<(&'a Spending<'a>, Point)>)> {
     let budgets = shared(arms, which);
     let budget = |seed: u64| budgets.iter().find(|(own, _)| *own == seed).map(|(_, most)| *most);
-    let at = |run: &'a Spent<'a>| Some((run, run.at(which, budget(run.seed)?)?));
+    let at = |run: &'a Spending<'a>| Some((run, run.at(which, budget(run.seed)?)?));
     arms.iter().map(|(arm, runs)| (*arm, runs.iter().filter_map(at).collect())).collect()
 }
 
@@ -99,7 +99,7 @@ fn compared(arms: &[Arm], which: usize) -> Vec<Paired> {
 }
 
 /// Accuracies, comparisons and a sentence for each; `size` writes a range of a budget.
-pub(super) fn matched(arms: &[Arm], size: impl Fn(usize, f64, f64) -> String) -> Vec<Block> {
+pub(super) fn equal_budgets(arms: &[Arm], size: impl Fn(usize, f64, f64) -> String) -> Vec<Block> {
     let most = |which: usize| {
         let ends = shared(arms, which).into_iter().map(|(_, most)| most);
         let range =
@@ -145,7 +145,7 @@ fn accuracies(arms: &[Arm]) -> Table {
     let mut rows = Table::new(&head.iter().map(String::as_str).collect::<Vec<_>>());
     let by_budget: Vec<_> = (0..BUDGETS.len()).map(|which| points(arms, which)).collect();
     for (place, (arm, _)) in arms.iter().enumerate() {
-        let cell = |of: &Vec<(&str, Vec<(&Spent, Point)>)>| {
+        let cell = |of: &Vec<(&str, Vec<(&Spending, Point)>)>| {
             let found: Vec<f64> = of[place].1.iter().map(|(_, point)| point.accuracy).collect();
             match found.is_empty() {
                 true => "less than an epoch".to_owned(),
@@ -175,7 +175,7 @@ fn left_out(arms: &[Arm], which: usize) -> Option<String> {
 
 /// Which arms a budget stops while their learning rate still has some way to go.
 fn cut(arms: &[Arm], which: usize) -> Option<String> {
-    let stopped = |(arm, runs): (&str, Vec<(&Spent, Point)>)| {
+    let stopped = |(arm, runs): (&str, Vec<(&Spending, Point)>)| {
         let mid_way: Vec<(f64, f64, f64)> = (runs.iter())
             .map(|(run, point)| {
                 let end = run.steps.last().copied().unwrap_or(0) as f64;
@@ -208,9 +208,9 @@ mod tests {
     use crate::stats::Claim;
     use catscan_train::Schedule;
 
-    fn run<'a>(recipe: &'a Recipe, seed: u64, seconds: &[f64], accuracy: &[f64]) -> Spent<'a> {
+    fn run<'a>(recipe: &'a Recipe, seed: u64, seconds: &[f64], accuracy: &[f64]) -> Spending<'a> {
         let epoch = |(i, s): (usize, &f64)| [i as f64 + 1.0, *s, 1e12 * (i as f64 + 1.0)];
-        Spent {
+        Spending {
             seed,
             spent: seconds.iter().enumerate().map(epoch).collect(),
             steps: (1..=seconds.len() as u64).map(|epoch| 100 * epoch).collect(),
@@ -267,7 +267,7 @@ mod tests {
         let pair = &compared(&arms, 0)[0];
         assert_eq!((pair.difference.n, pair.claim), (2, Claim::NoDifferenceShown));
         assert!((pair.difference.mean + 0.02).abs() < 1e-12 && pair.test.is_some());
-        let blocks = matched(&arms, |_, low, high| format!("{low:.0} to {high:.0}"));
+        let blocks = equal_budgets(&arms, |_, low, high| format!("{low:.0} to {high:.0}"));
         let [Block::Table(accuracies), Block::List(said), Block::Table(pairs)] = &blocks[..] else {
             panic!("{blocks:?}")
         };
@@ -283,7 +283,7 @@ mod tests {
         assert!(said[3].starts_with("Equal seconds stop a schedule mid-way: avg after 99.0 %"));
         assert!(said[3].contains("max after 98.6 %"), "{}", said[3]);
         // An arm alone is compared with nobody.
-        assert_eq!(matched(&arms[..1], |_, _, _| String::new()).len(), 1);
+        assert_eq!(equal_budgets(&arms[..1], |_, _, _| String::new()).len(), 1);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::refusal::Refusal;
 const KEYS: [&str; 6] = ["name", "shape", "pooling", "convention", "in_channels", "outputs"];
 
 /// A key on which two configurations differ, and both values.
-type Difference = (&'static str, Value, Value);
+type Disagreement = (&'static str, Value, Value);
 
 /// Refuses a network `asked` for by `who` that is not the `file`'s `own`.
 ///
@@ -48,7 +48,7 @@ pub fn warn(file: &Path, who: &str, model: &ModelConfig) {
     }
 }
 
-fn differences(one: &ModelConfig, other: &ModelConfig) -> Result<Vec<Difference>> {
+fn differences(one: &ModelConfig, other: &ModelConfig) -> Result<Vec<Disagreement>> {
     let (mut one, mut other) = (plain(one)?, plain(other)?);
     let both = KEYS.into_iter().map(|key| {
         let take = |of: &mut Map<String, Value>| of.remove(key).unwrap_or_default();

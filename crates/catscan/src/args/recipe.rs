@@ -1,8 +1,8 @@
 //! Which recipe a command is about: a file's, or an experiment's arm.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use catscan_train::Recipe;
 
 use crate::experiment::{self, Overrides, Profile};
@@ -44,7 +44,7 @@ impl RecipeArgs {
     /// Where none is named, or it is not possible; exit code 2.
     pub fn read(&self, command: &str) -> Result<Recipe> {
         if let Some(path) = &self.recipe {
-            return self.overrides.apply(read_recipe(path)?);
+            return self.overrides.apply(recipes::read(path)?);
         }
         let (Some(experiment), Some(arm)) = (&self.experiment, &self.arm) else {
             return Err(Refusal::usage(format!(
@@ -69,18 +69,4 @@ impl RecipeArgs {
         recipes::check_outputs(self.recipe.as_deref(), &recipe, classes)?;
         Ok(recipes::for_classes(recipe, classes))
     }
-}
-
-/// Reads and validates a recipe's file.
-///
-/// # Errors
-/// Where there is no such file or it is no possible recipe; exit code 2.
-pub fn read_recipe(path: &Path) -> Result<Recipe> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Refusal::usage(format!(
-            "{}: cannot be read ({error}); name a recipe.json, such as a run's folder holds",
-            path.display()
-        ))
-    })?;
-    Recipe::from_json(&text).with_context(|| path.display().to_string())
 }

@@ -13,7 +13,7 @@ use crate::masks::{Masks, opened, prepared};
 use crate::refusal::Refusal;
 
 /// The masks of a data set's test pictures.
-pub struct Known<'a> {
+pub struct EvidenceMasks<'a> {
     dataset: &'a Dataset,
     own: Option<Own>,
 }
@@ -26,14 +26,14 @@ struct Own {
     others: usize,
 }
 
-impl<'a> Known<'a> {
+impl<'a> EvidenceMasks<'a> {
     /// Reads the masks of `folder`, if one is given.
     ///
     /// # Errors
     /// Where none is, one cannot be read, or one could be two pictures'.
-    pub fn new(dataset: &'a Dataset, folder: Option<&Path>) -> Result<Known<'a>> {
+    pub fn new(dataset: &'a Dataset, folder: Option<&Path>) -> Result<EvidenceMasks<'a>> {
         let own = folder.map(|folder| read(dataset, folder)).transpose()?;
-        Ok(Known { dataset, own })
+        Ok(EvidenceMasks { dataset, own })
     }
 
     /// `[H, W]`, 255 on the evidence; none where nobody has drawn it.

@@ -7,7 +7,7 @@ use crate::table::Table;
 
 /// What was drawn for one picture and network.
 #[derive(Serialize)]
-pub struct Drawn {
+pub struct ScanRecord {
     pub picture: String,
     /// Arm and seed, or a file's name.
     pub network: String,
@@ -32,7 +32,7 @@ pub struct Drawn {
     pub on_mask: Option<OnMask>,
 }
 
-impl Drawn {
+impl ScanRecord {
     /// The picture and, where there are several networks, whose answer it is.
     pub fn name(&self, several: bool) -> String {
         match several {
@@ -49,12 +49,12 @@ impl Drawn {
 }
 
 /// Whether more than one network was asked.
-pub fn several(drawn: &[Drawn]) -> bool {
+pub fn several(drawn: &[ScanRecord]) -> bool {
     drawn.iter().any(|one| one.network != drawn[0].network)
 }
 
 /// What was said, where the drawings lie, and the taps at which there is nothing to see.
-pub fn in_a_table(drawn: &[Drawn]) -> String {
+pub fn in_a_table(drawn: &[ScanRecord]) -> String {
     let several = several(drawn);
     let mut head = vec!["picture", "predicted", "#probability", "maps for", "#its probability"];
     head.extend(["activation maps", "feature maps"]);
@@ -88,7 +88,7 @@ pub fn in_a_table(drawn: &[Drawn]) -> String {
 }
 
 /// How much of the maps lies on the masks, where there are masks: each network's means.
-pub fn on_masks(drawn: &[Drawn]) -> Option<Table> {
+pub fn on_masks(drawn: &[ScanRecord]) -> Option<Table> {
     let mut networks: Vec<(&str, Vec<&OnMask>)> = Vec::new();
     for one in drawn {
         let on_mask = one.on_mask.as_ref()?;
@@ -104,8 +104,8 @@ pub fn on_masks(drawn: &[Drawn]) -> Option<Table> {
 mod tests {
     use super::*;
 
-    fn drawn(network: &str, class: &str, probability: f32) -> Drawn {
-        Drawn {
+    fn drawn(network: &str, class: &str, probability: f32) -> ScanRecord {
+        ScanRecord {
             picture: "a.jpg".into(),
             network: network.into(),
             class: class.into(),

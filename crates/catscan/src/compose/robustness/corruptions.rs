@@ -3,20 +3,17 @@
 use catscan_data::{Dataset, Raster, RgbImage, picture_tensor};
 use catscan_models::Model;
 use catscan_train::metrics::predicted;
+use catscan_viz::batch_size;
 use catscan_viz::corrupt::{CORRUPTIONS, random_shift};
 use rayon::prelude::*;
-use tch::Tensor;
+use tch::{Device, Tensor};
 
-use crate::commands::network::probabilities;
+use crate::prediction::probabilities;
 use crate::run_name::RunName;
 use crate::study::Run;
 
 /// How far the two random shifts of a picture go at most, % of its side.
 pub const SHIFTS: [f64; 4] = [2.0, 5.0, 10.0, 20.0];
-/// Pixels in one pass: sixteen pictures at 224 px, which cost least on a CPU.
-const PIXELS_AT_ONCE: u32 = 16 * 224 * 224;
-/// Pictures in one pass, at most.
-const AT_ONCE: u32 = 64;
 
 /// Forwards of each picture by one network.
 pub fn passes() -> usize {
@@ -24,7 +21,7 @@ pub fn passes() -> usize {
 }
 
 /// Every picture in every state.
-pub struct Worse<'a> {
+pub struct CorruptedPictures<'a> {
     dataset: &'a Dataset,
     labels: Vec<i64>,
     clean: Vec<RgbImage>,
@@ -47,8 +44,8 @@ pub struct Answers {
     pub steady: Vec<Vec<bool>>,
 }
 
-impl<'a> Worse<'a> {
-    pub fn new(dataset: &'a Dataset, indices: &[u32]) -> Worse<'a> {
+impl<'a> CorruptedPictures<'a> {
+    pub fn new(dataset: &'a Dataset, indices: &[u32]) -> CorruptedPictures<'a> {
         let clean: Vec<RgbImage> =
             indices.par_iter().map(|index| dataset.picture(*index).into_shown()).collect();
         let each = |make: &(dyn Fn(&RgbImage, u64) -> RgbImage + Sync)| -> Vec<RgbImage> {
@@ -64,7 +61,7 @@ impl<'a> Worse<'a> {
             [0, 1].map(|draw| each(&|picture, number| random_shift(picture, *most, number, draw)))
         });
         let shifted = shifted.collect();
-        Worse { dataset, labels: dataset.labels(indices), clean, worse, shifted }
+        CorruptedPictures { dataset, labels: dataset.labels(indices), clean, worse, shifted }
     }
 
     /// What `run`'s network says of all of them.
@@ -93,9 +90,9 @@ impl<'a> Worse<'a> {
         let one = |picture: &RgbImage| {
             picture_tensor(&Raster::from(picture.clone()).into_colour(config.colour), config)
         };
-        let at_once = (PIXELS_AT_ONCE / config.size_px.pow(2).max(1)).clamp(1, AT_ONCE);
+        let at_once = batch_size::to_score(config.size_px.pow(2) as usize, Device::Cpu);
         let mut said = Vec::with_capacity(pictures.len());
-        for some in pictures.chunks(at_once as usize) {
+        for some in pictures.chunks(at_once) {
             let x = Tensor::cat(&some.iter().map(one).collect::<Vec<_>>(), 0);
             said.extend(probabilities(model, &x).iter().map(|shares| predicted(shares)));
         }
