@@ -35,7 +35,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use catscan_data::Dataset;
+use catscan_data::{Dataset, Progress};
 use catscan_viz::report::{Block, Page, Section, Table, markdown, render};
 use tch::Device;
 
@@ -43,6 +43,7 @@ use evidence_masks::EvidenceMasks;
 pub use report_args::ReportArgs;
 
 use crate::files::write_file;
+use crate::progress::Stages;
 use crate::refusal::{DATA, Refusal};
 use crate::study::{Run, Runs, STUDY, Study};
 use crate::weights::Trained;
@@ -88,7 +89,8 @@ pub fn write(
     }
     let known = EvidenceMasks::new(dataset, asked.masks.as_deref())?;
     known.in_words().into_iter().for_each(crate::output::say);
-    crate::output::say("drawing the report");
+    let stages = Stages::of("report");
+    stages.stage("what each arm looks at", 0);
     let shown = first_runs(study, runs)?;
     let mut sections = vec![numbers::result(study)?];
     sections.extend(study.factorial.as_ref().map(numbers::factorial));
@@ -104,8 +106,9 @@ pub fn write(
         feature_maps::feature_maps(&shown, dataset)?,
     ]);
     sections.extend(evidence::evidence(study, runs, dataset, &known)?);
-    sections.extend(belief::belief(study, runs, dataset, &known, asked.scan_pictures)?);
-    sections.extend(robustness::robustness(study, runs, dataset, asked.scan_pictures)?);
+    sections.extend(belief::belief(study, runs, dataset, &known, asked.scan_pictures, &stages)?);
+    sections.extend(robustness::robustness(study, runs, dataset, asked.scan_pictures, &stages)?);
+    stages.clear();
     sections.push(numbers::split(study, runs)?);
     sections.push(origin::origin(study, &shown)?);
     let page = Page {

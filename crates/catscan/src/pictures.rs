@@ -14,7 +14,7 @@ use crate::refusal::{DATA, Refusal};
 /// Opens the pictures of a recipe, with a bar while they are read for the first time; says what
 /// must be known of them.
 pub fn open_dataset(config: &DataConfig) -> Result<Dataset> {
-    let stages = Stages::new();
+    let stages = Stages::of("data");
     let dataset = Dataset::open(config, &default_cache_dir(), &stages);
     stages.clear();
     let dataset = dataset?;

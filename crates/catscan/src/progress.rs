@@ -238,18 +238,21 @@ fn in_words(event: &Event, has_bar: bool) -> Option<String> {
     }
 }
 
-/// A bar for each stage of reading the data.
-pub struct Stages(Mutex<Option<ProgressBar>>);
+/// A bar for each stage of one piece of work, such as reading the data.
+pub struct Stages {
+    work: &'static str,
+    bar: Mutex<Option<ProgressBar>>,
+}
 
 impl Stages {
-    /// No stage yet.
-    pub fn new() -> Stages {
-        Stages(Mutex::new(None))
+    /// No stage yet of `work`, which each line begins with.
+    pub fn of(work: &'static str) -> Stages {
+        Stages { work, bar: Mutex::new(None) }
     }
 
     /// Takes the last bar away.
     pub fn clear(&self) {
-        if let Some(bar) = self.0.lock().expect("drawing does not panic").take() {
+        if let Some(bar) = self.bar.lock().expect("drawing does not panic").take() {
             bar.finish_and_clear();
         }
     }
@@ -260,27 +263,27 @@ impl catscan_data::Progress for Stages {
         self.clear();
         let bar = ProgressBar::new(total);
         if bar.is_hidden() {
-            output::say(format_args!("data: {what}"));
+            output::say(format_args!("{}: {what}", self.work));
             return;
         }
         bar.set_style(style(STAGE_BAR));
-        bar.set_prefix("data");
+        bar.set_prefix(self.work);
         bar.set_message(shown(what).into_owned());
-        *self.0.lock().expect("drawing does not panic") = Some(bar);
+        *self.bar.lock().expect("drawing does not panic") = Some(bar);
     }
 
     fn note(&self, what: &str) {
-        let bar = self.0.lock().expect("drawing does not panic");
+        let bar = self.bar.lock().expect("drawing does not panic");
         match &*bar {
             Some(bar) => {
-                bar.println(shown_lines(&format!("data: {what}")));
+                bar.println(shown_lines(&format!("{}: {what}", self.work)));
             }
-            _ => output::say(format_args!("data: {what}")),
+            _ => output::say(format_args!("{}: {what}", self.work)),
         }
     }
 
     fn advance(&self, n: u64) {
-        if let Some(bar) = &*self.0.lock().expect("drawing does not panic") {
+        if let Some(bar) = &*self.bar.lock().expect("drawing does not panic") {
             bar.inc(n);
         }
     }

@@ -70,6 +70,13 @@ impl Rehearsal {
         Ok(slope.gradient)
     }
 
+    /// The step alone, as peers' plain loops take it: forward, loss, backward and update, without a
+    /// look at what they came to. What a training adds to it is the trainer's own.
+    pub fn take_unread(&mut self, batch: &Batch, lr: f64) {
+        let gradient = self.learner.compute(batch).gradient;
+        self.learner.step(gradient, lr);
+    }
+
     /// The loss of each step since this was last asked, nats. Waits until all are done.
     pub fn losses(&mut self) -> Vec<f64> {
         self.read();
@@ -108,6 +115,7 @@ mod tests {
     use crate::checkpoint;
     use crate::clip::Clip;
     use crate::ema::Ema;
+    use crate::loss::Targets;
     use crate::optimizer::flatten;
     use crate::record::PartCounts;
     use crate::testing::recipe;
@@ -178,5 +186,19 @@ mod tests {
             assert_eq!(rehearsal.judged(weights), want, "{reading:?}");
             assert_ne!(weights(rehearsal.model()), want, "the average is not the last weights");
         }
+    }
+
+    #[test]
+    fn a_step_moves_the_weights_alike_whether_it_is_read_or_not() {
+        let recipe = refined();
+        let images = Tensor::rand([4, 3, 64, 64], (tch::Kind::Float, Device::Cpu));
+        let targets = Targets::new(Tensor::from_slice(&[0i64, 1, 0, 1]), None);
+        let batch = Batch { images, targets, indices: (0..4).collect(), pass: 0 };
+        let begin = || Rehearsal::of(&recipe, &[], Device::Cpu).unwrap();
+        let (mut read, mut unread) = (begin(), begin());
+        let _gradient = read.take(&batch, 0.1).unwrap();
+        unread.take_unread(&batch, 0.1);
+        assert_eq!(weights(read.model()), weights(unread.model()));
+        assert_eq!((read.losses().len(), unread.losses().len()), (1, 0));
     }
 }

@@ -116,7 +116,7 @@ fn run_audit(args: &AuditArgs) -> Result<u8> {
 }
 
 fn audited(args: &AuditArgs, config: &DataConfig) -> Result<u8> {
-    let stages = Stages::new();
+    let stages = Stages::of("data");
     let found = audit(config, &default_cache_dir(), &stages);
     stages.clear();
     let (mut audit, sheet) = found?;
@@ -176,7 +176,7 @@ fn run_fetch(args: &FetchArgs) -> Result<u8> {
     let usual = fetch::default_folder(&default_cache_dir(), set.name);
     let folder = args.to.clone().unwrap_or_else(|| usual.clone());
     say(format_args!("{}: {}", set.name, set.terms));
-    let stages = Stages::new();
+    let stages = Stages::of("data");
     let outcome = fetch::fetch(set, &folder, args.url.as_deref(), Patience::default(), &stages);
     stages.clear();
     outcome?;

@@ -9,7 +9,8 @@ mod scores;
 mod words;
 
 use anyhow::Result;
-use catscan_data::Dataset;
+use catscan_data::{Dataset, Progress};
+use catscan_viz::cam::CAMS;
 use catscan_viz::report::{Block, Section};
 use tch::Device;
 
@@ -29,6 +30,7 @@ pub fn belief(
     dataset: &Dataset,
     known: &EvidenceMasks,
     count: Option<u32>,
+    progress: &dyn Progress,
 ) -> Result<Option<Section>> {
     let pictures = plan::pictures(study, count, dataset.split.test.len());
     let indices = known.evenly(pictures);
@@ -44,9 +46,10 @@ pub fn belief(
     };
     let masked = seen.indices.iter().filter(|index| known.of(**index).is_some()).count();
     let mut arms = Vec::new();
+    progress.stage("are the maps to be believed?", (study.arms.len() * CAMS.len()) as u64);
     for arm in &study.arms {
         let runs: Vec<&Run> = runs.of(&arm.arm).collect();
-        arms.push(ArmTests::ask(&arm.arm, &runs, &seen)?);
+        arms.push(ArmTests::ask(&arm.arm, &runs, &seen, progress)?);
     }
     let scores = asked(masked > 0);
     let mut content = vec![Block::List(words::columns(&scores))];

@@ -5,7 +5,7 @@ mod corruptions;
 mod differences;
 
 use anyhow::Result;
-use catscan_data::Dataset;
+use catscan_data::{Dataset, Progress};
 use catscan_viz::chart::{Axes, Line, lines};
 use catscan_viz::corrupt::CORRUPTIONS;
 use catscan_viz::report::{Block, Section};
@@ -34,6 +34,7 @@ pub fn robustness(
     runs: &Runs,
     dataset: &Dataset,
     asked: Option<u32>,
+    progress: &dyn Progress,
 ) -> Result<Option<Section>> {
     let indices = evenly(&dataset.split.test, pictures(study, runs, asked));
     if indices.is_empty() {
@@ -41,9 +42,11 @@ pub fn robustness(
     }
     let worse = CorruptedPictures::new(dataset, &indices);
     let mut all = Vec::new();
+    progress.stage("what they withstand", runs.iter().count() as u64);
     for run in runs.iter() {
         let trained = Trained::open_run(&run.record.folder, Device::Cpu)?;
         all.push(worse.answers(run, &trained.model));
+        progress.advance(1);
     }
     let mut content = vec![Block::Chart {
         caption: caption(indices.len()),

@@ -1,7 +1,7 @@
 //! One arm's maps by every method, and what they get.
 
 use anyhow::Result;
-use catscan_data::Dataset;
+use catscan_data::{Dataset, Progress};
 use catscan_models::{Mode, Model};
 use catscan_viz::VizError;
 use catscan_viz::batch_size::OF_A_REPORT;
@@ -59,7 +59,12 @@ pub struct ArmTests {
 
 impl ArmTests {
     /// Asks all methods about an arm's runs.
-    pub fn ask(arm: &str, runs: &[&Run], seen: &TestPictures) -> Result<ArmTests> {
+    pub fn ask(
+        arm: &str,
+        runs: &[&Run],
+        seen: &TestPictures,
+        progress: &dyn Progress,
+    ) -> Result<ArmTests> {
         let open = |run: &&Run| Ok(Trained::open_run(&run.record.folder, Device::Cpu)?.model);
         let networks: Vec<Model> = runs.iter().map(open).collect::<Result<_>>()?;
         let first = &networks[0];
@@ -74,6 +79,7 @@ impl ArmTests {
             tap,
         };
         for row in CAMS {
+            progress.advance(1);
             let at = match (row.looks_at_input(), row.only_at_last()) {
                 (true, _) => INPUT,
                 (_, true) => &last,
