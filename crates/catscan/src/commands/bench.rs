@@ -11,11 +11,12 @@
 //! ```
 //!
 //! A step is on one batch that lies there: no loader, no augmentation, no events, no saves. On the
-//! processor it is the step alone, as PyTorch's loop beside it takes it; on a CUDA device the training
-//! loop's own, looks for a NaN included (`Rehearsal`). What the last request asked for is kept ([`requests`]);
-//! `repeat: 0` builds and does nothing. With `"device":"cuda:0"` the repetitions are asked for one
-//! after the other and waited for together, so all of them have one time; `"graph":true` records the
-//! step as a CUDA graph, and the answer's `how` says whether that came about.
+//! processor it is the step alone, as PyTorch's loop beside it takes it; on a CUDA device it is the
+//! training loop's own, looks for a NaN included (`Rehearsal`). What the last request asked for is
+//! kept ([`requests`]); `repeat: 0` builds and does nothing. With `"device":"cuda:0"` the repetitions
+//! are asked for one after the other and waited for together, so all of them have one time;
+//! `"graph":true` records the step as a CUDA graph, and the answer's `how` says whether that came
+//! about.
 //! `catscan bench scans` answers other requests: see `scans.rs`.
 
 pub mod requests;
