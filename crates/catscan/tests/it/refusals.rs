@@ -109,9 +109,11 @@ const CASES: &[Case] = &[
         5,
         &["NaN or infinite"],
     ),
-    ("evaluate --weights bare.safetensors --recipe growth.json", 2, &["this machine has"]),
-    ("train --recipe blocks.json --dry-run", 2, &["this machine has"]),
-    ("experiment smoke --recipe blocks.json --dry-run", 2, &["this machine has"]),
+    ("evaluate --weights bare.safetensors --recipe growth.json", 2, &["growth", "1 to 65536"]),
+    ("evaluate --weights bare.safetensors --recipe wide.json", 2, &["this machine has"]),
+    ("train --recipe wide.json --dry-run", 2, &["this machine has"]),
+    ("experiment smoke --recipe wide.json --dry-run", 2, &["this machine has"]),
+    ("train --recipe blocks.json --dry-run", 2, &["blocks", "10000"]),
     ("experiment residual-vs-dense --size 3 --dry-run", 2, &["3×3 px, want at least"]),
     ("explain no.jpg --weights three.safetensors --threshold 1", 2, &["0 to below 1"]),
     ("report no-such-folder", 2, &["no-such-folder"]),
@@ -203,6 +205,7 @@ fn make_bad_input(folder: &Path) {
     };
     bad("growth.json", "\"shape\": null", &shape(i64::MAX, &[2; 4]));
     bad("blocks.json", "\"shape\": null", &shape(8, &[100_000_000; 4]));
+    bad("wide.json", "\"shape\": null", &shape(65_536, &[100; 4]));
     // What torch.save begins with: a zip archive that holds a pickle.
     for name in ["pickle.pth", "pickle.safetensors"] {
         fs::write(folder.join(name), b"PK\x03\x04archive/data.pkl and more bytes").unwrap();
