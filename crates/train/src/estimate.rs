@@ -14,10 +14,10 @@
 //!
 //! **Time** is that of the loop's own steps ([`Rehearsal`]), fed as the loop feeds them, after some
 //! that warm up: the median, or on a CUDA device, which is not waited for in between, the mean;
-//! times the steps of the run, and the
-//! speed of scoring some pictures of the training part times all validations and the test, and the
-//! time of one checkpoint, written to the disk that the run would be on, times all of them. The
-//! best is a second name of one of them ([`crate::checkpoint`]) and costs next to nothing.
+//! times the steps of the run. Added are the speed of scoring some pictures of the training part
+//! times all validations and the test, and the time of one checkpoint, written to the disk that the
+//! run would be on, times all of them. The best is a second name of one of them
+//! ([`crate::checkpoint`]) and costs next to nothing.
 
 use std::path::Path;
 use std::thread;
