@@ -19,6 +19,8 @@ const CELL_BAR: &str = "{prefix:<14!} {bar:20} {msg}";
 const TREND_BAR: &str = "{prefix:<14!} {msg}";
 const TOTAL_BAR: &str = "{prefix:<14!} {bar:20} {msg}";
 const STAGE_BAR: &str = "{prefix:<14!} {bar:20} {pos}/{len} {msg}";
+/// Of a stage that nobody knows the length of.
+const STAGE: &str = "{prefix:<14!} {msg} …";
 
 /// All lines of one command, and the total under them.
 pub struct Board {
@@ -266,7 +268,7 @@ impl catscan_data::Progress for Stages {
             output::say(format_args!("{}: {what}", self.work));
             return;
         }
-        bar.set_style(style(STAGE_BAR));
+        bar.set_style(style(if total == 0 { STAGE } else { STAGE_BAR }));
         bar.set_prefix(self.work);
         bar.set_message(shown(what).into_owned());
         *self.bar.lock().expect("drawing does not panic") = Some(bar);
