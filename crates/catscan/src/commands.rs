@@ -17,5 +17,3 @@ pub mod report;
 pub mod serve;
 pub mod summary;
 pub mod train;
-
-use crate::args::{device, ready};

@@ -64,9 +64,8 @@ impl ComputeArgs {
     /// # Errors
     /// Where it cannot be had.
     pub fn ready(&self) -> Result<Device> {
-        let device = self.device.resolve()?;
-        cuda::prepare(device, cuda::Settings { tf32: self.tf32, ..cuda::Settings::USUAL })?;
-        Ok(device)
+        let settings = cuda::Settings { tf32: self.tf32, ..cuda::Settings::USUAL };
+        prepared(self.device.device, settings)
     }
 }
 
@@ -99,7 +98,11 @@ pub fn threads() -> clap::builder::RangedI64ValueParser<u16> {
 /// # Errors
 /// Where it cannot be had.
 pub fn ready(asked: DeviceSpec) -> Result<Device> {
+    prepared(asked, cuda::Settings::USUAL)
+}
+
+fn prepared(asked: DeviceSpec, settings: cuda::Settings) -> Result<Device> {
     let device = asked.resolve()?;
-    cuda::prepare(device, cuda::Settings::USUAL)?;
+    cuda::prepare(device, settings)?;
     Ok(device)
 }

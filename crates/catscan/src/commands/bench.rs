@@ -34,7 +34,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Device, Kind, Tensor, no_grad};
 
 use self::requests::{Kept, answer_each};
-use super::ready;
+use crate::args::ready;
 use crate::recipes::original;
 
 #[derive(Debug, clap::Args)]

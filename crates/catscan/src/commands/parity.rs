@@ -24,7 +24,7 @@ use serde::Serialize;
 use tch::{Device, Kind, Tensor, no_grad};
 
 use super::bench::{batch, config, recipe};
-use super::{device, ready};
+use crate::args::{device, ready};
 use crate::output::print_json;
 use crate::recipes::original;
 
