@@ -35,15 +35,18 @@ fn main() {
     for variable in ["LIBTORCH", "LIBTORCH_INCLUDE"] {
         println!("cargo:rerun-if-env-changed={variable}");
     }
-    shims(dots());
+    shims(pairs());
     kernels();
 }
 
 /// Nodes of libtorch's graph: these include its headers.
-fn shims(dots: bool) {
+fn shims(pairs: [bool; 2]) {
     let mut build = cc::Build::new();
-    if dots {
-        build.define("CATSCAN_DOTS", None);
+    let [dots, tiles] = pairs;
+    for (name, has) in [("CATSCAN_PAIRS", dots), ("CATSCAN_TILES", tiles)] {
+        if has {
+            build.define(name, None);
+        }
     }
     build
         .cpp(true)
@@ -82,18 +85,29 @@ fn x86(build: &cc::Build) -> bool {
         && !build.get_compiler().is_like_msvc()
 }
 
-/// Dot products of bf16 pairs, if this is a compiler that has them.
-fn dots() -> bool {
-    const BF16: &str = "-mavx512bf16";
+/// Dot products of bf16 pairs, and tiles of them: which of both this compiler has.
+fn pairs() -> [bool; 2] {
+    const DOTS: &[&str] = &["-mavx512bf16"];
+    const TILES: &[&str] = &["-mamx-tile", "-mamx-bf16"];
     let mut build = plain();
-    if !x86(&build) || !build.is_flag_supported(BF16).unwrap_or(false) {
-        return false;
+    let linux = env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux");
+    let has =
+        |flags: &[&str]| flags.iter().all(|flag| build.is_flag_supported(flag).unwrap_or(false));
+    if !x86(&build) || !has(DOTS) {
+        return [false, false];
     }
-    for flag in X86[1].1.iter().chain(&[BF16]) {
+    let tiles = linux && has(TILES);
+    for flag in X86[1].1.iter().chain(DOTS) {
         build.flag(flag);
     }
-    build.file("src/convolution/dots.cpp").compile("catscan_dots");
-    true
+    build.clone().file("src/convolution/dots.cpp").compile("catscan_dots");
+    if tiles {
+        for flag in TILES {
+            build.flag(flag);
+        }
+        build.file("src/convolution/tiles.cpp").compile("catscan_tiles");
+    }
+    [true, tiles]
 }
 
 fn kernels() {

@@ -1,9 +1,10 @@
 //! Convolutions that cost less than libtorch's own on the CPU, where there is a cheaper way to the
 //! same numbers.
 //!
-//! - [`conv2d`] of bf16 maps, where the processor has dot products of bf16 pairs and no tiles: sums
-//!   of those, over the maps as they lie (`convolution/dots.cpp`). oneDNN's convolutions are as
-//!   fast as long as they run, but look themselves up at each call, gather and reorder.
+//! - [`conv2d`] of bf16 maps, where the processor has products of bf16 pairs: sums of those, over the
+//!   maps as they lie, by AMX's tiles (`convolution/tiles.cpp`) or AVX-512's dot products
+//!   (`convolution/dots.cpp`). oneDNN's convolutions are as fast as long as they run, but look
+//!   themselves up at each call, gather and reorder.
 //! - [`conv2d`] otherwise: a convolution of few pixels is a matrix product of the weight with the
 //!   maps as they lie in channels_last, `[N·H·W, C] · [C, C']`, or where it is larger than 1×1 with
 //!   their patches, `[N·H'·W', size²·C] · [size²·C, C']`. As a convolution it would first bring the
@@ -93,8 +94,8 @@ pub struct Plan {
     padding: i64,
 }
 
-/// `Way::Dots`.
-const DOTS: i32 = 0;
+/// `Way::Pairs`.
+const PAIRS: i32 = 0;
 /// `Way::Library`.
 const LIBRARY: i32 = 2;
 
@@ -122,7 +123,7 @@ impl Plan {
     /// Whether a 32-bit weight is rounded on its way to bf16 maps: no copy of it is made then, and
     /// its gradient is of 32 bits too.
     pub fn rounds(self) -> bool {
-        self.way == DOTS
+        self.way == PAIRS
     }
 
     /// [`conv2d`] in this way.

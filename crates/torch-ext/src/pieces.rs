@@ -1,5 +1,5 @@
-//! Many tensors as one row of numbers, on the CPU: gathered into one tensor, and moved by gradient
-//! descent, each in a single walk through memory by all threads. A training's weights and gradients
+//! Many tensors as one row of numbers, on the CPU: gathered into one tensor, looked through for a
+//! NaN, moved by gradient descent, each in a single walk through memory by all threads. A training's weights and gradients
 //! are hundreds of tensors, most of them small; libtorch copies them on one thread, and passes over
 //! them once for each operation of the formula.
 //!
@@ -48,11 +48,12 @@ pub struct Descent {
 
 unsafe extern "C" {
     fn catscan_gather(pieces: *const Piece, count: i64, row: *mut c_void);
+    fn catscan_largest(pieces: *const Piece, count: i64) -> f32;
     fn catscan_descend(
         descent: &Descent,
         pieces: *const Piece,
         count: i64,
-        gradient: *const c_void,
+        gradients: *const Piece,
         velocity: *mut c_void,
     );
 }
@@ -74,26 +75,40 @@ pub fn gather(tensors: &[Tensor]) -> Tensor {
     row
 }
 
-/// Moves `weights` in place, which are `P` numbers, by `gradient [P]` and `velocity [P]`; the
-/// velocity is kept.
+/// The largest number of all `tensors`, without its sign; NaN if one is, 0 of none.
 ///
 /// # Panics
-/// When a tensor does not fit, or gradient or velocity is not of `P` numbers.
+/// When one does not fit.
+pub fn largest(tensors: &[Tensor]) -> f32 {
+    let (pieces, _) = seen(tensors);
+    // SAFETY: the pieces are living tensors' own memory, which is only read.
+    unsafe { catscan_largest(pieces.as_ptr(), pieces.len() as i64) }
+}
+
+/// Moves `weights` in place, which are `P` numbers, each by its gradient of as many numbers, and by
+/// `velocity [P]`, which is kept.
+///
+/// # Panics
+/// When a tensor does not fit, or is not as long as it must be.
 pub fn descend(
     descent: &Descent,
     weights: &[Tensor],
-    gradient: &Tensor,
+    gradients: &[Tensor],
     velocity: Option<&Tensor>,
 ) {
     let (pieces, numbers) = seen(weights);
-    let row = |tensor: &Tensor| {
-        assert!(fits(tensor) && tensor.numel() as i64 == numbers, "a row of {numbers} numbers");
-        tensor.data_ptr()
-    };
-    let (gradient, velocity_data) = (row(gradient), velocity.map_or(null_mut(), row));
-    // SAFETY: the pieces are living tensors' own memory, and both rows are as long as all of them.
+    let (slopes, _) = seen(gradients);
+    let lengths = |pieces: &[Piece]| pieces.iter().map(|piece| piece.length).collect::<Vec<_>>();
+    assert_eq!(lengths(&pieces), lengths(&slopes), "a weight's gradient is as long as it");
+    let velocity_data = velocity.map_or(null_mut(), |row| {
+        assert!(fits(row) && row.numel() as i64 == numbers, "a row of {numbers} numbers");
+        row.data_ptr()
+    });
+    // SAFETY: the pieces are living tensors' own memory, gradients as long as their weights, and the
+    // row is as long as all of them.
     unsafe {
-        catscan_descend(descent, pieces.as_ptr(), pieces.len() as i64, gradient, velocity_data);
+        let (pieces, slopes, count) = (pieces.as_ptr(), slopes.as_ptr(), pieces.len() as i64);
+        catscan_descend(descent, pieces, count, slopes, velocity_data);
     }
     weights.iter().chain(velocity).for_each(stamp::wrote);
 }
@@ -138,12 +153,27 @@ mod tests {
     }
 
     #[test]
+    fn the_largest_is_found_wherever_it_lies_and_a_nan_before_all() {
+        let tensors = tensors();
+        assert_eq!(f64::from(largest(&tensors)), gather(&tensors).abs().max().double_value(&[]));
+        assert_eq!(largest(&[]), 0.0);
+        for (at, value) in [(1, -2.0), (3, 1e30), (5, f64::NEG_INFINITY), (6, f64::NAN)] {
+            let last = tensors[at].size()[0] - 1;
+            let _ = tensors[at].narrow(0, last, 1).fill_(value);
+            let found = largest(&tensors);
+            let wanted = (value as f32).abs();
+            assert!(found == wanted || (found.is_nan() && value.is_nan()), "{found}, {value}");
+        }
+    }
+
+    #[test]
     fn a_step_is_its_formula_to_the_bit() {
         let all = Descent { scale: -0.3, decay: 0.01, take: 0.7, keep: 0.99, ..PLAIN };
         for descent in [PLAIN, all, Descent { nesterov: true, ..all }] {
             for with_velocity in [false, true] {
                 let weights = tensors();
-                let (mut w, g) = (gather(&weights), gather(&tensors()));
+                let gradients = tensors();
+                let (mut w, g) = (gather(&weights), gather(&gradients));
                 let v = gather(&tensors());
                 let (scale, decay) = (f64::from(descent.scale), f64::from(descent.decay));
                 let q = (&w * decay + &g) * scale;
@@ -155,7 +185,7 @@ mod tests {
                     (true, true) => &kept * momentum + q,
                 };
                 w = w * f64::from(descent.keep) + change * f64::from(descent.rate);
-                descend(&descent, &weights, &g, with_velocity.then_some(&v));
+                descend(&descent, &weights, &gradients, with_velocity.then_some(&v));
                 assert_eq!(gather(&weights), w, "{descent:?}");
                 if with_velocity {
                     assert_eq!(v, kept);
@@ -170,7 +200,7 @@ mod tests {
         let stamp = Stamp::of(&weight).unwrap();
         // As the optimiser sees it: through a view, outside of the graph.
         let seen = tch::no_grad(|| [weight.permute([0, 1])]);
-        descend(&PLAIN, &seen, &Tensor::ones([6], (Kind::Float, Device::Cpu)), None);
+        descend(&PLAIN, &seen, &[Tensor::ones([6], (Kind::Float, Device::Cpu))], None);
         drop(seen);
         assert_eq!(weight.double_value(&[1, 2]) as f32, PLAIN.rate);
         assert!(!stamp.is_of(&weight));

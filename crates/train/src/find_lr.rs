@@ -116,7 +116,7 @@ pub fn find_lr(
         while let Some(batch) = batches.next_batch()? {
             let computed = learner.compute(&batch);
             let (loss, lr) = (computed.loss.double_value(&[]), range.lr(points.len() as u32));
-            let length = computed.gradient.norm().double_value(&[]);
+            let length = computed.gradient.row().norm().double_value(&[]);
             flew_off = !loss.is_finite() || !length.is_finite();
             if flew_off {
                 break;

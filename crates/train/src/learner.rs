@@ -23,7 +23,7 @@ use crate::event::Event;
 use crate::groups;
 use crate::init::Init;
 use crate::loss::{self, Loss};
-use crate::optimizer::{self, Moments, Optimizer, ParameterGroup};
+use crate::optimizer::{self, Gradient, Moments, Optimizer, ParameterGroup};
 use crate::recipe::Recipe;
 
 /// A network and all that a step changes.
@@ -49,7 +49,7 @@ pub(crate) struct Computed {
     /// Mean over the batch, `[]`.
     pub loss: Tensor,
     /// `[P]`.
-    pub gradient: Tensor,
+    pub gradient: Gradient,
     /// Pictures whose predicted class was their label, `[]` i64.
     pub right: Tensor,
 }
@@ -138,7 +138,7 @@ impl Learner {
         Draws { seed: self.seed, epoch: batch.pass, samples: &batch.indices }
     }
 
-    /// images `[N, C, H, W]` -> logits `[N, K]` -> loss `[]` -> gradient `[P]`, piece by piece.
+    /// images `[N, C, H, W]` -> logits `[N, K]` -> loss `[]` -> gradient, piece by piece.
     pub fn compute(&self, batch: &Batch) -> Computed {
         self.compute_drawing(batch, self.draws(batch))
     }
@@ -157,7 +157,7 @@ impl Learner {
             let loss = self.loss.mean(&logits, &targets);
             let loss = if whole { loss } else { loss * self.loss.share(&targets, &batch.targets) };
             let gradient = Tensor::run_backward(&[&loss], &self.parameters, false, false);
-            let gradient = optimizer::flatten(&gradient);
+            let gradient = Gradient::of(&gradient);
 
             let right = loss::right(&logits, &targets.labels);
             let piece = Computed { loss: loss.detach(), gradient, right };
@@ -170,15 +170,15 @@ impl Learner {
     }
 
     /// Moves the weights against a gradient that was found to be finite, at rate `lr`.
-    pub fn step(&mut self, gradient: Tensor, lr: f64) {
-        self.step_if(None, &gradient, lr);
+    pub fn step(&mut self, mut gradient: Gradient, lr: f64) {
+        self.step_if(None, &mut gradient, lr);
     }
 
-    /// Moves the weights against `gradient [P]`, which is clipped in place, unless `open []` (bool)
-    /// is false on the device: then they stay, whatever the gradient is.
-    pub fn step_if(&mut self, open: Option<&Tensor>, gradient: &Tensor, lr: f64) {
+    /// Moves the weights against `gradient`, which is clipped in place, unless `open []` (bool) is
+    /// false on the device: then they stay, whatever the gradient is.
+    pub fn step_if(&mut self, open: Option<&Tensor>, gradient: &mut Gradient, lr: f64) {
         if let Some(clip) = self.clip {
-            no_grad(|| clip.apply(&mut gradient.shallow_clone()));
+            no_grad(|| clip.apply(gradient.as_row()));
         }
         self.optimizer.step_if(open, &self.groups, gradient, &mut self.moments, lr);
         if let Some(average) = &mut self.average {
@@ -199,7 +199,7 @@ impl Computed {
     /// The sum, in the place of the first: a third flat gradient would cost as much as the weights.
     fn and(self, other: Computed) -> Computed {
         let mut gradient = self.gradient;
-        gradient += other.gradient;
+        no_grad(|| gradient.add(&other.gradient));
         Computed { loss: self.loss + other.loss, gradient, right: self.right + other.right }
     }
 }
@@ -240,8 +240,8 @@ mod tests {
 
     /// The largest difference of two gradients, in parts of the largest number of the first.
     fn gap(first: &Computed, second: &Computed) -> f64 {
-        let largest = first.gradient.abs().max().double_value(&[]);
-        (&first.gradient - &second.gradient).abs().max().double_value(&[]) / largest
+        let [first, second] = [first, second].map(|computed| computed.gradient.row());
+        (&first - &second).abs().max().double_value(&[]) / first.abs().max().double_value(&[])
     }
 
     #[test]

@@ -13,12 +13,14 @@ use tch::{Device, Kind, Tensor, no_grad};
 
 mod adam;
 mod flat;
+mod gradient;
 mod sgd;
 mod stretches;
 
 pub use adam::{Adam, Decay};
 pub use flat::lay_end_to_end;
 pub(crate) use flat::seen_as_one;
+pub use gradient::Gradient;
 pub use sgd::Sgd;
 
 /// The rule by which weights follow their gradient, with its settings.
@@ -114,12 +116,12 @@ impl Optimizer {
         }
     }
 
-    /// Takes one step: the parameters of `groups` move against `gradient [P]` at rate `lr`, group
-    /// by group in the gradient's order, and `moments` are kept.
+    /// Takes one step: the parameters of `groups` move against `gradient` at rate `lr`, group by
+    /// group in the gradient's order, and `moments` are kept.
     pub fn step(
         &self,
         groups: &[ParameterGroup],
-        gradient: &Tensor,
+        gradient: &Gradient,
         moments: &mut Moments,
         lr: f64,
     ) {
@@ -132,15 +134,14 @@ impl Optimizer {
         &self,
         open: Option<&Tensor>,
         groups: &[ParameterGroup],
-        gradient: &Tensor,
+        gradient: &Gradient,
         moments: &mut Moments,
         lr: f64,
     ) {
         moments.steps += 1;
         let mut start = 0;
         no_grad(|| {
-            for group in groups {
-                let gradient = gradient.narrow(0, start, group.numbers());
+            for (group, gradient) in groups.iter().zip(gradient.of_each(groups)) {
                 self.step_group(open, group, &gradient, start, moments, lr * group.lr_factor);
                 start += group.numbers();
             }
@@ -154,7 +155,7 @@ impl Optimizer {
         &self,
         open: Option<&Tensor>,
         group: &ParameterGroup,
-        gradient: &Tensor,
+        gradient: &Gradient,
         start: i64,
         moments: &Moments,
         lr: f64,
@@ -172,15 +173,15 @@ impl Optimizer {
                     ..sgd.descent(lr, moments.steps)
                 };
                 let velocity = moments.narrow(start, group.numbers());
-                pieces::descend(&descent, &weights, gradient, velocity.first());
+                pieces::descend(&descent, &weights, &gradient.apart(&weights), velocity.first());
                 return;
             }
         }
-        let mut at = 0;
+        let (row, mut at) = (gradient.row(), 0);
         for pieces in stretches::of(&group.parameters) {
             let length = pieces.iter().map(|piece| piece.numel() as i64).sum();
             let change = self.change(Stretch {
-                gradient: gradient.narrow(0, at, length),
+                gradient: row.narrow(0, at, length),
                 moments: moments.narrow(start + at, length),
                 weights: couples.then(|| joined(&pieces)),
                 steps: moments.steps,
@@ -268,7 +269,7 @@ impl Stretch {
     }
 }
 
-/// All tensors end to end; of gradients one tensor, so that one reduction finds a NaN in any.
+/// All tensors end to end, `[P]`.
 pub fn flatten(tensors: &[Tensor]) -> Tensor {
     let tensors: Vec<Tensor> =
         tensors.iter().map(|tensor| as_it_lies(tensor).contiguous()).collect();
@@ -295,14 +296,14 @@ mod tests {
     use super::*;
 
     /// Two parameters of two groups, and the gradient of both.
-    fn groups() -> (Vec<ParameterGroup>, Tensor) {
+    fn groups() -> (Vec<ParameterGroup>, Gradient) {
         let first = Tensor::zeros([2, 2], (Kind::Float, Device::Cpu));
         let second = Tensor::from_slice(&[1f32]);
         let groups = vec![
             ParameterGroup::of_all(vec![first]),
             ParameterGroup { parameters: vec![second], lr_factor: 0.1, weight_decay: Some(0.5) },
         ];
-        (groups, Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0, 5.0]))
+        (groups, Tensor::from_slice(&[1f32, 2.0, 3.0, 4.0, 5.0]).into())
     }
 
     #[test]

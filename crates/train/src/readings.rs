@@ -12,6 +12,7 @@
 
 use tch::{Device, Kind, Tensor};
 
+use crate::optimizer::Gradient;
 use crate::train::StepTime;
 
 /// When rows are read.
@@ -57,6 +58,16 @@ pub(crate) enum Noted {
     Known(Row),
     /// `[]` bool: whether the update may move anything.
     Gated(Tensor),
+}
+
+impl Noted {
+    /// `[]` bool: whether the weights may move, where the host does not know.
+    pub fn gate(&self) -> Option<&Tensor> {
+        match self {
+            Noted::Gated(gate) => Some(gate),
+            Noted::Known(_) => None,
+        }
+    }
 }
 
 /// Steps that were taken and not read yet.
@@ -121,13 +132,11 @@ impl Row {
 }
 
 /// `[3]` f64 on the device: loss `[]`, count of right ones `[]`, largest magnitude of
-/// `gradient [P]` (NaN if any value is), in one walk. All three are exact in 64 bits. (The norm of
+/// the gradient (NaN if any value is). All three are exact in 64 bits. (The norm of
 /// order ∞ says the same, but libtorch's takes sixteen times as long on the CPU: a tenth of a step
 /// of DenseNet-121 at 64 px.)
-pub(crate) fn row(loss: &Tensor, right: &Tensor, gradient: &Tensor) -> Tensor {
-    let (least, most) = gradient.aminmax(None, false);
-    let largest = least.abs().maximum(&most.abs());
-    let each = [loss, right, &largest].map(|value| value.detach().to_kind(Kind::Double));
+pub(crate) fn row(loss: &Tensor, right: &Tensor, gradient: &Gradient) -> Tensor {
+    let each = [loss, right, &gradient.largest()].map(|value| value.detach().to_kind(Kind::Double));
     Tensor::stack(&each, 0)
 }
 
@@ -146,7 +155,7 @@ mod tests {
     use super::*;
 
     fn noted(readings: &mut Readings, loss: f32, largest: f32) -> Noted {
-        let gradient = Tensor::from_slice(&[0.5f32, -largest, 0.1]);
+        let gradient = Tensor::from_slice(&[0.5f32, -largest, 0.1]).into();
         readings.note(row(&Tensor::from(loss), &Tensor::from(7i64), &gradient))
     }
 
@@ -178,7 +187,8 @@ mod tests {
     #[test]
     fn one_nan_among_many_gradients_shows_in_the_largest() {
         let largest = |gradient: &Tensor| {
-            let row = row(&Tensor::from(0f32), &Tensor::from(0i64), gradient);
+            let gradient = Gradient::of(&[gradient.shallow_clone()]);
+            let row = row(&Tensor::from(0f32), &Tensor::from(0i64), &gradient);
             rows(&[row])[0].largest_gradient
         };
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {

@@ -4,11 +4,12 @@
 
 use catscan_models::Model;
 use catscan_torch_ext::graphs::How;
-use tch::{Device, Tensor};
+use tch::Device;
 
 use crate::batches::Batch;
 use crate::error::TrainError;
 use crate::learner::Learner;
+use crate::optimizer::Gradient;
 use crate::readings::{Reading, Taken};
 use crate::recipe::Recipe;
 use crate::step::Steps;
@@ -53,14 +54,14 @@ impl Rehearsal {
         &self.learner
     }
 
-    /// Takes a step at rate `lr`: images `[N, C, H, W]` → loss `[]` → gradient `[P]` → weights. The
+    /// Takes a step at rate `lr`: images `[N, C, H, W]` → loss `[]` → gradient → weights. The
     /// gradient is what the optimiser saw of it, and the next step may overwrite it.
     ///
     /// # Errors
     /// Where CUDA fails.
-    pub fn take(&mut self, batch: &Batch, lr: f64) -> Result<Tensor, TrainError> {
-        let slope = self.steps.compute(&self.learner, batch)?;
-        self.learner.step_if(slope.gate(), &slope.gradient, lr);
+    pub fn take(&mut self, batch: &Batch, lr: f64) -> Result<Gradient, TrainError> {
+        let mut slope = self.steps.compute(&self.learner, batch)?;
+        self.learner.step_if(slope.noted.gate(), &mut slope.gradient, lr);
         let (step, pictures) = (self.taken, batch.indices.len() as u64);
         self.steps.readings.took(Taken { step, pictures, lr, time: StepTime::default() });
         self.taken += 1;
@@ -175,7 +176,7 @@ mod tests {
                 for step in 0..STEPS {
                     let batch = batches.next_batch().unwrap().unwrap();
                     let gradient = rehearsal.take(&batch, recipe.lr(step, total)).unwrap();
-                    assert!(gradient.norm().double_value(&[]) < 0.501, "clipped");
+                    assert!(gradient.row().norm().double_value(&[]) < 0.501, "clipped");
                 }
             });
             let losses = rehearsal.losses();

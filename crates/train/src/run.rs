@@ -9,8 +9,6 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use tch::Tensor;
-
 use crate::checkpoint::{self, Contents, State};
 use crate::environment::{peak_memory_bytes, unix_s};
 use crate::error::TrainError;
@@ -20,6 +18,7 @@ use crate::gradients;
 use crate::learner::Learner;
 use crate::lock::Lock;
 use crate::metrics::Tally;
+use crate::optimizer::Gradient;
 use crate::pace::{Ahead, Pace};
 use crate::readings::{Row, Taken};
 use crate::record::{self, EpochRecord, METRICS_FILE, TEST_FILE, TestPicture, TestRecord};
@@ -96,17 +95,17 @@ impl Run<'_> {
         self.pace.step(pictures, time.step_s, time.wait_s);
     }
 
-    /// Before an epoch's last step: how much of the loss's `gradient [P]` reaches each layer.
+    /// Before an epoch's last step: how much of the loss's gradient reaches each layer.
     pub fn note_gradient(
         &self,
-        gradient: &Tensor,
+        gradient: &Gradient,
         watch: &mut dyn Watch,
     ) -> Result<(), TrainError> {
         if self.state.step + 1 != self.epoch_end().min(self.steps_target) {
             return Ok(());
         }
         let epoch = self.closed_epochs() as u32 + 1;
-        let record = gradients::of_step(self, epoch, gradient);
+        let record = gradients::of_step(self, epoch, &gradient.row());
         self.forgive(gradients::write(self.job.folder, &record), watch)
     }
 

@@ -2,7 +2,7 @@
 //! what came of it may move the weights ([`readings`]). On a CUDA device it is recorded as a graph,
 //! which asks for all its kernels at once.
 //!
-//! images `[N, C, H, W]` → logits `[N, K]` → loss `[]` → gradient `[P]`. A graph reads from tensors
+//! images `[N, C, H, W]` → logits `[N, K]` → loss `[]` → gradient. A graph reads from tensors
 //! of its own, into which each batch is copied, and is for batches of one size: the short last one
 //! of a pass goes eagerly. So does every batch of a network whose layers draw at random, since a
 //! recorded draw would come again and again (without sample numbers a layer refuses to
@@ -16,32 +16,22 @@ use crate::batches::Batch;
 use crate::error::TrainError;
 use crate::learner::Learner;
 use crate::loss::{Mixed, Targets};
+use crate::optimizer::Gradient;
 use crate::readings::{self, Noted, Reading, Readings};
 
 /// A gradient that is about to move the weights.
 pub(crate) struct Slope {
-    /// `[P]`. The next step overwrites it.
-    pub gradient: Tensor,
+    /// The next step overwrites it.
+    pub gradient: Gradient,
     /// What the step came to, or the gate behind which that lies.
     pub noted: Noted,
-}
-
-impl Slope {
-    /// `[]` bool: whether the weights may move, where the host does not know.
-    pub fn gate(&self) -> Option<&Tensor> {
-        match &self.noted {
-            Noted::Gated(gate) => Some(gate),
-            Noted::Known(_) => None,
-        }
-    }
 }
 
 /// What a step leaves on the device.
 struct Left {
     /// `[3]`: see [`readings::row`].
     row: Tensor,
-    /// `[P]`.
-    gradient: Tensor,
+    gradient: Gradient,
 }
 
 /// Takes the steps of a training, up to the update.

@@ -154,13 +154,13 @@ fn epochs(reading: Reading, run: &mut Run, watch: &mut dyn Watch) -> Result<(), 
             for _ in epoch {
                 let batch = batches.next_batch()?.expect("the plan has a batch for every step");
                 // images [N, C, H, W] -> loss [], gradient [P] -> weights
-                let slope = steps.compute(&run.learner, &batch)?;
+                let mut slope = steps.compute(&run.learner, &batch)?;
                 if let Noted::Known(row) = slope.noted {
                     finite(run, run.state.step, row)?;
                 }
                 run.note_gradient(&slope.gradient, watch)?;
                 let lr = run.setup.lr(run.state.step);
-                run.learner.step_if(slope.gate(), &slope.gradient, lr);
+                run.learner.step_if(slope.noted.gate(), &mut slope.gradient, lr);
 
                 let time = StepTime::of(&mut clock, batches.take_waited());
                 let (step, pictures) = (run.state.step, batch.indices.len() as u64);
@@ -217,7 +217,7 @@ fn finite(run: &Run, step: u64, row: Row) -> Result<(), TrainError> {
     let planned = run.setup.plan.steps(step..step + 1).next().expect("a plan has no end");
     let batch = feed::again(run.job.dataset, run.job.device, planned);
     let computed = run.learner.compute(&batch);
-    let first = first_bad::of_step(&run.learner, &batch, &computed.gradient);
+    let first = first_bad::of_step(&run.learner, &batch, &computed.gradient.row());
     let (place, pictures) = (format!("step {}", step + 1), names(run.job.dataset, &batch.indices));
     Err(TrainError::NotFinite { place, what, value, first, pictures })
 }

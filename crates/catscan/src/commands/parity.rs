@@ -216,7 +216,7 @@ fn ten_steps(
     let logits = no_grad(|| model.forward(&batch.images, Mode::TRAIN, &mut Taps::off()));
     let mut first = None;
     for _ in 0..STEPS {
-        let gradient = rehearsal.take(&batch, LR)?;
+        let gradient = rehearsal.take(&batch, LR)?.row();
         first.get_or_insert_with(|| gradient.copy());
     }
     let [average, statistics] =

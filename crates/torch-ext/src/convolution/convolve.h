@@ -12,7 +12,7 @@ namespace catscan {
 
 /// How a convolution is computed.
 enum class Way : int32_t {
-  Dots,     // our own kernels: sums of the processor's dot products of bf16 pairs
+  Pairs,    // our own kernels: sums of the processor's products of bf16 pairs
   Product,  // one matrix product
   Library,  // libtorch's own convolution
 };

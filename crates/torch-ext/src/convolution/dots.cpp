@@ -13,29 +13,38 @@
 // dot products busy. Sums run in an order that depends on the shape alone: the number of threads
 // changes no bit of a result.
 
-#include "dots.h"
-
-#include <immintrin.h>
+#include "pack.h"
 
 #include <algorithm>
 #include <cstring>
 #include <vector>
 
 namespace catscan {
-namespace dots {
+namespace pairs {
 namespace {
 
 /// Of a tile.
 constexpr int64_t ROWS = 8;
-/// Numbers of 32 bits in a register, and registers in a row of a tile.
-constexpr int64_t LANES = 16, PARTS = CHANNELS / LANES;
+/// Registers in a row of a tile.
+constexpr int64_t PARTS = CHANNELS / LANES;
 /// Of a weight's outputs, that one thread takes at a time.
 constexpr int64_t BLOCK = 4 * ROWS;
 static_assert(CHANNELS % BLOCK == 0, "outputs are whole blocks");
 /// Pairs of rows whose CHANNELS stay in the first-level cache: 16 KiB.
 constexpr int64_t NEAR = 128;
+/// Pairs of pixels that are packed at once for a weight's gradient, if a map is not larger: they stay
+/// in a cache until they are used.
+constexpr int64_t PAIRS = 1024;
 
-inline __m512i load(const void* from) { return _mm512_loadu_si512(from); }
+/// Pixels of pairs of pictures; the last of an odd number of pictures is paired with zeros.
+int64_t pairs_of(const Shape& shape) { return (shape.n + 1) / 2 * shape.h * shape.w; }
+
+/// The pictures from `first` on that are packed at once.
+Shape part_of(const Shape& shape, int64_t first) {
+  Shape part = shape;
+  part.n = std::min(shape.n - first, 2 * std::max<int64_t>(1, PAIRS / (shape.h * shape.w)));
+  return part;
+}
 
 /// A register of bf16 pairs: one pair everywhere, or 16 from memory. Their order in memory is that
 /// of two numbers of 16 bits.
@@ -44,7 +53,7 @@ inline __m512bh everywhere(const uint16_t* from) {
   std::memcpy(&both, from, sizeof both);
   return (__m512bh)_mm512_set1_epi32(both);
 }
-inline __m512bh pairs(const uint16_t* from) { return (__m512bh)load(from); }
+inline __m512bh from_memory(const uint16_t* from) { return (__m512bh)load(from); }
 
 /// ROWS by CHANNELS sums.
 struct Tile {
@@ -53,7 +62,7 @@ struct Tile {
   /// Adds the product of each row's pair with CHANNELS pairs.
   template <typename RowOf>
   inline __attribute__((always_inline)) void add(const uint16_t* columns, const RowOf& row) {
-    const __m512bh left = pairs(columns), right = pairs(columns + 2 * LANES);
+    const __m512bh left = from_memory(columns), right = from_memory(columns + 2 * LANES);
 #pragma GCC unroll 8
     for (int64_t i = 0; i < ROWS; ++i) {
       const __m512bh both = everywhere(row(i));
@@ -61,14 +70,6 @@ struct Tile {
       sums[i][1] = _mm512_dpbf16_ps(sums[i][1], both, right);
     }
   }
-};
-
-/// Where the kernel's tap lies off its middle.
-struct Tap {
-  int64_t down, right;
-
-  Tap(const Shape& shape, int64_t number)
-      : down(number / shape.size - shape.size / 2), right(number % shape.size - shape.size / 2) {}
 };
 
 /// The rows of a map under a tap.
@@ -126,63 +127,13 @@ void multiply(const Shape& shape, const uint16_t* x, int64_t inputs, const uint1
   }
 }
 
-/// CHANNELS numbers of a weight.
-inline __m512i rounded(const uint16_t* from) { return load(from); }
-inline __m512i rounded(const float* from) {
-  return (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + LANES), _mm512_loadu_ps(from));
-}
-
-/// A weight for `multiply`.
-template <typename Weight>
-void pack(const Shape& shape, const Weight* weight, uint16_t* packed) {
-  const int64_t taps = shape.taps(), inputs = shape.inputs;
-#pragma omp for schedule(static)
-  for (int64_t item = 0; item < shape.outputs / CHANNELS * taps; ++item) {
-    const int64_t panel = item / taps, tap = item % taps;
-    uint16_t* to = packed + item * inputs * CHANNELS;
-    for (int64_t o = 0; o < CHANNELS; ++o) {
-      const Weight* from = weight + ((panel * CHANNELS + o) * taps + tap) * inputs;
-      for (int64_t begin = 0; begin < inputs; begin += CHANNELS) {
-        uint16_t row[CHANNELS];
-        _mm512_storeu_si512(row, rounded(from + begin));
-        for (int64_t c = 0; c < CHANNELS; c += 2) {
-          std::memcpy(to + (begin + c) * CHANNELS + 2 * o, row + c, 2 * sizeof *row);
-        }
-      }
-    }
-  }
-}
-
-/// Its transpose, whose inputs are the weight's outputs, with the taps turned round.
-template <typename Weight>
-void pack_transposed(const Shape& shape, const Weight* weight, uint16_t* packed) {
-  const int64_t taps = shape.taps(), inputs = shape.inputs, outputs = shape.outputs;
-  uint16_t order[2 * CHANNELS];  // the one's first number, the other's first, and so on
-  for (int64_t i = 0; i < CHANNELS; ++i) {
-    order[2 * i] = uint16_t(i);
-    order[2 * i + 1] = uint16_t(CHANNELS + i);
-  }
-  const __m512i left = load(order), right = load(order + CHANNELS);
-#pragma omp for schedule(static)
-  for (int64_t item = 0; item < inputs / CHANNELS * taps; ++item) {
-    const int64_t panel = item / taps, tap = taps - 1 - item % taps;
-    uint16_t* to = packed + item * outputs * CHANNELS;
-    for (int64_t o = 0; o < outputs; o += 2, to += 2 * CHANNELS) {
-      const Weight* from = weight + (o * taps + tap) * inputs + panel * CHANNELS;
-      const __m512i one = rounded(from), other = rounded(from + taps * inputs);
-      _mm512_storeu_si512(to, _mm512_permutex2var_epi16(one, left, other));
-      _mm512_storeu_si512(to + CHANNELS, _mm512_permutex2var_epi16(one, right, other));
-    }
-  }
-}
-
 /// `work(pair, row of the one picture, row of the other)` for every pair of rows.
 template <typename Work>
 void for_pairs(const Shape& shape, const uint16_t* map, int64_t channels, const Work& work) {
   const int64_t pixels = shape.h * shape.w;
   const std::vector<uint16_t> zeros(channels);
 #pragma omp for schedule(static)
-  for (int64_t pair = 0; pair < shape.pairs(); ++pair) {
+  for (int64_t pair = 0; pair < pairs_of(shape); ++pair) {
     const int64_t row = pair + pair / pixels * pixels;
     const uint16_t* one = map + row * channels;
     work(pair, one, row + pixels < shape.rows() ? one + pixels * channels : zeros.data());
@@ -195,7 +146,7 @@ void pair_columns(const Shape& shape, const uint16_t* x, uint16_t* packed) {
   for_pairs(shape, x, shape.inputs, [&](int64_t pair, const uint16_t* one, const uint16_t* other) {
     for (int64_t c = 0; c < shape.inputs; c += CHANNELS) {
       const __m512i up = load(one + c), down = load(other + c);
-      uint16_t* to = packed + 2 * (c * shape.pairs() + pair * CHANNELS);
+      uint16_t* to = packed + 2 * (c * pairs_of(shape) + pair * CHANNELS);
       _mm512_storeu_si512(to, _mm512_unpacklo_epi16(up, down));
       _mm512_storeu_si512(to + 2 * LANES, _mm512_unpackhi_epi16(up, down));
     }
@@ -208,7 +159,7 @@ void pair_rows(const Shape& shape, const uint16_t* gradient, uint16_t* packed) {
     for (int64_t o = 0; o < shape.outputs; o += ROWS) {
       const __m128i up = _mm_loadu_si128(reinterpret_cast<const __m128i*>(one + o));
       const __m128i down = _mm_loadu_si128(reinterpret_cast<const __m128i*>(other + o));
-      uint16_t* to = packed + 2 * (o * shape.pairs() + pair * ROWS);
+      uint16_t* to = packed + 2 * (o * pairs_of(shape) + pair * ROWS);
       _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm_unpacklo_epi16(up, down));
       _mm_storeu_si128(reinterpret_cast<__m128i*>(to + ROWS), _mm_unpackhi_epi16(up, down));
     }
@@ -221,8 +172,8 @@ std::vector<int64_t> met(const Shape& shape, const Tap& tap) {
   const auto from = [](int64_t off) { return std::max<int64_t>(0, -off); };
   const auto to = [](int64_t side, int64_t off) { return side - std::max<int64_t>(0, off); };
   std::vector<int64_t> pairs;
-  pairs.reserve(shape.pairs());
-  for (int64_t map = 0; map < shape.pairs(); map += shape.h * shape.w) {
+  pairs.reserve(pairs_of(shape));
+  for (int64_t map = 0; map < pairs_of(shape); map += shape.h * shape.w) {
     for (int64_t y = from(tap.down); y < to(shape.h, tap.down); ++y) {
       for (int64_t x = from(tap.right); x < to(shape.w, tap.right); ++x) {
         pairs.push_back(map + y * shape.w + x);
@@ -235,7 +186,7 @@ std::vector<int64_t> met(const Shape& shape, const Tap& tap) {
 /// For each tap the sum of the outer products of paired rows with the paired columns under them, on
 /// top of `result` if it `adds`.
 void outer(const Shape& shape, const uint16_t* rows, const uint16_t* columns,
-           const std::vector<std::vector<int64_t>>& pairs_of, bool adds, float* result) {
+           const std::vector<std::vector<int64_t>>& met_by, bool adds, float* result) {
   const int64_t inputs = shape.inputs, panels = inputs / CHANNELS, groups = shape.outputs / BLOCK;
   // Undoes the order of `pair_columns`.
   const __m512i left = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
@@ -245,15 +196,15 @@ void outer(const Shape& shape, const uint16_t* rows, const uint16_t* columns,
     const int64_t output = item % groups * BLOCK, panel = item / groups % panels;
     const int64_t number = item / groups / panels;
     const Tap tap(shape, number);
-    const std::vector<int64_t>& pairs = pairs_of[number];
-    const int64_t off = panel * shape.pairs() + tap.down * shape.w + tap.right;
+    const std::vector<int64_t>& pairs = met_by[number];
+    const int64_t off = panel * pairs_of(shape) + tap.down * shape.w + tap.right;
     const uint16_t* under = columns + 2 * off * CHANNELS;
     Tile tiles[BLOCK / ROWS];
-    const auto last = std::lower_bound(pairs.begin(), pairs.end(), shape.pairs());
+    const auto last = std::lower_bound(pairs.begin(), pairs.end(), pairs_of(shape));
     for (auto begin = pairs.begin(); begin < last;) {
       const auto end = begin + std::min<int64_t>(NEAR, last - begin);
       for (int64_t o = 0; o < BLOCK; o += ROWS) {
-        const uint16_t* over = rows + 2 * (output + o) * shape.pairs();
+        const uint16_t* over = rows + 2 * (output + o) * pairs_of(shape);
         Tile tile = tiles[o / ROWS];
         for (auto pair = begin; pair < end; ++pair) {
           const uint16_t* row = over + 2 * *pair * ROWS;
@@ -278,48 +229,46 @@ void outer(const Shape& shape, const uint16_t* rows, const uint16_t* columns,
   }
 }
 
-}  // namespace
-
-template <typename Weight>
-void forward(const Shape& shape, const uint16_t* x, const Weight* weight, uint16_t* packed,
-             uint16_t* y) {
+void forward(const Shape& shape, const uint16_t* x, Weight weight, uint16_t* packed, uint16_t* y) {
 #pragma omp parallel
   {
-    pack(shape, weight, packed);
+    pack(shape, weight, /*transposed=*/false, packed);
     multiply(shape, x, shape.inputs, packed, shape.outputs, y);
   }
 }
 
-template <typename Weight>
-void gradient_of_x(const Shape& shape, const uint16_t* gradient, const Weight* weight,
-                   uint16_t* packed, uint16_t* result) {
+void gradient_of_x(const Shape& shape, const uint16_t* gradient, Weight weight, uint16_t* packed,
+                   uint16_t* result) {
 #pragma omp parallel
   {
-    pack_transposed(shape, weight, packed);
+    pack(shape, weight, /*transposed=*/true, packed);
     multiply(shape, gradient, shape.outputs, packed, shape.inputs, result);
   }
 }
 
+int64_t room(const Shape& shape) {
+  return 2 * pairs_of(part_of(shape, 0)) * (shape.inputs + shape.outputs);
+}
+
 void gradient_of_weight(const Shape& shape, const uint16_t* gradient, const uint16_t* x,
                         uint16_t* packed, float* result) {
-  const Shape most = shape.part(0);
-  uint16_t* columns = packed + 2 * most.pairs() * shape.outputs;
-  std::vector<std::vector<int64_t>> pairs_of;
-  for (int64_t tap = 0; tap < shape.taps(); ++tap) pairs_of.push_back(met(most, Tap(shape, tap)));
+  const Shape most = part_of(shape, 0);
+  uint16_t* columns = packed + 2 * pairs_of(most) * shape.outputs;
+  std::vector<std::vector<int64_t>> met_by;
+  for (int64_t tap = 0; tap < shape.taps(); ++tap) met_by.push_back(met(most, Tap(shape, tap)));
 #pragma omp parallel
   for (int64_t first = 0; first < shape.n; first += most.n) {
-    const Shape part = shape.part(first);
+    const Shape part = part_of(shape, first);
     const int64_t row = first * shape.h * shape.w;
     pair_rows(part, gradient + row * shape.outputs, packed);
     pair_columns(part, x + row * shape.inputs, columns);
-    outer(part, packed, columns, pairs_of, first > 0, result);
+    outer(part, packed, columns, met_by, first > 0, result);
   }
 }
 
-template void forward(const Shape&, const uint16_t*, const uint16_t*, uint16_t*, uint16_t*);
-template void forward(const Shape&, const uint16_t*, const float*, uint16_t*, uint16_t*);
-template void gradient_of_x(const Shape&, const uint16_t*, const uint16_t*, uint16_t*, uint16_t*);
-template void gradient_of_x(const Shape&, const uint16_t*, const float*, uint16_t*, uint16_t*);
+}  // namespace
 
-}  // namespace dots
+const Kernels dots = {forward, gradient_of_x, gradient_of_weight, room};
+
+}  // namespace pairs
 }  // namespace catscan

@@ -1,10 +1,10 @@
 // Convolutions as ../convolution.rs describes them. The operators of the namespace `mkldnn` are
 // libtorch's own, made for its compiler and reached by name; where a build lacks them, as on
-// processors without oneDNN, everything falls back to at::conv2d. In bf16 without tiles dots.cpp
-// takes what it can.
+// processors without oneDNN, everything falls back to at::conv2d. In bf16 pairs.h takes what it
+// can.
 // No exception leaves this file.
 
-#include "by_dots.h"
+#include "by_pairs.h"
 #include "columns.h"
 #include "convolve.h"
 
@@ -108,7 +108,7 @@ Kernel kernel_of(const Plan& plan, const Tensor& weight) {
 void check(const Plan& plan, const Tensor& x, const Tensor& weight) {
   if (plan.way == Way::Library) return;
   const Kernel kernel = kernel_of(plan, weight);
-  const bool takes = plan.way == Way::Dots ? is_dots(x, weight, /*has_bias=*/false, kernel)
+  const bool takes = plan.way == Way::Pairs ? is_pairs(x, weight, /*has_bias=*/false, kernel)
                                            : is_product(x, weight, kernel);
   TORCH_CHECK(takes, "a convolution was planned for other maps or another weight than ", x.sizes(),
               " and ", weight.sizes());
@@ -159,7 +159,7 @@ struct Ours : torch::autograd::Function<Ours> {
     context->saved_data["padding"] = plan.padding;
     // Else the result were a view in the graph, and nothing could be added to it in place.
     at::AutoDispatchBelowADInplaceOrView without_graph;
-    if (plan.way == Way::Dots) return by_dots(x, weight);
+    if (plan.way == Way::Pairs) return by_pairs(x, weight);
     const Kernel kernel = kernel_of(plan, weight);
     const Places places(x, kernel);
     return map(linear(patches(x, kernel), matrix(weight), bias), places.n, places.places_h,
@@ -206,8 +206,8 @@ std::tuple<Tensor, Tensor, Tensor> product_backward(const Tensor& gradient, cons
 Plan plan(const Tensor& x, const Tensor& weight, bool has_bias, int64_t stride, int64_t padding) {
   const Kernel kernel{weight.size(2), stride, padding};
   Way way = Way::Library;
-  if (is_dots(x, weight, has_bias, kernel)) {
-    way = Way::Dots;
+  if (is_pairs(x, weight, has_bias, kernel)) {
+    way = Way::Pairs;
   } else if (is_product(x, weight, kernel)) {
     way = Way::Product;
   }
@@ -217,7 +217,7 @@ Plan plan(const Tensor& x, const Tensor& weight, bool has_bias, int64_t stride, 
 Tensor convolve(const Plan& plan, const Tensor& x, const Tensor& weight,
                 const std::optional<Tensor>& bias) {
   check(plan, x, weight);
-  if (plan.way == Way::Dots) return Ours::apply(x, weight, bias, plan);
+  if (plan.way == Way::Pairs) return Ours::apply(x, weight, bias, plan);
   const Tensor w = weight.to(x.scalar_type());
   if (plan.way == Way::Product) return Ours::apply(x, w, bias, plan);
   const int64_t stride = plan.stride, padding = plan.padding;
@@ -228,9 +228,9 @@ std::tuple<Tensor, Tensor, Tensor> convolve_backward(const Plan& plan, const Ten
                                                      const Tensor& x, const Tensor& weight,
                                                      std::array<bool, 3> wanted) {
   check(plan, gradient, x, weight);
-  if (plan.way == Way::Dots) {
+  if (plan.way == Way::Pairs) {
     at::AutoDispatchBelowADInplaceOrView without_graph;
-    return by_dots_backward(gradient, x, weight, wanted[0], wanted[1]);
+    return by_pairs_backward(gradient, x, weight, wanted[0], wanted[1]);
   }
   const Tensor w = weight.to(x.scalar_type());
   if (plan.way == Way::Product) {

@@ -3,6 +3,7 @@
 // the compiler from fusing two), so neither threads nor processors change a bit.
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
 
@@ -23,7 +24,7 @@ struct Descent {
 /// 64 KiB a tensor: what a step touches of a stretch stays in a core's second-level cache.
 constexpr int64_t STRETCH = 1 << 14;
 
-/// `work(numbers of a piece, where they are in the row, how many)` for all of the row.
+/// `work(piece, from where in it, where that is in the row, how many numbers)` for all of the row.
 template <typename Work>
 void for_all(const Piece* pieces, int64_t count, const Work& work) {
   int64_t total = 0;
@@ -38,7 +39,7 @@ void for_all(const Piece* pieces, int64_t count, const Work& work) {
       for (int64_t at = stretch * STRETCH; at < end;) {
         while (start + pieces[piece].length <= at) start += pieces[piece++].length;
         const int64_t length = std::min(end, start + pieces[piece].length) - at;
-        work(pieces[piece].numbers + (at - start), at, length);
+        work(piece, at - start, at, length);
         at += length;
       }
     }
@@ -58,17 +59,41 @@ inline float moved(const Descent& d, float w, float change) {
 }  // namespace
 
 extern "C" void catscan_gather(const Piece* pieces, int64_t count, float* row) {
-  for_all(pieces, count, [row](const float* numbers, int64_t at, int64_t length) {
-    std::memcpy(row + at, numbers, length * sizeof(float));
+  for_all(pieces, count, [=](int64_t piece, int64_t from, int64_t at, int64_t length) {
+    std::memcpy(row + at, pieces[piece].numbers + from, length * sizeof(float));
   });
 }
 
-/// `velocity` is null without momentum.
+/// Without its sign a number is the larger the larger its bits are as a whole number, and those of a
+/// NaN are the largest.
+extern "C" float catscan_largest(const Piece* pieces, int64_t count) {
+  std::atomic<int32_t> largest{0};
+  for_all(pieces, count, [&](int64_t piece, int64_t from, int64_t, int64_t length) {
+    const float* numbers = pieces[piece].numbers + from;
+    int32_t here = 0;
+#pragma omp simd reduction(max : here)
+    for (int64_t i = 0; i < length; ++i) {
+      int32_t bits;
+      std::memcpy(&bits, numbers + i, sizeof bits);
+      here = std::max(here, bits & INT32_MAX);
+    }
+    int32_t before = largest.load();
+    while (before < here && !largest.compare_exchange_weak(before, here)) {
+    }
+  });
+  const int32_t bits = largest.load();
+  float result;
+  std::memcpy(&result, &bits, sizeof result);
+  return result;
+}
+
+/// A weight's gradient has its length. `velocity` is a row, or null without momentum.
 extern "C" void catscan_descend(const Descent* descent, const Piece* pieces, int64_t count,
-                                const float* gradient, float* velocity) {
+                                const Piece* gradients, float* velocity) {
   const Descent d = *descent;
-  for_all(pieces, count, [=](float* weights, int64_t at, int64_t length) {
-    const float* g = gradient + at;
+  for_all(pieces, count, [=](int64_t piece, int64_t from, int64_t at, int64_t length) {
+    float* weights = pieces[piece].numbers + from;
+    const float* g = gradients[piece].numbers + from;
     if (!velocity) {
 #pragma omp simd
       for (int64_t i = 0; i < length; ++i) {

@@ -92,7 +92,7 @@ mod tests {
         let groups = [ParameterGroup::of_all(vec![Tensor::from_slice(&[1f32])])];
         let adam = Optimizer::Adam(adam);
         let mut moments = Moments::zeros(&adam, 1, Device::Cpu);
-        adam.step(&groups, &Tensor::from_slice(&[gradient]), &mut moments, 1.0);
+        adam.step(&groups, &Tensor::from_slice(&[gradient]).into(), &mut moments, 1.0);
         groups[0].parameters[0].double_value(&[0])
     }
 

@@ -123,7 +123,7 @@ mod tests {
         let sgd = Optimizer::Sgd(sgd.clone());
         let mut moments = Moments::zeros(&sgd, 2, Device::Cpu);
         for step in 0..10 {
-            let gradient = flatten(&w).pow_tensor_scalar(3);
+            let gradient = flatten(&w).pow_tensor_scalar(3).into();
             sgd.step(&groups, &gradient, &mut moments, lr(step));
         }
         [w[0].double_value(&[0]), w[1].double_value(&[0])]

@@ -42,7 +42,7 @@ fn check_ten_steps(golden: &Value, case: &Value, optimizer: &Optimizer) {
         let gradient: Vec<f32> =
             (0..start.len()).map(|i| ((1 + i + 3 * step) as f64).sin() as f32).collect();
         let lr = 0.1 / (1 + step) as f64;
-        optimizer.step(&groups, &Tensor::from_slice(&gradient), &mut moments, lr);
+        optimizer.step(&groups, &Tensor::from_slice(&gradient).into(), &mut moments, lr);
         let got = Vec::<f32>::try_from(flatten(&groups[0].parameters)).unwrap();
         for (got, want) in got.iter().zip(numbers(want)) {
             // Ours is 32-bit, the golden 64-bit; ten steps of numbers near 1 round to this.

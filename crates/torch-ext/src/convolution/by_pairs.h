@@ -1,11 +1,15 @@
-// Tensors for dots.h, and which it takes.
+// Tensors for pairs.h, and which it takes.
 #pragma once
 
 #include "columns.h"
-#include "dots.h"
+#include "pairs.h"
 
-#ifdef CATSCAN_DOTS
+#ifdef CATSCAN_PAIRS
 #include <cpuid.h>
+#ifdef CATSCAN_TILES
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #endif
 
 namespace catscan {
@@ -20,37 +24,51 @@ inline at::Tensor map(const at::Tensor& rows, int64_t n, int64_t h, int64_t w) {
   return rows.view({n, h, w, rows.size(1)}).permute({0, 3, 1, 2});
 }
 
-#ifdef CATSCAN_DOTS
+#ifdef CATSCAN_PAIRS
 
-/// Whether this processor has dot products of bf16 pairs, and not whole tiles of them: by tiles
-/// oneDNN is the faster.
-inline bool has_dots() {
-  static const bool has = [] {
-    constexpr unsigned FEATURES = 7, AVX512_BF16 = 1u << 5, AMX_BF16 = 1u << 22;
+/// Whether this process may use tiles: their registers are large, so Linux wants to be asked.
+inline bool may_use_tiles() {
+#ifdef CATSCAN_TILES
+  constexpr long REQUEST = 0x1023, TILE_DATA = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+#else
+  return false;
+#endif
+}
+
+/// Those of this processor, or none.
+inline const pairs::Kernels* kernels() {
+  static const pairs::Kernels* const found = []() -> const pairs::Kernels* {
+    constexpr unsigned FEATURES = 7, AVX512_BF16 = 1u << 5, AMX_BF16 = 1u << 22, AMX = 1u << 24;
     unsigned a = 0, b = 0, c = 0, tiles = 0, dots = 0;
     __get_cpuid_count(FEATURES, 0, &a, &b, &c, &tiles);
     __get_cpuid_count(FEATURES, 1, &dots, &b, &c, &a);
     // Which also asks whether the system keeps such registers.
     const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                       __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    return wide && (dots & AVX512_BF16) && !(tiles & AMX_BF16);
+    if (!wide || !(dots & AVX512_BF16)) return nullptr;
+#ifdef CATSCAN_TILES
+    if ((tiles & AMX_BF16) && (tiles & AMX) && may_use_tiles()) return &pairs::tiles;
+#endif
+    // Without leave to use its tiles, a processor that has them still has dot products.
+    return &pairs::dots;
   }();
-  return has;
+  return found;
 }
 
-/// Whether the convolution is taken as dot products. Its weight may be of 32 bits.
-inline bool is_dots(const at::Tensor& x, const at::Tensor& weight, bool has_bias,
+/// Whether the convolution is taken as products of pairs. Its weight may be of 32 bits.
+inline bool is_pairs(const at::Tensor& x, const at::Tensor& weight, bool has_bias,
                     const Kernel& kernel) {
-  return has_dots() && !has_bias && x.dim() == 4 && x.device().is_cpu() && x.numel() > 0 &&
+  return kernels() && !has_bias && x.dim() == 4 && x.device().is_cpu() && x.numel() > 0 &&
          x.scalar_type() == at::kBFloat16 &&
          (weight.scalar_type() == at::kBFloat16 || weight.scalar_type() == at::kFloat) &&
          kernel.stride == 1 && kernel.size % 2 == 1 && kernel.padding == kernel.size / 2 &&
-         weight.size(2) == weight.size(3) && weight.size(0) % dots::CHANNELS == 0 &&
-         weight.size(1) == x.size(1) && x.size(1) % dots::CHANNELS == 0 && in_channels_last(x) &&
+         weight.size(2) == weight.size(3) && weight.size(0) % pairs::CHANNELS == 0 &&
+         weight.size(1) == x.size(1) && x.size(1) % pairs::CHANNELS == 0 && in_channels_last(x) &&
          in_channels_last(weight);
 }
 
-inline dots::Shape dots_shape(const at::Tensor& x, const at::Tensor& weight) {
+inline pairs::Shape pairs_shape(const at::Tensor& x, const at::Tensor& weight) {
   return {x.size(0), x.size(2), x.size(3), weight.size(2), x.size(1), weight.size(0)};
 }
 
@@ -76,39 +94,34 @@ inline uint16_t* scratch(int64_t numbers) {
   return bits_of(room);
 }
 
-/// Calls `work` with the weight's numbers.
-template <typename Work>
-void with_weight(const at::Tensor& weight, const Work& work) {
-  weight.scalar_type() == at::kFloat ? work(weight.const_data_ptr<float>()) : work(bits(weight));
+inline pairs::Weight numbers(const at::Tensor& weight) {
+  return {weight.const_data_ptr(), weight.scalar_type() == at::kFloat};
 }
 
-inline at::Tensor by_dots(const at::Tensor& x, const at::Tensor& weight) {
+inline at::Tensor by_pairs(const at::Tensor& x, const at::Tensor& weight) {
   at::Tensor y = map_like(x, weight.size(0));
-  with_weight(weight, [&](const auto* numbers) {
-    dots::forward(dots_shape(x, weight), bits(x), numbers, scratch(weight.numel()), bits_of(y));
-  });
+  kernels()->forward(pairs_shape(x, weight), bits(x), numbers(weight), scratch(weight.numel()),
+                     bits_of(y));
   return y;
 }
 
 /// The gradients of x and of weight, those that are wanted; that of weight in 32 bits.
-inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_dots_backward(
+inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_pairs_backward(
     const at::Tensor& gradient, const at::Tensor& x, const at::Tensor& weight, bool of_x,
     bool of_weight) {
-  const dots::Shape shape = dots_shape(x, weight);
+  const pairs::Shape shape = pairs_shape(x, weight);
   const at::Tensor g = gradient.contiguous(at::MemoryFormat::ChannelsLast);
   at::Tensor grad_x, grad_weight;
   if (of_x) {
     grad_x = map_like(x, shape.inputs);
-    with_weight(weight, [&](const auto* numbers) {
-      dots::gradient_of_x(shape, bits(g), numbers, scratch(weight.numel()), bits_of(grad_x));
-    });
+    kernels()->gradient_of_x(shape, bits(g), numbers(weight), scratch(weight.numel()),
+                             bits_of(grad_x));
   }
   if (of_weight) {
     const at::Tensor rows =
         at::empty({shape.outputs * shape.taps(), shape.inputs}, x.options().dtype(at::kFloat));
-    const int64_t numbers = 2 * shape.part(0).pairs() * (shape.inputs + shape.outputs);
-    dots::gradient_of_weight(shape, bits(g), bits(x), scratch(numbers),
-                             rows.mutable_data_ptr<float>());
+    kernels()->gradient_of_weight(shape, bits(g), bits(x), scratch(kernels()->room(shape)),
+                                  rows.mutable_data_ptr<float>());
     grad_weight = map(rows, shape.outputs, shape.size, shape.size);
   }
   return {grad_x, grad_weight, at::Tensor()};
@@ -116,11 +129,11 @@ inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_dots_backward(
 
 #else
 
-inline bool is_dots(const at::Tensor&, const at::Tensor&, bool, const Kernel&) { return false; }
+inline bool is_pairs(const at::Tensor&, const at::Tensor&, bool, const Kernel&) { return false; }
 
-inline at::Tensor by_dots(const at::Tensor&, const at::Tensor&) { return {}; }
+inline at::Tensor by_pairs(const at::Tensor&, const at::Tensor&) { return {}; }
 
-inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_dots_backward(
+inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_pairs_backward(
     const at::Tensor&, const at::Tensor&, const at::Tensor&, bool, bool) {
   return {};
 }
