@@ -1,10 +1,10 @@
 //! Convolutions that cost less than libtorch's own on the CPU, where there is a cheaper way to the
 //! same numbers.
 //!
-//! - [`conv2d`] of bf16 maps, where the processor has products of bf16 pairs: sums of those, over the
-//!   maps as they lie, by AMX's tiles (`convolution/tiles.cpp`) or AVX-512's dot products
-//!   (`convolution/dots.cpp`). oneDNN's convolutions are as fast as long as they run, but look
-//!   themselves up at each call, gather and reorder.
+//! - [`conv2d`] of bf16 maps, where the processor has products of bf16 pairs: sums of those, by
+//!   AMX's tiles (`convolution/tiles.cpp`) or AVX-512's dot products (`convolution/dots.cpp`), over
+//!   the maps as they lie, or with a stride over their patches. oneDNN's convolutions are as fast as
+//!   long as they run, but look themselves up at each call, gather and reorder.
 //! - [`conv2d`] otherwise: a convolution of few pixels is a matrix product of the weight with the
 //!   maps as they lie in channels_last, `[N·H·W, C] · [C, C']`, or where it is larger than 1×1 with
 //!   their patches, `[N·H'·W', size²·C] · [size²·C, C']`. As a convolution it would first bring the
@@ -94,10 +94,10 @@ pub struct Plan {
     padding: i64,
 }
 
-/// `Way::Pairs`.
-const PAIRS: i32 = 0;
+/// `Way::Pairs` and `Way::Patches`.
+const PAIRS: [i32; 2] = [0, 1];
 /// `Way::Library`.
-const LIBRARY: i32 = 2;
+const LIBRARY: i32 = 3;
 
 /// `[N, C, H, W] -> [N, C', H', W']`, in the graph. A gradient of a gradient is refused where it is
 /// not libtorch's own convolution. The weight is of the kind of `x`, or rounded to it.
@@ -123,7 +123,7 @@ impl Plan {
     /// Whether a 32-bit weight is rounded on its way to bf16 maps: no copy of it is made then, and
     /// its gradient is of 32 bits too.
     pub fn rounds(self) -> bool {
-        self.way == PAIRS
+        PAIRS.contains(&self.way)
     }
 
     /// [`conv2d`] in this way.

@@ -1,7 +1,7 @@
 //! Many tensors as one row of numbers, on the CPU: gathered into one tensor, looked through for a
-//! NaN, moved by gradient descent, each in a single walk through memory by all threads. A training's weights and gradients
-//! are hundreds of tensors, most of them small; libtorch copies them on one thread, and passes over
-//! them once for each operation of the formula.
+//! NaN, moved by gradient descent, each in a single walk through memory by all threads. A training's
+//! weights and gradients are hundreds of tensors, most of them small; libtorch copies them on one
+//! thread, and passes over them once for each operation of the formula.
 //!
 //! Numbers are f32 and tensors contiguous. No number depends on how many threads there are.
 
@@ -85,8 +85,8 @@ pub fn largest(tensors: &[Tensor]) -> f32 {
     unsafe { catscan_largest(pieces.as_ptr(), pieces.len() as i64) }
 }
 
-/// Moves `weights` in place, which are `P` numbers, each by its gradient of as many numbers, and by
-/// `velocity [P]`, which is kept.
+/// Moves `weights` in place, which are `P` numbers, each by its gradient of as many numbers, and
+/// by `velocity [P]`, which is kept.
 ///
 /// # Panics
 /// When a tensor does not fit, or is not as long as it must be.

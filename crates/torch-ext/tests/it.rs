@@ -3,8 +3,8 @@
 mod it {
     mod convolution;
     mod cuda;
-    mod dots;
     mod gradient;
     mod norm_relu;
+    mod pairs;
     mod recompute;
 }

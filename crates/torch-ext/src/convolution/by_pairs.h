@@ -1,16 +1,8 @@
 // Tensors for pairs.h, and which it takes.
 #pragma once
 
+#include "chosen.h"
 #include "columns.h"
-#include "pairs.h"
-
-#ifdef CATSCAN_PAIRS
-#include <cpuid.h>
-#ifdef CATSCAN_TILES
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-#endif
 
 namespace catscan {
 
@@ -26,46 +18,21 @@ inline at::Tensor map(const at::Tensor& rows, int64_t n, int64_t h, int64_t w) {
 
 #ifdef CATSCAN_PAIRS
 
-/// Whether this process may use tiles: their registers are large, so Linux wants to be asked.
-inline bool may_use_tiles() {
-#ifdef CATSCAN_TILES
-  constexpr long REQUEST = 0x1023, TILE_DATA = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
-  return syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
-#else
-  return false;
-#endif
-}
-
-/// Those of this processor, or none.
-inline const pairs::Kernels* kernels() {
-  static const pairs::Kernels* const found = []() -> const pairs::Kernels* {
-    constexpr unsigned FEATURES = 7, AVX512_BF16 = 1u << 5, AMX_BF16 = 1u << 22, AMX = 1u << 24;
-    unsigned a = 0, b = 0, c = 0, tiles = 0, dots = 0;
-    __get_cpuid_count(FEATURES, 0, &a, &b, &c, &tiles);
-    __get_cpuid_count(FEATURES, 1, &dots, &b, &c, &a);
-    // Which also asks whether the system keeps such registers.
-    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    if (!wide || !(dots & AVX512_BF16)) return nullptr;
-#ifdef CATSCAN_TILES
-    if ((tiles & AMX_BF16) && (tiles & AMX) && may_use_tiles()) return &pairs::tiles;
-#endif
-    // Without leave to use its tiles, a processor that has them still has dot products.
-    return &pairs::dots;
-  }();
-  return found;
-}
-
-/// Whether the convolution is taken as products of pairs. Its weight may be of 32 bits.
-inline bool is_pairs(const at::Tensor& x, const at::Tensor& weight, bool has_bias,
-                    const Kernel& kernel) {
+/// Whether such maps and such a weight are taken. The weight may be of 32 bits.
+inline bool fits_pairs(const at::Tensor& x, const at::Tensor& weight, bool has_bias) {
   return kernels() && !has_bias && x.dim() == 4 && x.device().is_cpu() && x.numel() > 0 &&
          x.scalar_type() == at::kBFloat16 &&
          (weight.scalar_type() == at::kBFloat16 || weight.scalar_type() == at::kFloat) &&
-         kernel.stride == 1 && kernel.size % 2 == 1 && kernel.padding == kernel.size / 2 &&
          weight.size(2) == weight.size(3) && weight.size(0) % pairs::CHANNELS == 0 &&
          weight.size(1) == x.size(1) && x.size(1) % pairs::CHANNELS == 0 && in_channels_last(x) &&
          in_channels_last(weight);
+}
+
+/// Whether the convolution is taken as products of pairs, over the map as it lies.
+inline bool is_pairs(const at::Tensor& x, const at::Tensor& weight, bool has_bias,
+                     const Kernel& kernel) {
+  return fits_pairs(x, weight, has_bias) && kernel.stride == 1 && kernel.size % 2 == 1 &&
+         kernel.padding == kernel.size / 2;
 }
 
 inline pairs::Shape pairs_shape(const at::Tensor& x, const at::Tensor& weight) {
@@ -128,6 +95,8 @@ inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_pairs_backward(
 }
 
 #else
+
+inline bool fits_pairs(const at::Tensor&, const at::Tensor&, bool) { return false; }
 
 inline bool is_pairs(const at::Tensor&, const at::Tensor&, bool, const Kernel&) { return false; }
 

@@ -13,6 +13,7 @@ namespace catscan {
 /// How a convolution is computed.
 enum class Way : int32_t {
   Pairs,    // our own kernels: sums of the processor's products of bf16 pairs
+  Patches,  // the same, of its patches as pixels of a 1×1
   Product,  // one matrix product
   Library,  // libtorch's own convolution
 };

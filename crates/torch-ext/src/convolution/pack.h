@@ -90,21 +90,17 @@ void pack_transposed(const Shape& shape, const Number* weight, uint16_t* packed)
     order[2 * i + 1] = uint16_t(CHANNELS + i);
   }
   const __m512i left = load(order), right = load(order + CHANNELS);
-  // Rows lie apart, and the processor does not guess the next.
-  constexpr int64_t AHEAD = 16, LINE = 64 / sizeof(Number);
+  // In the order in which the weight lies: it comes from afar, what it is packed into is near.
 #pragma omp for schedule(static)
-  for (int64_t item = 0; item < inputs / CHANNELS * taps; ++item) {
-    const int64_t panel = item / taps, tap = taps - 1 - item % taps;
-    uint16_t* to = packed + item * outputs * CHANNELS;
-    for (int64_t o = 0; o < outputs; o += 2, to += 2 * CHANNELS) {
-      const Number* from = weight + (o * taps + tap) * inputs + panel * CHANNELS;
-      for (int64_t c = 0; c < CHANNELS; c += LINE) {
-        _mm_prefetch(from + AHEAD * taps * inputs + c, _MM_HINT_T0);
-        _mm_prefetch(from + (AHEAD + 1) * taps * inputs + c, _MM_HINT_T0);
+  for (int64_t o = 0; o < outputs; o += 2) {
+    const Number* from = weight + o * taps * inputs;
+    for (int64_t tap = 0; tap < taps; ++tap) {
+      for (int64_t panel = 0; panel < inputs / CHANNELS; ++panel, from += CHANNELS) {
+        const __m512i one = rounded(from), other = rounded(from + taps * inputs);
+        uint16_t* to = packed + ((panel * taps + taps - 1 - tap) * outputs + o) * CHANNELS;
+        _mm512_storeu_si512(to, _mm512_permutex2var_epi16(one, left, other));
+        _mm512_storeu_si512(to + CHANNELS, _mm512_permutex2var_epi16(one, right, other));
       }
-      const __m512i one = rounded(from), other = rounded(from + taps * inputs);
-      _mm512_storeu_si512(to, _mm512_permutex2var_epi16(one, left, other));
-      _mm512_storeu_si512(to + CHANNELS, _mm512_permutex2var_epi16(one, right, other));
     }
   }
 }

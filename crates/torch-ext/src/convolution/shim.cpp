@@ -88,16 +88,26 @@ bool is_plain(const Kernel& kernel) {
   return kernel.size == 1 && kernel.stride == 1 && kernel.padding == 0;
 }
 
+/// Whether the kernel has a place on such maps, and few of them.
+bool has_few_places(const Tensor& x, const Kernel& kernel) {
+  const int64_t side = std::min(x.size(2), x.size(3)) + 2 * kernel.padding;
+  return side >= kernel.size && Places(x, kernel).count() <= kMostRowsPerChannel * x.size(1);
+}
+
+/// Whether the convolution is taken as products of pairs, of its patches.
+bool is_patches(const Tensor& x, const Tensor& weight, bool has_bias, const Kernel& kernel) {
+  if (!fits_pairs(x, weight, has_bias)) return false;
+  return has_few_places(x, kernel) ||
+         (kernel.size == 1 && Places(x, kernel).count() <= kMostRows);
+}
+
 /// Whether the convolution is taken as a matrix product, [N·H'·W', size·size·C] by [.., C'].
 bool is_product(const Tensor& x, const Tensor& weight, const Kernel& kernel) {
   if (!fits(x) || !linear_operator() || weight.size(1) != x.size(1) ||
       weight.size(2) != weight.size(3) || !in_channels_last(x) || !in_channels_last(weight)) {
     return false;
   }
-  if (is_plain(kernel)) return x.numel() / x.size(1) <= kMostRows;
-  const int64_t side = std::min(x.size(2), x.size(3)) + 2 * kernel.padding;
-  const int64_t rows = Places(x, kernel).count();
-  return side >= kernel.size && rows <= kMostRowsPerChannel * x.size(1);
+  return is_plain(kernel) ? x.numel() / x.size(1) <= kMostRows : has_few_places(x, kernel);
 }
 
 Kernel kernel_of(const Plan& plan, const Tensor& weight) {
@@ -108,8 +118,10 @@ Kernel kernel_of(const Plan& plan, const Tensor& weight) {
 void check(const Plan& plan, const Tensor& x, const Tensor& weight) {
   if (plan.way == Way::Library) return;
   const Kernel kernel = kernel_of(plan, weight);
-  const bool takes = plan.way == Way::Pairs ? is_pairs(x, weight, /*has_bias=*/false, kernel)
-                                           : is_product(x, weight, kernel);
+  constexpr bool HAS_BIAS = false;
+  const bool takes = plan.way == Way::Pairs     ? is_pairs(x, weight, HAS_BIAS, kernel)
+                     : plan.way == Way::Patches ? is_patches(x, weight, HAS_BIAS, kernel)
+                                                : is_product(x, weight, kernel);
   TORCH_CHECK(takes, "a convolution was planned for other maps or another weight than ", x.sizes(),
               " and ", weight.sizes());
 }
@@ -147,6 +159,30 @@ Tensor multiply(const Tensor& a, const Tensor& b) {
   return a.scalar_type() == at::kBFloat16 ? at::mm(a, b) : linear(a, b.t(), std::nullopt);
 }
 
+/// Rows as pixels of one picture.
+Tensor column(const Tensor& rows) { return map(rows, 1, rows.size(0), 1); }
+
+Tensor by_patches(const Tensor& x, const Tensor& weight, const Kernel& kernel) {
+  const Places places(x, kernel);
+  const Tensor y = by_pairs(column(patches(x, kernel)), matrix(weight).unsqueeze(2).unsqueeze(3));
+  return map(rows(y), places.n, places.places_h, places.places_w);
+}
+
+std::tuple<Tensor, Tensor, Tensor> by_patches_backward(const Tensor& gradient, const Tensor& x,
+                                                       const Tensor& weight, const Kernel& kernel,
+                                                       bool of_x, bool of_weight) {
+  auto [grad_patches, grad_matrix, none] =
+      by_pairs_backward(column(rows(gradient)), column(patches(x, kernel)),
+                        matrix(weight).unsqueeze(2).unsqueeze(3), of_x, of_weight);
+  Tensor grad_x, grad_weight;
+  if (of_x) grad_x = sum_of_columns(rows(grad_patches), x, kernel);
+  if (of_weight) {
+    grad_weight = map(rows(grad_matrix).view({-1, x.size(1)}), weight.size(0), kernel.size,
+                      kernel.size);
+  }
+  return {grad_x, grad_weight, none};
+}
+
 /// A convolution in one of our own ways, in the graph.
 struct Ours : torch::autograd::Function<Ours> {
   static Tensor forward(torch::autograd::AutogradContext* context, const Tensor& x,
@@ -159,8 +195,9 @@ struct Ours : torch::autograd::Function<Ours> {
     context->saved_data["padding"] = plan.padding;
     // Else the result were a view in the graph, and nothing could be added to it in place.
     at::AutoDispatchBelowADInplaceOrView without_graph;
-    if (plan.way == Way::Pairs) return by_pairs(x, weight);
     const Kernel kernel = kernel_of(plan, weight);
+    if (plan.way == Way::Pairs) return by_pairs(x, weight);
+    if (plan.way == Way::Patches) return by_patches(x, weight, kernel);
     const Places places(x, kernel);
     return map(linear(patches(x, kernel), matrix(weight), bias), places.n, places.places_h,
                places.places_w);
@@ -208,6 +245,8 @@ Plan plan(const Tensor& x, const Tensor& weight, bool has_bias, int64_t stride, 
   Way way = Way::Library;
   if (is_pairs(x, weight, has_bias, kernel)) {
     way = Way::Pairs;
+  } else if (is_patches(x, weight, has_bias, kernel)) {
+    way = Way::Patches;
   } else if (is_product(x, weight, kernel)) {
     way = Way::Product;
   }
@@ -217,7 +256,9 @@ Plan plan(const Tensor& x, const Tensor& weight, bool has_bias, int64_t stride, 
 Tensor convolve(const Plan& plan, const Tensor& x, const Tensor& weight,
                 const std::optional<Tensor>& bias) {
   check(plan, x, weight);
-  if (plan.way == Way::Pairs) return Ours::apply(x, weight, bias, plan);
+  if (plan.way == Way::Pairs || plan.way == Way::Patches) {
+    return Ours::apply(x, weight, bias, plan);
+  }
   const Tensor w = weight.to(x.scalar_type());
   if (plan.way == Way::Product) return Ours::apply(x, w, bias, plan);
   const int64_t stride = plan.stride, padding = plan.padding;
@@ -231,6 +272,10 @@ std::tuple<Tensor, Tensor, Tensor> convolve_backward(const Plan& plan, const Ten
   if (plan.way == Way::Pairs) {
     at::AutoDispatchBelowADInplaceOrView without_graph;
     return by_pairs_backward(gradient, x, weight, wanted[0], wanted[1]);
+  }
+  if (plan.way == Way::Patches) {
+    at::AutoDispatchBelowADInplaceOrView without_graph;
+    return by_patches_backward(gradient, x, weight, kernel_of(plan, weight), wanted[0], wanted[1]);
   }
   const Tensor w = weight.to(x.scalar_type());
   if (plan.way == Way::Product) {

@@ -35,6 +35,8 @@ constexpr int64_t NEAR_BYTES = 512 << 10;
 constexpr int64_t PACKED_BYTES = 1 << 20;
 /// Of packed pairs.
 constexpr int64_t FEW_TILES = 16;
+/// Numbers of a weight whose gradient leaves the caches before the optimiser takes it.
+constexpr int64_t LARGE_WEIGHT = 1 << 16;
 
 int threads() {
 #ifdef _OPENMP
@@ -107,6 +109,15 @@ struct Sums {
     if (HEIGHT == 2) {
       _tile_stored(2, to + TILE * apart, bytes);
       _tile_stored(3, to + TILE * apart + TILE, bytes);
+    }
+  }
+  /// Past the caches, which then need not read first what is overwritten. `to` is aligned.
+  static void stream(float* to, int64_t apart) {
+    alignas(64) float sums[HEIGHT * TILE * CHANNELS];
+    store(sums, CHANNELS);
+    for (int64_t i = 0; i < HEIGHT * TILE; ++i, to += apart) {
+      _mm512_stream_ps(to, _mm512_load_ps(sums + i * CHANNELS));
+      _mm512_stream_ps(to + LANES, _mm512_load_ps(sums + i * CHANNELS + LANES));
     }
   }
 };
@@ -360,7 +371,9 @@ void outer(const Paired& paired, const uint16_t* rows, const uint16_t* columns, 
   // Of few pairs most work is to write the result, so it goes in the order in which that lies; of
   // many, to read them, so taps follow each other, which see the same ones.
   const bool by_memory = tiles <= FEW_TILES;
-#pragma omp for schedule(static)
+  const bool streams = by_memory && paired.pictures == shape.n &&
+                       shape.outputs * taps * inputs >= LARGE_WEIGHT;
+#pragma omp for schedule(static) nowait
   for (int64_t item = 0; item < panels * groups * taps; ++item) {
     const int64_t panel = by_memory ? item % panels : item / taps / groups;
     const int64_t number = by_memory ? item / panels % taps : item % taps;
@@ -378,8 +391,10 @@ void outer(const Paired& paired, const uint16_t* rows, const uint16_t* columns, 
       Block::add(over + tile * NUMBERS, ROW_BYTES, tiles * NUMBERS,
                  under + 2 * tile * TILE * CHANNELS);
     }
-    Block::store(to, taps * inputs);
+    streams ? Block::stream(to, taps * inputs) : Block::store(to, taps * inputs);
   }
+  _mm_sfence();
+#pragma omp barrier
 }
 
 void forward(const Shape& shape, const uint16_t* x, Weight weight, uint16_t* packed, uint16_t* y) {

@@ -1,7 +1,7 @@
 //! The gradient of all trained numbers, as backward leaves it.
 //!
-//! On the CPU it stays a tensor a parameter: laid end to end it would go through memory once more, a
-//! tenth of a ResNet's step of one picture. On another device, where each operation costs its
+//! On the CPU it stays a tensor a parameter: laid end to end it would go through memory once more,
+//! a tenth of a ResNet's step of one picture. On another device, where each operation costs its
 //! launch, it is a row.
 
 use catscan_torch_ext::pieces;

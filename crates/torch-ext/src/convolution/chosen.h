@@ -1,0 +1,59 @@
+// Which of pairs.h's kernels this processor and this process may run.
+#pragma once
+
+#include "pairs.h"
+
+#ifdef CATSCAN_PAIRS
+#include <cpuid.h>
+
+#include <cstdlib>
+#include <cstring>
+#endif
+#ifdef CATSCAN_TILES
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
+namespace catscan {
+
+#ifdef CATSCAN_PAIRS
+
+/// Whether oneDNN's own variable leaves the use of an instruction set: what is taken from it is taken
+/// from ours too.
+inline bool may_use(const char* set) {
+  const char* most = std::getenv("ONEDNN_MAX_CPU_ISA");
+  return !most || std::strstr(most, set) || std::strstr(most, "DEFAULT");
+}
+
+/// Tiles' registers are large, so Linux wants to be asked for them.
+inline bool gets_tiles() {
+#ifdef CATSCAN_TILES
+  constexpr long REQUEST = 0x1023, TILE_DATA = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  return may_use("AMX") && syscall(SYS_arch_prctl, REQUEST, TILE_DATA) == 0;
+#else
+  return false;
+#endif
+}
+
+/// The fastest, or null.
+inline const pairs::Kernels* kernels() {
+  static const pairs::Kernels* const chosen = []() -> const pairs::Kernels* {
+    constexpr unsigned FEATURES = 7, AVX512_BF16 = 1u << 5, AMX = 1u << 22 | 1u << 24;
+    unsigned a = 0, b = 0, c = 0, has_tiles = 0, has_dots = 0;
+    __get_cpuid_count(FEATURES, 0, &a, &b, &c, &has_tiles);
+    __get_cpuid_count(FEATURES, 1, &has_dots, &b, &c, &a);
+    // Which also asks whether the system keeps such registers.
+    const bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    if (!wide || !(has_dots & AVX512_BF16)) return nullptr;
+#ifdef CATSCAN_TILES
+    if ((has_tiles & AMX) == AMX && gets_tiles()) return &pairs::tiles;
+#endif
+    return may_use("BF16") || may_use("FP16") || may_use("AMX") ? &pairs::dots : nullptr;
+  }();
+  return chosen;
+}
+
+#endif
+
+}  // namespace catscan

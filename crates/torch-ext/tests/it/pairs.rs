@@ -1,0 +1,163 @@
+//! Convolutions of bf16 maps: sums of exact products, rounded once, whatever the shape and whoever
+//! computes.
+
+use std::process::Command;
+
+use catscan_torch_ext::convolution::{Plan, Steps, conv2d};
+use catscan_torch_ext::norm_relu::packed as channels_last;
+use tch::{Device, Kind, Tensor, no_grad};
+
+/// bf16 numbers of both signs.
+fn numbers(dims: &[i64]) -> Tensor {
+    let count = dims.iter().product::<i64>();
+    let ramp = (Tensor::arange(count, (Kind::Double, Device::Cpu)) * 0.7).sin();
+    channels_last(&ramp.view(dims).to_kind(Kind::BFloat16))
+}
+
+/// A kernel's size and stride, a picture, outputs.
+type Case = (i64, i64, [i64; 4], i64);
+
+/// An odd number of pictures, a single pixel, maps smaller than their kernel, no whole tiles of
+/// rows, more pixels than are packed at once, gradients that go past the caches, strides.
+const CASES: [Case; 14] = [
+    (1, 1, [2, 64, 4, 4], 32),
+    (1, 1, [3, 32, 5, 7], 128),
+    (1, 1, [1, 32, 1, 1], 64),
+    (1, 1, [5, 32, 24, 40], 96),
+    (1, 1, [21, 160, 13, 17], 64),
+    (1, 1, [1, 512, 3, 1], 160),
+    (3, 1, [2, 128, 4, 4], 32),
+    (3, 1, [3, 64, 3, 5], 96),
+    (3, 1, [1, 32, 1, 2], 64),
+    (3, 1, [5, 32, 23, 29], 32),
+    (3, 1, [9, 96, 19, 16], 160),
+    (5, 1, [2, 32, 3, 2], 32),
+    (3, 2, [2, 64, 7, 8], 96),
+    (1, 2, [3, 96, 5, 6], 64),
+];
+
+fn steps(size: i64, stride: i64) -> Steps {
+    Steps { stride, padding: size / 2 }
+}
+
+/// Maps, a weight, and a gradient of what comes of them.
+fn tensors(&(size, stride, picture, outputs): &Case) -> [Tensor; 3] {
+    let places = |side: i64| (side - 1) / stride + 1;
+    let [n, inputs, h, w] = picture;
+    [picture, [outputs, inputs, size, size], [n, outputs, places(h), places(w)]]
+        .map(|dims| numbers(&dims))
+}
+
+/// Of 64-bit maps, which hold every product of bf16 numbers exactly.
+fn exact(x: &Tensor, weight: &Tensor, gradient: &Tensor, stride: i64) -> [Tensor; 3] {
+    let leaf = |tensor: &Tensor| tensor.to_kind(Kind::Double).set_requires_grad(true);
+    let (x, weight) = (leaf(x), leaf(weight));
+    let padding = [steps(weight.size()[2], stride).padding; 2];
+    let y = x.conv2d(&weight, None::<Tensor>, [stride; 2], padding, [1; 2], 1);
+    let product = (&y * gradient.to_kind(Kind::Double)).sum(Kind::Double);
+    let gradients = Tensor::run_backward(&[product], &[&x, &weight], false, false);
+    let [of_x, of_weight] = gradients.try_into().unwrap();
+    [y.detach(), of_x, of_weight]
+}
+
+/// The largest difference, in terms of the largest value.
+fn apart(got: &Tensor, wanted: &Tensor) -> f64 {
+    assert_eq!(got.size(), wanted.size());
+    let largest = |x: &Tensor| x.abs().max().double_value(&[]);
+    largest(&(got.to_kind(Kind::Double) - wanted)) / largest(wanted)
+}
+
+fn computed(x: &Tensor, weight: &Tensor, gradient: &Tensor, stride: i64) -> [Tensor; 3] {
+    let plan = Plan::of(x, weight, false, steps(weight.size()[2], stride));
+    let y = no_grad(|| plan.forward(x, weight, None));
+    let [of_x, of_weight, _] = plan.backward(gradient, x, weight, [true, true, false]);
+    [y, of_x.unwrap(), of_weight.unwrap()]
+}
+
+#[test]
+fn values_and_gradients_are_the_exact_ones_rounded_once() {
+    for case in CASES {
+        let (size, stride, picture, outputs) = case;
+        let [x, weight, gradient] = tensors(&case);
+        let wanted = exact(&x, &weight, &gradient, stride);
+        let got = computed(&x, &weight, &gradient, stride);
+        // Patches of a 3×3 are rounded before they are added up.
+        let once = stride == 1 && Plan::of(&x, &weight, false, steps(size, stride)).rounds();
+        let roundings = if once { 1.0 } else { 4.0 };
+        for (i, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+            // Sums in 32 bits of at most some thousand products; then 8 bits, where half the last
+            // may be lost, or none where a weight's gradient stays in 32.
+            let (sums, half) = (1e-5, 2f64.powi(-8));
+            let is_bf16 = got.kind() == Kind::BFloat16;
+            let tolerance = if is_bf16 { roundings * half + sums } else { sums };
+            let apart = apart(got, wanted);
+            assert!(apart < tolerance, "{size}, {picture:?}, {outputs}: {i} by {apart:e}");
+        }
+    }
+}
+
+#[test]
+fn a_weight_that_is_rounded_on_the_way_gives_the_same_bits() {
+    let rounds = |x: &Tensor, weight: &Tensor, has_bias: bool, steps: Steps| {
+        Plan::of(x, weight, has_bias, steps).rounds()
+    };
+    for case in CASES {
+        let (size, stride, picture, _) = case;
+        let [x, weight, gradient] = tensors(&case);
+        let wide = channels_last(&(weight.to_kind(Kind::Float) * 1.001));
+        let steps = steps(size, stride);
+        if !rounds(&x, &wide, false, steps) {
+            eprintln!("skipped: this processor has no products of bf16 pairs");
+            return;
+        }
+        assert!(!rounds(&x, &wide, true, steps), "a bias is not added");
+        assert!(!rounds(&x.to_kind(Kind::Float), &wide, false, steps));
+        let half = wide.to_kind(Kind::BFloat16);
+        assert_ne!(half.to_kind(Kind::Float), wide, "something is rounded");
+        let of_half = computed(&x, &half, &gradient, stride);
+        assert_eq!(computed(&x, &wide, &gradient, stride), of_half, "{picture:?}");
+        // In the graph too, where the weight's gradient is of its kind.
+        let leaf = wide.set_requires_grad(true);
+        let y = conv2d(&x, &leaf, None, steps);
+        (y * &gradient).sum(Kind::Float).backward();
+        assert_eq!(leaf.grad(), of_half[2]);
+    }
+}
+
+#[test]
+fn the_number_of_threads_changes_no_bit() {
+    let threads = tch::get_num_threads();
+    for case in CASES {
+        let [x, weight, gradient] = tensors(&case);
+        let [one, many] = [1, 3].map(|threads| {
+            tch::set_num_threads(threads);
+            computed(&x, &weight, &gradient, case.1)
+        });
+        tch::set_num_threads(threads);
+        assert_eq!(one, many, "{case:?}");
+    }
+}
+
+#[test]
+fn the_same_holds_by_dot_products_where_there_are_tiles() {
+    // oneDNN's own word for what it may use, which ours go by too.
+    const MOST: &str = "ONEDNN_MAX_CPU_ISA";
+    if std::env::var_os(MOST).is_some() {
+        return;
+    }
+    let this = module_path!().split_once("::").expect("a module of the test").1;
+    let others = [
+        "values_and_gradients_are_the_exact_ones_rounded_once",
+        "a_weight_that_is_rounded_on_the_way_gives_the_same_bits",
+        "the_number_of_threads_changes_no_bit",
+    ];
+    let names = others.map(|name| format!("{this}::{name}"));
+    let ran = Command::new(std::env::current_exe().unwrap())
+        .args(names)
+        .args(["--exact", "--test-threads=1"])
+        .env(MOST, "AVX512_CORE_BF16")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && told.contains("3 passed"), "{told}");
+}
