@@ -3,8 +3,8 @@
 //!
 //! - [`conv2d`] of bf16 maps, where the processor has products of bf16 pairs: sums of those, by
 //!   AMX's tiles (`convolution/tiles.cpp`) or AVX-512's dot products (`convolution/dots.cpp`), over
-//!   the maps as they lie, or with a stride over their patches. oneDNN's convolutions are as fast as
-//!   long as they run, but look themselves up at each call, gather and reorder.
+//!   the maps as they lie, or with a stride over their patches. oneDNN's convolutions are as fast
+//!   as long as they run, but look themselves up at each call, gather and reorder.
 //! - [`conv2d`] otherwise: a convolution of few pixels is a matrix product of the weight with the
 //!   maps as they lie in channels_last, `[N·H·W, C] · [C, C']`, or where it is larger than 1×1 with
 //!   their patches, `[N·H'·W', size²·C] · [size²·C, C']`. As a convolution it would first bring the

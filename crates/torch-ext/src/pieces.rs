@@ -1,5 +1,5 @@
-//! Many tensors as one row of numbers, on the CPU: gathered into one tensor, looked through for a
-//! NaN, moved by gradient descent, each in a single walk through memory by all threads. A training's
+//! Many tensors as one row of numbers, on the CPU: gathered into one tensor, looked through for
+//! a NaN, moved by gradient descent, each in a single walk through memory by all threads. A training's
 //! weights and gradients are hundreds of tensors, most of them small; libtorch copies them on one
 //! thread, and passes over them once for each operation of the formula.
 //!
@@ -104,8 +104,8 @@ pub fn descend(
         assert!(fits(row) && row.numel() as i64 == numbers, "a row of {numbers} numbers");
         row.data_ptr()
     });
-    // SAFETY: the pieces are living tensors' own memory, gradients as long as their weights, and the
-    // row is as long as all of them.
+    // SAFETY: the pieces are living tensors' own memory, gradients as long as their weights, and
+    // the row is as long as all of them.
     unsafe {
         let (pieces, slopes, count) = (pieces.as_ptr(), slopes.as_ptr(), pieces.len() as i64);
         catscan_descend(descent, pieces, count, slopes, velocity_data);
