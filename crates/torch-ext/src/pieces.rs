@@ -1,7 +1,7 @@
-//! Many tensors as one row of numbers, on the CPU: gathered into one tensor, looked through for
-//! a NaN, moved by gradient descent, each in a single walk through memory by all threads. A training's
-//! weights and gradients are hundreds of tensors, most of them small; libtorch copies them on one
-//! thread, and passes over them once for each operation of the formula.
+//! Many tensors as one row of numbers, on the CPU: gathered into one tensor, looked through for a
+//! NaN, moved by gradient descent, each in a single walk through memory by all threads. A
+//! training's weights and gradients are hundreds of tensors, most of them small; libtorch copies
+//! them on one thread, and passes over them once for each operation of the formula.
 //!
 //! Numbers are f32 and tensors contiguous. No number depends on how many threads there are.
 
