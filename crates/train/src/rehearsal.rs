@@ -110,6 +110,7 @@ mod tests {
     use std::path::Path;
 
     use catscan_data::Dataset;
+    use tch::Tensor;
 
     use super::*;
     use crate::batches::{Loader, Plan};

@@ -89,7 +89,7 @@ mod tests {
         let sgd = Optimizer::Sgd(Sgd { lr: 1.0, momentum: 0.0, ..sgd::SETTINGS });
         let mut moments = Moments::zeros(&sgd, group.numbers(), Device::Cpu);
         let groups = [group];
-        sgd.step(&groups, &gradient, &mut moments, 1.0);
+        sgd.step(&groups, &gradient.copy().into(), &mut moments, 1.0);
         assert_eq!(flatten(&groups[0].parameters), -gradient);
     }
 }
