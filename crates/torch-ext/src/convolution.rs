@@ -51,6 +51,8 @@ unsafe extern "C" {
         size: usize,
     ) -> bool;
 
+    fn catscan_conv2d_pairs() -> i32;
+
     fn catscan_conv2d_packs(x: *const C_tensor) -> bool;
 
     fn catscan_conv2d_pack(
@@ -72,6 +74,29 @@ unsafe extern "C" {
         message: *mut c_char,
         size: usize,
     ) -> *mut C_tensor;
+}
+
+/// What multiplies pairs of bf16 numbers here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pairs {
+    /// AMX's tiles.
+    Tiles,
+    /// AVX-512's dot products.
+    Dots,
+    /// oneDNN, by whatever the processor has.
+    Library,
+}
+
+impl Pairs {
+    /// The fastest of what this processor has, this build knows and `ONEDNN_MAX_CPU_ISA` leaves.
+    pub fn here() -> Pairs {
+        // SAFETY: it answers a number.
+        match unsafe { catscan_conv2d_pairs() } {
+            0 => Pairs::Library,
+            1 => Pairs::Dots,
+            _ => Pairs::Tiles,
+        }
+    }
 }
 
 /// How a kernel moves over a map, in both directions.

@@ -48,7 +48,7 @@ pub(crate) struct Learner {
 pub(crate) struct Computed {
     /// Mean over the batch, `[]`.
     pub loss: Tensor,
-    /// `[P]`.
+    /// Of all that is trained.
     pub gradient: Gradient,
     /// Pictures whose predicted class was their label, `[]` i64.
     pub right: Tensor,
@@ -196,7 +196,7 @@ impl Learner {
 }
 
 impl Computed {
-    /// The sum, in the place of the first: a third flat gradient would cost as much as the weights.
+    /// The sum, as a row: it takes the place of the first's tensors, which are let go.
     fn and(self, other: Computed) -> Computed {
         let mut gradient = self.gradient;
         no_grad(|| gradient.add(&other.gradient));

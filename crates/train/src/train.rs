@@ -153,7 +153,7 @@ fn epochs(reading: Reading, run: &mut Run, watch: &mut dyn Watch) -> Result<(), 
             let mut clock = Instant::now();
             for _ in epoch {
                 let batch = batches.next_batch()?.expect("the plan has a batch for every step");
-                // images [N, C, H, W] -> loss [], gradient [P] -> weights
+                // images [N, C, H, W] -> loss [], gradient -> weights
                 let mut slope = steps.compute(&run.learner, &batch)?;
                 if let Noted::Known(row) = slope.noted {
                     finite(run, run.state.step, row)?;

@@ -96,6 +96,8 @@ inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_pairs_backward(
 
 #else
 
+inline const pairs::Kernels* kernels() { return nullptr; }
+
 inline bool fits_pairs(const at::Tensor&, const at::Tensor&, bool) { return false; }
 
 inline bool is_pairs(const at::Tensor&, const at::Tensor&, bool, const Kernel&) { return false; }

@@ -12,6 +12,9 @@ namespace pairs {
 /// Numbers of 32 bits in a register.
 constexpr int64_t LANES = 16;
 
+// Each of both files has its own, since the linker could keep the other's.
+namespace {
+
 /// Where a kernel's tap lies off its middle.
 struct Tap {
   int64_t down, right;
@@ -19,9 +22,6 @@ struct Tap {
   Tap(const Shape& shape, int64_t number)
       : down(number / shape.size - shape.size / 2), right(number % shape.size - shape.size / 2) {}
 };
-
-// Each of both files has its own, since the linker could keep the other's.
-namespace {
 
 inline __m512i load(const void* from) { return _mm512_loadu_si512(from); }
 

@@ -1,5 +1,5 @@
 // Convolutions of bf16 maps by the processor's products of bf16 pairs, in as little as they can cost:
-// no primitive is looked up, no patches are written to memory, no weight's gradient is reordered.
+// no primitive is looked up, without a stride no patches are written to memory, no weight's gradient is reordered.
 // dots.cpp and tiles.cpp hold the arithmetic of two kinds of processors, and are compiled for those
 // alone: hence plain types only here.
 #pragma once

@@ -305,6 +305,14 @@ std::optional<Tensor> optional(const Tensor* tensor) {
 
 using namespace catscan;
 
+/// 0 none, 1 dot products, 2 tiles.
+extern "C" int32_t catscan_conv2d_pairs() {
+#ifdef CATSCAN_TILES
+  if (kernels() == &pairs::tiles) return 2;
+#endif
+  return kernels() ? 1 : 0;
+}
+
 /// Shapes that no convolution has are for libtorch to refuse, in its words.
 extern "C" void catscan_conv2d_plan(const Tensor* x, const Tensor* weight, bool has_bias,
                                     int64_t stride, int64_t padding, Plan* result) {

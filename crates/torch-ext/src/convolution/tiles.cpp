@@ -7,7 +7,8 @@
 //   lies under it, where pairs are of pictures: so a pair stays one whatever the tap.
 //
 // For kernels larger than 1×1 some rows at a time are laid in a grid with a margin of zeros, which
-// stays in a cache until it was used. No patches are gathered.
+// stays in a cache until it was used. No patches are gathered. What lies in a margin is multiplied
+// like all else: an infinite weight or gradient makes a NaN there, where dots.cpp leaves edges out.
 //
 // The order of a sum depends on the shape alone: the number of threads changes no bit of a result.
 
@@ -34,9 +35,9 @@ constexpr int64_t NUMBERS = TILE * 2 * TILE;
 constexpr int64_t NEAR_BYTES = 512 << 10;
 /// Bytes of both maps' rows that are packed at once for a weight's gradient, if a map is not larger.
 constexpr int64_t PACKED_BYTES = 1 << 20;
-/// Of packed pairs.
+/// Of so many tiles of pairs at most, writing a weight's gradient is more work than computing it.
 constexpr int64_t FEW_TILES = 16;
-/// Numbers of a weight whose gradient leaves the caches before the optimiser takes it.
+/// Numbers of a weight whose gradient, 256 KiB, leaves the caches before the optimiser takes it.
 constexpr int64_t LARGE_WEIGHT = 1 << 16;
 
 int threads() {
@@ -49,20 +50,25 @@ int threads() {
 
 /// A thread's tiles, all eight of full size, until they are let go: then others, such as oneDNN, may
 /// set up theirs.
-class OfFullSize {
+class FullTiles {
  public:
-  OfFullSize() {
-    struct alignas(64) {
-      uint8_t palette = 1, start = 0, reserved[14] = {};
-      uint16_t row_bytes[16] = {};
-      uint8_t rows[16] = {};
-    } shape;
-    std::fill_n(shape.row_bytes, 8, ROW_BYTES);
-    std::fill_n(shape.rows, 8, TILE);
-    _tile_loadconfig(&shape);
-  }
-  ~OfFullSize() { _tile_release(); }
+  FullTiles() { _tile_loadconfig(&FULL); }
+  ~FullTiles() { _tile_release(); }
+
+ private:
+  struct Config {
+    uint8_t palette, start, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+  };
+  static_assert(sizeof(Config) == 64, "as the processor reads it");
+  // A constant, not a value made on the way: GCC before 14 believes that only its first bytes are read.
+  alignas(64) static constexpr Config FULL = {1, 0, {}, {64, 64, 64, 64, 64, 64, 64, 64},
+                                              {16, 16, 16, 16, 16, 16, 16, 16}};
 };
+
+/// GCC does not know that tiles are loaded from memory: what was written before must be there.
+inline void written() { asm volatile("" ::: "memory"); }
 
 /// Sums of HEIGHT·TILE rows by CHANNELS columns. Tiles of the processor's have fixed numbers: 0 to 3
 /// are sums, 4 and 5 rows, 6 and 7 columns.
@@ -77,17 +83,18 @@ struct Sums {
     }
   }
 
-  /// Adds the products of pairs: of rows so many bytes apart, by CHANNELS columns. The lower rows
+  /// Adds the products of pairs: of rows so many numbers apart, by CHANNELS columns. The lower rows
   /// lie `lower` numbers behind the upper ones.
   static void add(const uint16_t* rows, int64_t apart, int64_t lower, const uint16_t* columns) {
     constexpr int64_t COLUMNS_APART = 2 * ROW_BYTES;
-    _tile_loadd(4, rows, apart);
+    const int64_t bytes = apart * sizeof *rows;
+    _tile_loadd(4, rows, bytes);
     _tile_loadd(6, columns, COLUMNS_APART);
     _tile_loadd(7, columns + 2 * TILE, COLUMNS_APART);
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 4, 7);
     if (HEIGHT == 2) {
-      _tile_loadd(5, rows + lower, apart);
+      _tile_loadd(5, rows + lower, bytes);
       _tile_dpbf16ps(2, 5, 6);
       _tile_dpbf16ps(3, 5, 7);
     }
@@ -124,9 +131,9 @@ struct Sums {
 };
 
 /// A map's rows by their places in a grid.
-class Places {
+class GridRows {
  public:
-  Places(const Shape& shape, const Grid& grid, const uint16_t* map, int64_t channels)
+  GridRows(const Shape& shape, const Grid& grid, const uint16_t* map, int64_t channels)
       : shape(shape), grid(grid), map(map), channels(channels) {}
 
   /// The row of the place `first`. Those of the next `count` places follow it, and so do those that
@@ -144,6 +151,7 @@ class Places {
         _mm512_storeu_si512(to + c, numbers);
       }
     }
+    written();
     return copied.data() + grid.reach * channels;
   }
 
@@ -174,7 +182,7 @@ struct Product {
     for (int64_t number = 0; number < shape.taps(); ++number) {
       const uint16_t* under = rows + grid.off(Tap(shape, number)) * inputs;
       for (int64_t c = 0; c < inputs; c += CHANNELS, columns += CHANNELS * CHANNELS) {
-        Sums<HEIGHT>::add(under + c, inputs * sizeof *x, TILE * inputs, columns);
+        Sums<HEIGHT>::add(under + c, inputs, TILE * inputs, columns);
       }
     }
     Sums<HEIGHT>::store(sums, CHANNELS);
@@ -197,7 +205,7 @@ struct Product {
     const int64_t shared = blocks * panels / (4 * threads());
     const int64_t group = std::max<int64_t>(1, std::min({near, shared, blocks}));
     const int64_t groups = (blocks + group - 1) / group;
-    Places places(shape, grid, x, inputs);
+    GridRows places(shape, grid, x, inputs);
     int64_t at = -1;
     const uint16_t* rows = nullptr;
 #pragma omp for schedule(static)
@@ -218,8 +226,9 @@ void multiply(const Shape& shape, const uint16_t* x, int64_t inputs, Weight weig
   const Grid grid(shape);
 #pragma omp parallel
   {
-    const OfFullSize tiles;
+    const FullTiles tiles;
     pack(shape, weight, transposed, packed);
+    written();
     const Product product{shape, grid, x, inputs, packed, outputs, y};
     // Few places are shared out in single tiles.
     const int64_t blocks = grid.places(shape.n) / (2 * TILE) * (outputs / CHANNELS);
@@ -322,7 +331,8 @@ void outer(const Paired& paired, const uint16_t* rows, const uint16_t* columns, 
   // many, to read them, so taps follow each other, which see the same ones.
   const bool by_memory = tiles <= FEW_TILES;
   const bool streams = by_memory && paired.pictures == shape.n &&
-                       shape.outputs * taps * inputs >= LARGE_WEIGHT;
+                       shape.outputs * taps * inputs >= LARGE_WEIGHT &&
+                       reinterpret_cast<uintptr_t>(result) % 64 == 0;
 #pragma omp for schedule(static) nowait
   for (int64_t item = 0; item < panels * groups * taps; ++item) {
     const int64_t panel = by_memory ? item % panels : item / taps / groups;
@@ -338,7 +348,7 @@ void outer(const Paired& paired, const uint16_t* rows, const uint16_t* columns, 
       Block::zero();
     }
     for (int64_t tile = 0; tile < tiles; ++tile) {
-      Block::add(over + tile * NUMBERS, ROW_BYTES, tiles * NUMBERS,
+      Block::add(over + tile * NUMBERS, 2 * TILE, tiles * NUMBERS,
                  under + 2 * tile * TILE * CHANNELS);
     }
     streams ? Block::stream(to, taps * inputs) : Block::store(to, taps * inputs);
@@ -374,12 +384,13 @@ void gradient_of_weight(const Shape& given, const uint16_t* gradient, const uint
   const Shape shape = flattened(given);
 #pragma omp parallel
   {
-    const OfFullSize tiles;
+    const FullTiles tiles;
     for (int64_t first = 0; first < shape.n;) {
       const Paired paired(shape, first);
       uint16_t* columns = packed + 2 * paired.pairs() * shape.outputs;
       pack_rows(paired, gradient, shape.outputs, packed);
       pack_columns(paired, x, shape.inputs, columns);
+      written();
       outer(paired, packed, columns, result);
       first += paired.pictures;
     }

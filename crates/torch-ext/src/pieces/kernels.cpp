@@ -1,6 +1,7 @@
 // Many tensors as one row of numbers, walked by all threads in stretches of one length. See
 // ../pieces.rs. Each number is computed by itself and rounded after every operation (build.rs keeps
-// the compiler from fusing two), so neither threads nor processors change a bit.
+// the compiler from fusing two), or the largest is sought, which no order changes: so neither threads
+// nor processors change a bit.
 
 #include <algorithm>
 #include <atomic>

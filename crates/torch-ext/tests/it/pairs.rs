@@ -3,7 +3,8 @@
 
 use std::process::Command;
 
-use catscan_torch_ext::convolution::{Plan, Steps, conv2d};
+use catscan_torch_ext::convolution::{Pairs, Plan, Steps, conv2d};
+use catscan_torch_ext::cpu;
 use catscan_torch_ext::norm_relu::packed as channels_last;
 use tch::{Device, Kind, Tensor, no_grad};
 
@@ -19,7 +20,7 @@ type Case = (i64, i64, [i64; 4], i64);
 
 /// An odd number of pictures, a single pixel, maps smaller than their kernel, no whole tiles of
 /// rows, more pixels than are packed at once, gradients that go past the caches, strides.
-const CASES: [Case; 14] = [
+const CASES: [Case; 15] = [
     (1, 1, [2, 64, 4, 4], 32),
     (1, 1, [3, 32, 5, 7], 128),
     (1, 1, [1, 32, 1, 1], 64),
@@ -27,6 +28,7 @@ const CASES: [Case; 14] = [
     (1, 1, [21, 160, 13, 17], 64),
     (1, 1, [1, 512, 3, 1], 160),
     (3, 1, [2, 128, 4, 4], 32),
+    (3, 1, [3, 64, 4, 4], 128),
     (3, 1, [3, 64, 3, 5], 96),
     (3, 1, [1, 32, 1, 2], 64),
     (3, 1, [5, 32, 23, 29], 32),
@@ -35,6 +37,9 @@ const CASES: [Case; 14] = [
     (3, 2, [2, 64, 7, 8], 96),
     (1, 2, [3, 96, 5, 6], 64),
 ];
+
+/// Of more memory than any of these.
+const LARGE: [Case; 2] = [(1, 1, [9, 512, 12, 12], 160), (3, 1, [9, 160, 9, 9], 160)];
 
 fn steps(size: i64, stride: i64) -> Steps {
     Steps { stride, padding: size / 2 }
@@ -138,15 +143,54 @@ fn the_number_of_threads_changes_no_bit() {
     }
 }
 
+/// oneDNN's own word for what it may use, which ours go by too.
+const MOST: &str = "ONEDNN_MAX_CPU_ISA";
+
+#[test]
+fn what_the_processor_has_is_used() {
+    let features = cpu::describe().features;
+    let has = |feature: &str| features.iter().any(|has| has == feature);
+    let wanted = match std::env::var(MOST).as_deref() {
+        Err(_) if has("amx_bf16") && has("amx_tile") => Pairs::Tiles,
+        Err(_) | Ok("AVX512_CORE_BF16") if has("avx512_bf16") => Pairs::Dots,
+        Err(_) | Ok("AVX512_CORE_BF16") => Pairs::Library,
+        Ok(other) => {
+            eprintln!("skipped: {MOST} is {other}");
+            return;
+        }
+    };
+    let says = "the processor has what the compiler or the system has not: GCC before 11?";
+    assert_eq!(Pairs::here(), wanted, "{says}");
+}
+
+/// A zero that is not written would multiply what lies there: finite, it would not show.
+#[test]
+fn what_was_left_in_memory_before_is_never_seen() {
+    let spoil = |case: &Case| {
+        let [x, weight, gradient] = tensors(case).map(|tensor| tensor * f64::NAN);
+        let _ = computed(&x, &weight, &gradient, case.1);
+    };
+    for case in CASES {
+        let [x, weight, gradient] = tensors(&case);
+        let clean = computed(&x, &weight, &gradient, case.1);
+        LARGE.iter().for_each(spoil);
+        let again = computed(&x, &weight, &gradient, case.1);
+        for (clean, again) in clean.iter().zip(&again) {
+            assert_eq!(again.isnan().any().int64_value(&[]), 0, "{case:?}");
+            assert_eq!(clean, again, "{case:?}");
+        }
+    }
+}
+
 #[test]
 fn the_same_holds_by_dot_products_where_there_are_tiles() {
-    // oneDNN's own word for what it may use, which ours go by too.
-    const MOST: &str = "ONEDNN_MAX_CPU_ISA";
     if std::env::var_os(MOST).is_some() {
         return;
     }
     let this = module_path!().split_once("::").expect("a module of the test").1;
     let others = [
+        "what_the_processor_has_is_used",
+        "what_was_left_in_memory_before_is_never_seen",
         "values_and_gradients_are_the_exact_ones_rounded_once",
         "a_weight_that_is_rounded_on_the_way_gives_the_same_bits",
         "the_number_of_threads_changes_no_bit",
@@ -159,5 +203,5 @@ fn the_same_holds_by_dot_products_where_there_are_tiles() {
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&ran.stdout);
-    assert!(ran.status.success() && told.contains("3 passed"), "{told}");
+    assert!(ran.status.success() && told.contains("5 passed"), "{told}");
 }
