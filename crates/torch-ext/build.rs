@@ -8,7 +8,8 @@ use std::env;
 use std::path::PathBuf;
 
 /// Modules with a C++ half that includes libtorch's headers.
-const SHIMS: [&str; 6] = ["convolution", "cuda", "determinism", "gradient", "recompute", "stamp"];
+const SHIMS: [&str; 7] =
+    ["convolution", "cuda", "determinism", "gradient", "pieces", "recompute", "stamp"];
 
 /// The kernels are compiled once for each of these; norm_relu/dispatch.cpp chooses.
 const X86: [(&str, &[&str]); 2] = [
@@ -29,7 +30,7 @@ const X86: [(&str, &[&str]); 2] = [
 fn main() {
     rpath::main();
     println!("cargo:rerun-if-changed=build.rs");
-    for part in SHIMS.iter().chain(&["norm_relu", "pieces"]) {
+    for part in SHIMS.iter().chain(&["norm_relu"]) {
         println!("cargo:rerun-if-changed=src/{part}");
     }
     for variable in ["LIBTORCH", "LIBTORCH_INCLUDE"] {

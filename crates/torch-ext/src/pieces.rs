@@ -9,6 +9,7 @@ use std::ffi::c_void;
 use std::ptr::null_mut;
 
 use tch::{Device, Kind, Tensor};
+use torch_sys::C_tensor;
 
 use crate::stamp;
 
@@ -48,6 +49,7 @@ pub struct Descent {
 
 unsafe extern "C" {
     fn catscan_gather(pieces: *const Piece, count: i64, row: *mut c_void);
+    fn catscan_noted_largest(tensor: *const C_tensor, largest: &mut f32) -> bool;
     fn catscan_largest(pieces: *const Piece, count: i64) -> f32;
     fn catscan_descend(
         descent: &Descent,
@@ -75,14 +77,35 @@ pub fn gather(tensors: &[Tensor]) -> Tensor {
     row
 }
 
-/// The largest number of all `tensors`, without its sign; NaN if one is, 0 of none.
+/// The largest number of all `tensors`, without its sign; NaN if one is, 0 of none. Only those are
+/// walked through of which it is not [`noted`].
 ///
 /// # Panics
 /// When one does not fit.
 pub fn largest(tensors: &[Tensor]) -> f32 {
-    let (pieces, _) = seen(tensors);
+    let mut most = 0f32;
+    let mut unknown = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        match noted(tensor) {
+            Some(largest) => most = larger(most, largest),
+            None => unknown.push(piece(tensor)),
+        }
+    }
     // SAFETY: the pieces are living tensors' own memory, which is only read.
-    unsafe { catscan_largest(pieces.as_ptr(), pieces.len() as i64) }
+    larger(most, unsafe { catscan_largest(unknown.as_ptr(), unknown.len() as i64) })
+}
+
+/// The largest number of `tensor`, without its sign, NaN if any is, if it is a gradient that a
+/// convolution of ours wrote and nobody has written to since.
+pub fn noted(tensor: &Tensor) -> Option<f32> {
+    let mut largest = 0.0;
+    // SAFETY: the shim only reads the tensor, and writes the number.
+    unsafe { catscan_noted_largest(tensor.as_ptr(), &mut largest) }.then_some(largest)
+}
+
+/// Of two numbers of 0 or more; NaN if either is.
+fn larger(one: f32, other: f32) -> f32 {
+    if one.is_nan() || one > other { one } else { other }
 }
 
 /// Moves `weights` in place, which are `P` numbers, each by its gradient of as many numbers, and
@@ -115,13 +138,14 @@ pub fn descend(
 
 /// The tensors' memory, and how many numbers that is.
 fn seen(tensors: &[Tensor]) -> (Vec<Piece>, i64) {
-    let piece = |tensor: &Tensor| {
-        assert!(fits(tensor), "want contiguous f32 on the CPU, got {tensor:?}");
-        Piece { numbers: tensor.data_ptr(), length: tensor.numel() as i64 }
-    };
     let pieces: Vec<Piece> = tensors.iter().map(piece).collect();
     let numbers = pieces.iter().map(|piece| piece.length).sum();
     (pieces, numbers)
+}
+
+fn piece(tensor: &Tensor) -> Piece {
+    assert!(fits(tensor), "want contiguous f32 on the CPU, got {tensor:?}");
+    Piece { numbers: tensor.data_ptr(), length: tensor.numel() as i64 }
 }
 
 #[cfg(test)]

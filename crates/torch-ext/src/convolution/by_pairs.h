@@ -1,6 +1,7 @@
 // Tensors for pairs.h, and which it takes.
 #pragma once
 
+#include "../pieces/noted.h"
 #include "chosen.h"
 #include "columns.h"
 
@@ -87,8 +88,9 @@ inline std::tuple<at::Tensor, at::Tensor, at::Tensor> by_pairs_backward(
   if (of_weight) {
     const at::Tensor rows =
         at::empty({shape.outputs * shape.taps(), shape.inputs}, x.options().dtype(at::kFloat));
-    kernels()->gradient_of_weight(shape, bits(g), bits(x), scratch(kernels()->room(shape)),
-                                  rows.mutable_data_ptr<float>());
+    const float largest = kernels()->gradient_of_weight(
+        shape, bits(g), bits(x), scratch(kernels()->room(shape)), rows.mutable_data_ptr<float>());
+    note_largest(rows, largest);
     grad_weight = map(rows, shape.outputs, shape.size, shape.size);
   }
   return {grad_x, grad_weight, at::Tensor()};

@@ -184,9 +184,10 @@ std::vector<int64_t> met(const Shape& shape, const Tap& tap) {
 }
 
 /// For each tap the sum of the outer products of paired rows with the paired columns under them, on
-/// top of `result` if it `adds`.
+/// top of `result` if it `adds`. `largest` sees all of it if it is not null.
 void outer(const Shape& shape, const uint16_t* rows, const uint16_t* columns,
-           const std::vector<std::vector<int64_t>>& met_by, bool adds, float* result) {
+           const std::vector<std::vector<int64_t>>& met_by, bool adds, float* result,
+           Largest* largest) {
   const int64_t inputs = shape.inputs, panels = inputs / CHANNELS, groups = shape.outputs / BLOCK;
   // Undoes the order of `pair_columns`.
   const __m512i left = _mm512_setr_epi32(0, 1, 2, 3, 16, 17, 18, 19, 4, 5, 6, 7, 20, 21, 22, 23);
@@ -223,6 +224,10 @@ void outer(const Shape& shape, const uint16_t* rows, const uint16_t* columns,
         one = _mm512_add_ps(_mm512_loadu_ps(to), one);
         other = _mm512_add_ps(_mm512_loadu_ps(to + LANES), other);
       }
+      if (largest) {
+        largest->look(one);
+        largest->look(other);
+      }
       _mm512_storeu_ps(to, one);
       _mm512_storeu_ps(to + LANES, other);
     }
@@ -250,20 +255,27 @@ int64_t room(const Shape& shape) {
   return 2 * pairs_of(part_of(shape, 0)) * (shape.inputs + shape.outputs);
 }
 
-void gradient_of_weight(const Shape& shape, const uint16_t* gradient, const uint16_t* x,
-                        uint16_t* packed, float* result) {
+float gradient_of_weight(const Shape& shape, const uint16_t* gradient, const uint16_t* x,
+                         uint16_t* packed, float* result) {
   const Shape most = part_of(shape, 0);
   uint16_t* columns = packed + 2 * pairs_of(most) * shape.outputs;
   std::vector<std::vector<int64_t>> met_by;
   for (int64_t tap = 0; tap < shape.taps(); ++tap) met_by.push_back(met(most, Tap(shape, tap)));
-#pragma omp parallel
-  for (int64_t first = 0; first < shape.n; first += most.n) {
-    const Shape part = part_of(shape, first);
-    const int64_t row = first * shape.h * shape.w;
-    pair_rows(part, gradient + row * shape.outputs, packed);
-    pair_columns(part, x + row * shape.inputs, columns);
-    outer(part, packed, columns, met_by, first > 0, result);
+  int32_t bits = 0;
+#pragma omp parallel reduction(max : bits)
+  {
+    Largest largest;
+    for (int64_t first = 0; first < shape.n; first += most.n) {
+      const Shape part = part_of(shape, first);
+      const int64_t row = first * shape.h * shape.w;
+      const bool last = first + part.n == shape.n;
+      pair_rows(part, gradient + row * shape.outputs, packed);
+      pair_columns(part, x + row * shape.inputs, columns);
+      outer(part, packed, columns, met_by, first > 0, result, last ? &largest : nullptr);
+    }
+    bits = largest.bits();
   }
+  return Largest::of(bits);
 }
 
 }  // namespace

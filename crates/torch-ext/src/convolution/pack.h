@@ -6,6 +6,8 @@
 
 #include <immintrin.h>
 
+#include <cstring>
+
 namespace catscan {
 namespace pairs {
 
@@ -30,6 +32,27 @@ inline __m512i rounded(const uint16_t* from) { return load(from); }
 inline __m512i rounded(const float* from) {
   return (__m512i)_mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + LANES), _mm512_loadu_ps(from));
 }
+
+/// The largest of many numbers without their signs. Its bits are the largest whole number too, and
+/// those of a NaN are larger than all others.
+class Largest {
+ public:
+  void look(__m512 numbers) {
+    const __m512i bits = _mm512_castps_si512(numbers);
+    found = _mm512_max_epi32(found, _mm512_and_si512(bits, _mm512_set1_epi32(INT32_MAX)));
+  }
+
+  int32_t bits() const { return _mm512_reduce_max_epi32(found); }
+
+  static float of(int32_t bits) {
+    float number;
+    std::memcpy(&number, &bits, sizeof number);
+    return number;
+  }
+
+ private:
+  __m512i found = _mm512_setzero_si512();
+};
 
 /// Of a matrix of LANES by LANES numbers of 32 bits, in place.
 inline __attribute__((always_inline)) void transpose(__m512i (&rows)[LANES]) {

@@ -1,6 +1,6 @@
 // Convolutions of bf16 maps by the processor's products of bf16 pairs, in as little as they can cost:
-// no primitive is looked up, without a stride no patches are written to memory, no weight's gradient is reordered.
-// dots.cpp and tiles.cpp hold the arithmetic of two kinds of processors, and are compiled for those
+// no primitive is looked up, without a stride no patches are written to memory, no weight's gradient is
+// reordered. dots.cpp and tiles.cpp hold the arithmetic of two kinds of processors, and are compiled for those
 // alone: hence plain types only here.
 #pragma once
 
@@ -36,7 +36,8 @@ struct Kernels {
   void (*gradient_of_x)(const Shape& shape, const uint16_t* gradient, Weight weight,
                         uint16_t* packed, uint16_t* result);
   /// The gradient of the weight, in 32 bits. `packed` has room for so many numbers as `room` says.
-  void (*gradient_of_weight)(const Shape& shape, const uint16_t* gradient, const uint16_t* x,
+  /// Returns the largest number without its sign, NaN if any is.
+  float (*gradient_of_weight)(const Shape& shape, const uint16_t* gradient, const uint16_t* x,
                              uint16_t* packed, float* result);
   int64_t (*room)(const Shape& shape);
 };

@@ -119,10 +119,18 @@ struct Sums {
       _tile_stored(3, to + TILE * apart + TILE, bytes);
     }
   }
+  /// The same, looking at each number.
+  static void store(float* to, int64_t apart, Largest& largest) {
+    store(to, apart);
+    for (int64_t i = 0; i < HEIGHT * TILE; ++i, to += apart) {
+      largest.look(_mm512_loadu_ps(to));
+      largest.look(_mm512_loadu_ps(to + LANES));
+    }
+  }
   /// Past the caches, which then need not read first what is overwritten. `to` is aligned.
-  static void stream(float* to, int64_t apart) {
+  static void stream(float* to, int64_t apart, Largest& largest) {
     alignas(64) float sums[HEIGHT * TILE * CHANNELS];
-    store(sums, CHANNELS);
+    store(sums, CHANNELS, largest);
     for (int64_t i = 0; i < HEIGHT * TILE; ++i, to += apart) {
       _mm512_stream_ps(to, _mm512_load_ps(sums + i * CHANNELS));
       _mm512_stream_ps(to + LANES, _mm512_load_ps(sums + i * CHANNELS + LANES));
@@ -321,8 +329,9 @@ void pack_rows(const Paired& paired, const uint16_t* gradient, int64_t outputs, 
 }
 
 /// For each tap the sum of the outer products of packed rows with the packed columns under them, on
-/// top of `result` unless these are the first.
-void outer(const Paired& paired, const uint16_t* rows, const uint16_t* columns, float* result) {
+/// top of `result` unless these are the first. `largest` sees what is final.
+void outer(const Paired& paired, const uint16_t* rows, const uint16_t* columns, float* result,
+           Largest& largest) {
   using Block = Sums<2>;
   const Shape& shape = paired.shape;
   const int64_t inputs = shape.inputs, taps = shape.taps(), tiles = paired.tiles();
@@ -330,7 +339,8 @@ void outer(const Paired& paired, const uint16_t* rows, const uint16_t* columns, 
   // Of few pairs most work is to write the result, so it goes in the order in which that lies; of
   // many, to read them, so taps follow each other, which see the same ones.
   const bool by_memory = tiles <= FEW_TILES;
-  const bool streams = by_memory && paired.pictures == shape.n &&
+  const bool last = paired.first + paired.pictures == shape.n;
+  const bool streams = by_memory && paired.first == 0 && last &&
                        shape.outputs * taps * inputs >= LARGE_WEIGHT &&
                        reinterpret_cast<uintptr_t>(result) % 64 == 0;
 #pragma omp for schedule(static) nowait
@@ -351,7 +361,13 @@ void outer(const Paired& paired, const uint16_t* rows, const uint16_t* columns, 
       Block::add(over + tile * NUMBERS, 2 * TILE, tiles * NUMBERS,
                  under + 2 * tile * TILE * CHANNELS);
     }
-    streams ? Block::stream(to, taps * inputs) : Block::store(to, taps * inputs);
+    if (streams) {
+      Block::stream(to, taps * inputs, largest);
+    } else if (last) {
+      Block::store(to, taps * inputs, largest);
+    } else {
+      Block::store(to, taps * inputs);
+    }
   }
   _mm_sfence();
 #pragma omp barrier
@@ -379,22 +395,26 @@ int64_t room(const Shape& given) {
   return 2 * (most.pairs() * shape.outputs + most.reached() * shape.inputs);
 }
 
-void gradient_of_weight(const Shape& given, const uint16_t* gradient, const uint16_t* x,
-                        uint16_t* packed, float* result) {
+float gradient_of_weight(const Shape& given, const uint16_t* gradient, const uint16_t* x,
+                         uint16_t* packed, float* result) {
   const Shape shape = flattened(given);
-#pragma omp parallel
+  int32_t most = 0;
+#pragma omp parallel reduction(max : most)
   {
     const FullTiles tiles;
+    Largest largest;
     for (int64_t first = 0; first < shape.n;) {
       const Paired paired(shape, first);
       uint16_t* columns = packed + 2 * paired.pairs() * shape.outputs;
       pack_rows(paired, gradient, shape.outputs, packed);
       pack_columns(paired, x, shape.inputs, columns);
       written();
-      outer(paired, packed, columns, result);
+      outer(paired, packed, columns, result, largest);
       first += paired.pictures;
     }
+    most = largest.bits();
   }
+  return Largest::of(most);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@ use std::process::Command;
 use catscan_torch_ext::convolution::{Pairs, Plan, Steps, conv2d};
 use catscan_torch_ext::cpu;
 use catscan_torch_ext::norm_relu::packed as channels_last;
+use catscan_torch_ext::pieces;
 use tch::{Device, Kind, Tensor, no_grad};
 
 /// bf16 numbers of both signs.
@@ -183,6 +184,40 @@ fn what_was_left_in_memory_before_is_never_seen() {
 }
 
 #[test]
+fn the_largest_number_of_a_weights_gradient_is_noted_until_it_is_written_to() {
+    for case in CASES {
+        let [x, weight, gradient] = tensors(&case);
+        let leaf = channels_last(&weight.to_kind(Kind::Float)).set_requires_grad(true);
+        let of_weight = |gradient: &Tensor| {
+            let loss = (conv2d(&x, &leaf, None, steps(case.0, case.1)) * gradient).sum(Kind::Float);
+            Tensor::run_backward(&[loss], &[&leaf], false, false).remove(0)
+        };
+        let found = of_weight(&gradient);
+        if Pairs::here() == Pairs::Library {
+            assert_eq!(pieces::noted(&found), None);
+            eprintln!("skipped: this processor has no products of bf16 pairs");
+            return;
+        }
+        let walked = |x: &Tensor| pieces::largest(&[x.copy().reshape([-1])]);
+        assert_eq!(pieces::noted(&found), Some(walked(&found)), "{case:?}");
+        assert_eq!(pieces::noted(&found.permute([0, 2, 3, 1])), Some(walked(&found)), "a view");
+        assert_eq!(pieces::noted(&found.narrow(0, 0, 8)), None, "a part");
+        assert_eq!(pieces::noted(&found.copy()), None, "another memory");
+        let _ = found.narrow(1, 3, 1).fill_(1e30);
+        assert_eq!(pieces::noted(&found), None, "written to");
+
+        // In the last place that is computed, whichever that is.
+        for bad in [f64::NAN, f64::INFINITY] {
+            let spoilt = gradient.copy();
+            let [n, channels] = [0, 1].map(|axis| spoilt.size()[axis] - 1);
+            let _ = spoilt.get(n).get(channels).fill_(bad);
+            let noted = pieces::noted(&of_weight(&spoilt)).unwrap();
+            assert!(!noted.is_finite(), "{bad} in {case:?}: {noted}");
+        }
+    }
+}
+
+#[test]
 fn the_same_holds_by_dot_products_where_there_are_tiles() {
     if std::env::var_os(MOST).is_some() {
         return;
@@ -194,6 +229,7 @@ fn the_same_holds_by_dot_products_where_there_are_tiles() {
         "values_and_gradients_are_the_exact_ones_rounded_once",
         "a_weight_that_is_rounded_on_the_way_gives_the_same_bits",
         "the_number_of_threads_changes_no_bit",
+        "the_largest_number_of_a_weights_gradient_is_noted_until_it_is_written_to",
     ];
     let names = others.map(|name| format!("{this}::{name}"));
     let ran = Command::new(std::env::current_exe().unwrap())
@@ -203,5 +239,5 @@ fn the_same_holds_by_dot_products_where_there_are_tiles() {
         .output()
         .unwrap();
     let told = String::from_utf8_lossy(&ran.stdout);
-    assert!(ran.status.success() && told.contains("5 passed"), "{told}");
+    assert!(ran.status.success() && told.contains("6 passed"), "{told}");
 }
