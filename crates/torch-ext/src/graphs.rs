@@ -116,7 +116,7 @@ impl<T, R: Recorder> Stepper<T, R> {
     ///
     /// # Errors
     /// Where CUDA fails in a replay. What cannot be recorded is no error: see [`Stepper::how`].
-    pub fn run(&mut self, mut work: impl FnMut(Pass) -> T) -> Result<&T, PluginError> {
+    pub fn run(&mut self, mut work: impl FnMut(Pass) -> T) -> Result<&mut T, PluginError> {
         if let How::WarmingUp { left: 0 } = self.how {
             self.record(&mut work);
         }
@@ -131,7 +131,7 @@ impl<T, R: Recorder> Stepper<T, R> {
         if let How::WarmingUp { left } = &mut self.how {
             *left -= 1;
         }
-        Ok(self.outputs.as_ref().expect("made by this step or by the recording"))
+        Ok(self.outputs.as_mut().expect("made by this step or by the recording"))
     }
 
     fn record(&mut self, work: &mut impl FnMut(Pass) -> T) {

@@ -190,7 +190,7 @@ impl Clock {
         let (mut seconds, mut taken) = (Vec::new(), 0u64);
         let mut clock = Instant::now();
         while let Some(batch) = batches.next_batch()? {
-            drop(rehearsal.take(&batch, lr(taken))?);
+            rehearsal.take(&batch, lr(taken), |_| ())?;
             taken += 1;
             let timed = taken.saturating_sub(self.warm_up);
             let is_waited_for = timed.is_multiple_of(self.stretch);

@@ -196,10 +196,9 @@ impl Learner {
 }
 
 impl Computed {
-    /// The sum, as a row: it takes the place of the first's tensors, which are let go.
+    /// The sum.
     fn and(self, other: Computed) -> Computed {
-        let mut gradient = self.gradient;
-        no_grad(|| gradient.add(&other.gradient));
+        let gradient = no_grad(|| self.gradient.plus(&other.gradient));
         Computed { loss: self.loss + other.loss, gradient, right: self.right + other.right }
     }
 }

@@ -21,6 +21,7 @@ pub use adam::{Adam, Decay};
 pub use flat::lay_end_to_end;
 pub(crate) use flat::seen_as_one;
 pub use gradient::Gradient;
+use gradient::Part;
 pub use sgd::Sgd;
 
 /// The rule by which weights follow their gradient, with its settings.
@@ -64,7 +65,7 @@ pub struct Moments {
 
 /// What a step of a stretch of one group's numbers is made of.
 struct Stretch {
-    /// `[S]`: a view of the flat gradient.
+    /// `[S]`.
     gradient: Tensor,
     /// `[S]` each: views of the flat moments.
     moments: Vec<Tensor>,
@@ -155,7 +156,7 @@ impl Optimizer {
         &self,
         open: Option<&Tensor>,
         group: &ParameterGroup,
-        gradient: &Gradient,
+        gradient: &Part,
         start: i64,
         moments: &Moments,
         lr: f64,
@@ -173,15 +174,17 @@ impl Optimizer {
                     ..sgd.descent(lr, moments.steps)
                 };
                 let velocity = moments.narrow(start, group.numbers());
-                pieces::descend(&descent, &weights, &gradient.apart(&weights), velocity.first());
+                gradient.apart(&weights, |slopes| {
+                    pieces::descend(&descent, &weights, slopes, velocity.first());
+                });
                 return;
             }
         }
-        let (row, mut at) = (gradient.row(), 0);
+        let (mut front, mut at) = (gradient.front(), 0);
         for pieces in stretches::of(&group.parameters) {
             let length = pieces.iter().map(|piece| piece.numel() as i64).sum();
             let change = self.change(Stretch {
-                gradient: row.narrow(0, at, length),
+                gradient: front.take(length),
                 moments: moments.narrow(start + at, length),
                 weights: couples.then(|| joined(&pieces)),
                 steps: moments.steps,

@@ -54,21 +54,27 @@ impl Rehearsal {
         &self.learner
     }
 
-    /// Takes a step at rate `lr`: images `[N, C, H, W]` → loss `[]` → gradient → weights. The
-    /// gradient is what the optimiser saw of it, and the next step may overwrite it.
+    /// Takes a step at rate `lr`: images `[N, C, H, W]` → loss `[]` → gradient → weights. `see`
+    /// is shown the gradient as the optimiser saw it.
     ///
     /// # Errors
     /// Where CUDA fails.
-    pub fn take(&mut self, batch: &Batch, lr: f64) -> Result<Gradient, TrainError> {
-        let mut slope = self.steps.compute(&self.learner, batch)?;
-        self.learner.step_if(slope.noted.gate(), &mut slope.gradient, lr);
+    pub fn take<T>(
+        &mut self,
+        batch: &Batch,
+        lr: f64,
+        see: impl FnOnce(&Gradient) -> T,
+    ) -> Result<T, TrainError> {
+        let slope = self.steps.compute(&self.learner, batch)?;
+        self.learner.step_if(slope.noted.gate(), slope.gradient, lr);
+        let seen = see(slope.gradient);
         let (step, pictures) = (self.taken, batch.indices.len() as u64);
         self.steps.readings.took(Taken { step, pictures, lr, time: StepTime::default() });
         self.taken += 1;
         if self.steps.readings.is_due() {
             self.read();
         }
-        Ok(slope.gradient)
+        Ok(seen)
     }
 
     /// The step alone, as peers' plain loops take it: forward, loss, backward and update, without a
@@ -176,8 +182,8 @@ mod tests {
                 let mut batches = Loader::start(scope, &dataset, Device::Cpu, 1, planned);
                 for step in 0..STEPS {
                     let batch = batches.next_batch().unwrap().unwrap();
-                    let gradient = rehearsal.take(&batch, recipe.lr(step, total)).unwrap();
-                    assert!(gradient.row().norm().double_value(&[]) < 0.501, "clipped");
+                    let row = rehearsal.take(&batch, recipe.lr(step, total), Gradient::row);
+                    assert!(row.unwrap().norm().double_value(&[]) < 0.501, "clipped");
                 }
             });
             let losses = rehearsal.losses();
@@ -198,7 +204,7 @@ mod tests {
         let batch = Batch { images, targets, indices: (0..4).collect(), pass: 0 };
         let begin = || Rehearsal::of(&recipe, &[], Device::Cpu).unwrap();
         let (mut read, mut unread) = (begin(), begin());
-        let _gradient = read.take(&batch, 0.1).unwrap();
+        read.take(&batch, 0.1, |_| ()).unwrap();
         unread.take_unread(&batch, 0.1);
         assert_eq!(weights(read.model()), weights(unread.model()));
         assert_eq!((read.losses().len(), unread.losses().len()), (1, 0));

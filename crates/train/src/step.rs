@@ -20,9 +20,9 @@ use crate::optimizer::Gradient;
 use crate::readings::{self, Noted, Reading, Readings};
 
 /// A gradient that is about to move the weights.
-pub(crate) struct Slope {
+pub(crate) struct Slope<'a> {
     /// The next step overwrites it.
-    pub gradient: Gradient,
+    pub gradient: &'a mut Gradient,
     /// What the step came to, or the gate behind which that lies.
     pub noted: Noted,
 }
@@ -90,7 +90,7 @@ impl Steps {
     ///
     /// # Errors
     /// Where CUDA fails.
-    pub fn compute(&mut self, learner: &Learner, batch: &Batch) -> Result<Slope, TrainError> {
+    pub fn compute(&mut self, learner: &Learner, batch: &Batch) -> Result<Slope<'_>, TrainError> {
         let eager = matches!(self.how(), How::Eager { .. });
         let left = if eager || batch.indices.len() != self.batch {
             // The old one's memory is given back before new memory is asked for.
@@ -109,7 +109,7 @@ impl Steps {
             run.map_err(|error| TrainError::Device(error.to_string()))?
         };
         let noted = self.readings.note(left.row.shallow_clone());
-        Ok(Slope { gradient: left.gradient.shallow_clone(), noted })
+        Ok(Slope { gradient: &mut left.gradient, noted })
     }
 }
 

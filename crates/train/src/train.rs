@@ -154,13 +154,13 @@ fn epochs(reading: Reading, run: &mut Run, watch: &mut dyn Watch) -> Result<(), 
             for _ in epoch {
                 let batch = batches.next_batch()?.expect("the plan has a batch for every step");
                 // images [N, C, H, W] -> loss [], gradient -> weights
-                let mut slope = steps.compute(&run.learner, &batch)?;
+                let slope = steps.compute(&run.learner, &batch)?;
                 if let Noted::Known(row) = slope.noted {
                     finite(run, run.state.step, row)?;
                 }
-                run.note_gradient(&slope.gradient, watch)?;
+                run.note_gradient(slope.gradient, watch)?;
                 let lr = run.setup.lr(run.state.step);
-                run.learner.step_if(slope.noted.gate(), &mut slope.gradient, lr);
+                run.learner.step_if(slope.noted.gate(), slope.gradient, lr);
 
                 let time = StepTime::of(&mut clock, batches.take_waited());
                 let (step, pictures) = (run.state.step, batch.indices.len() as u64);

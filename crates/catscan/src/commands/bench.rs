@@ -220,7 +220,7 @@ impl Bench {
                 let _ = no_grad(|| model.forward(x, Mode::Eval, &mut Taps::off()));
             }
             Work::Step if self.device.is_cuda() => {
-                let _gradient = self.rehearsal.take(&self.batch, self.lr)?;
+                self.rehearsal.take(&self.batch, self.lr, |_| ())?;
             }
             Work::Step => self.rehearsal.take_unread(&self.batch, self.lr),
         }

@@ -18,7 +18,7 @@ use catscan_models::{Memory, Mode, Model, Precision, Role, Taps};
 use catscan_torch_ext::{CudaStatus, DeviceSpec, cuda};
 use catscan_train::batches::{Loader, Plan};
 use catscan_train::environment::device_name;
-use catscan_train::optimizer::flatten;
+use catscan_train::optimizer::{Gradient, flatten};
 use catscan_train::{Clip, Ema, Recipe, Rehearsal};
 use serde::Serialize;
 use tch::{Device, Kind, Tensor, no_grad};
@@ -216,7 +216,7 @@ fn ten_steps(
     let logits = no_grad(|| model.forward(&batch.images, Mode::TRAIN, &mut Taps::off()));
     let mut first = None;
     for _ in 0..STEPS {
-        let gradient = rehearsal.take(&batch, LR)?.row();
+        let gradient = rehearsal.take(&batch, LR, Gradient::row)?;
         first.get_or_insert_with(|| gradient.copy());
     }
     let [average, statistics] =

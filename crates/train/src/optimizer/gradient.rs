@@ -21,6 +21,21 @@ enum Lies {
     Row(Tensor),
 }
 
+/// That of one group.
+pub(super) enum Part<'a> {
+    /// As of the whole.
+    Apart(&'a [Tensor]),
+    /// `[S]`.
+    Row(Tensor),
+}
+
+/// What is left of a part.
+pub(super) struct Front<'a> {
+    tensors: &'a [Tensor],
+    /// Numbers that were taken of the first of them.
+    at: i64,
+}
+
 impl Gradient {
     /// Of each parameter its own.
     pub fn of(found: &[Tensor]) -> Gradient {
@@ -48,14 +63,6 @@ impl Gradient {
         row
     }
 
-    /// The same tensors.
-    pub fn shallow_clone(&self) -> Gradient {
-        Gradient(match &self.0 {
-            Lies::Apart(tensors) => Lies::Apart(shallow(tensors)),
-            Lies::Row(row) => Lies::Row(row.shallow_clone()),
-        })
-    }
-
     /// `[]` f64: the largest number without its sign, NaN if any is, in one walk.
     pub fn largest(&self) -> Tensor {
         match &self.0 {
@@ -67,49 +74,72 @@ impl Gradient {
         }
     }
 
-    /// Adds another of the same parameters.
-    pub fn add(&mut self, other: &Gradient) {
-        let row = self.as_row();
-        match &other.0 {
-            Lies::Row(other) => *row += other,
-            Lies::Apart(tensors) => {
-                let mut start = 0;
-                for tensor in tensors {
-                    let length = tensor.numel() as i64;
-                    let mut here = row.narrow(0, start, length);
-                    here += tensor.view([-1]);
-                    start += length;
-                }
+    /// The sum with another of the same parameters. Not in place: two parameters may share a tensor.
+    pub fn plus(self, other: &Gradient) -> Gradient {
+        Gradient(match (self.0, &other.0) {
+            (Lies::Apart(tensors), Lies::Apart(others)) => {
+                let each = tensors.into_iter().zip(others);
+                Lies::Apart(each.map(|(one, other)| one + other).collect())
             }
-        }
+            (one, _) => Lies::Row(Gradient(one).row() + other.row()),
+        })
     }
 
     /// That of each group, in their order.
-    pub(super) fn of_each(&self, groups: &[ParameterGroup]) -> Vec<Gradient> {
+    pub(super) fn of_each(&self, groups: &[ParameterGroup]) -> Vec<Part<'_>> {
         let (mut parameters, mut numbers) = (0, 0);
         let of = |group: &ParameterGroup| {
             let (count, length) = (group.parameters.len(), group.numbers());
             (parameters, numbers) = (parameters + count, numbers + length);
-            Gradient(match &self.0 {
-                Lies::Apart(tensors) => {
-                    Lies::Apart(shallow(&tensors[parameters - count..parameters]))
-                }
-                Lies::Row(row) => Lies::Row(row.narrow(0, numbers - length, length)),
-            })
+            match &self.0 {
+                Lies::Apart(tensors) => Part::Apart(&tensors[parameters - count..parameters]),
+                Lies::Row(row) => Part::Row(row.narrow(0, numbers - length, length)),
+            }
         };
         groups.iter().map(of).collect()
     }
+}
 
-    /// That of each of `weights`.
-    pub(super) fn apart(&self, weights: &[Tensor]) -> Vec<Tensor> {
-        match &self.0 {
-            Lies::Apart(tensors) => shallow(tensors),
-            Lies::Row(row) => {
+impl Part<'_> {
+    /// Does `work` with that of each of `weights`, which are the group's.
+    pub fn apart<T>(&self, weights: &[Tensor], work: impl FnOnce(&[Tensor]) -> T) -> T {
+        match self {
+            Part::Apart(tensors) => work(tensors),
+            Part::Row(row) => {
                 let lengths: Vec<i64> =
                     weights.iter().map(|weight| weight.numel() as i64).collect();
-                row.split_with_sizes(lengths, 0)
+                work(&row.split_with_sizes(lengths, 0))
             }
         }
+    }
+
+    /// To be taken from its front, some numbers at a time.
+    pub fn front(&self) -> Front<'_> {
+        let tensors = match self {
+            Part::Apart(tensors) => tensors,
+            Part::Row(row) => std::slice::from_ref(row),
+        };
+        Front { tensors, at: 0 }
+    }
+}
+
+impl Front<'_> {
+    /// The next numbers, `[S]`: a view where they are of one tensor.
+    ///
+    /// # Panics
+    /// When there are not so many.
+    pub fn take(&mut self, numbers: i64) -> Tensor {
+        let (mut found, mut left) = (Vec::new(), numbers);
+        while left > 0 {
+            let (first, rest) = self.tensors.split_first().expect("a gradient of all parameters");
+            let length = left.min(first.numel() as i64 - self.at);
+            found.push(first.view([-1]).narrow(0, self.at, length));
+            (left, self.at) = (left - length, self.at + length);
+            if self.at == first.numel() as i64 {
+                (self.tensors, self.at) = (rest, 0);
+            }
+        }
+        if found.len() == 1 { found.remove(0) } else { Tensor::cat(&found, 0) }
     }
 }
 
@@ -118,10 +148,6 @@ impl From<Tensor> for Gradient {
     fn from(row: Tensor) -> Gradient {
         Gradient(Lies::Row(row))
     }
-}
-
-fn shallow(tensors: &[Tensor]) -> Vec<Tensor> {
-    tensors.iter().map(Tensor::shallow_clone).collect()
 }
 
 #[cfg(test)]
@@ -147,31 +173,32 @@ mod tests {
         let row = Gradient::from(apart.row());
         assert_eq!(apart.row().size(), [245]);
         assert_eq!(apart.largest(), row.largest());
-        assert_eq!(
-            apart.apart(&found()),
-            row.apart(&found())
-                .iter()
-                .zip(apart.apart(&found()))
-                .map(|(row, apart)| row.view_as(&apart))
-                .collect::<Vec<_>>()
-        );
         let groups = || {
             let mut all = found();
             let rest = all.split_off(1);
             [all, rest].map(ParameterGroup::of_all)
         };
-        let rows = |gradient: &Gradient| {
-            gradient.of_each(&groups()).iter().map(Gradient::row).collect::<Vec<_>>()
-        };
-        assert_eq!(rows(&apart), rows(&row));
+        // Within a tensor, and across two.
+        let groups = groups();
+        for (of, cuts) in [(0, &[100, 20][..]), (1, &[7, 100, 18])] {
+            let numbers = |gradient: &Gradient| {
+                let part = &gradient.of_each(&groups)[of];
+                let rows = |tensors: &[Tensor]| tensors.iter().map(|t| t.view([-1])).collect();
+                let own: Vec<Tensor> = part.apart(&groups[of].parameters, rows);
+                let mut front = part.front();
+                let taken: Vec<Tensor> = cuts.iter().map(|numbers| front.take(*numbers)).collect();
+                assert_eq!(Tensor::cat(&taken, 0), Tensor::cat(&own, 0));
+                own
+            };
+            assert_eq!(numbers(&apart), numbers(&row));
+        }
     }
 
     #[test]
     fn a_sum_is_that_of_the_rows() {
         let row = Gradient::of(&found()).row();
         for other in [Gradient::of(&found()), Gradient::from(row.shallow_clone())] {
-            let mut sum = Gradient::of(&found());
-            sum.add(&other);
+            let sum = Gradient::of(&found()).plus(&other);
             assert_eq!(sum.row(), &row * 2.0);
         }
         assert_eq!(row, Gradient::of(&found()).row(), "the other stays");
