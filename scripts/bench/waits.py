@@ -36,16 +36,16 @@ def parse() -> argparse.Namespace:
 
 
 def arms(catscan: Path, only: list[str] | None) -> list[tuple[str, str]]:
-    """(experiment, arm), the usual arms of each."""
-    listed = subprocess.run([catscan, "list", "experiments", "--json"], check=True, capture_output=True)
-    rows = json.loads(listed.stdout)["experiments"]
-    if unknown := set(only or []) - {row["name"] for row in rows}:
+    """(experiment, arm): the first of each network."""
+    listed = subprocess.run([catscan, "list", "arms", "--json"], check=True, capture_output=True)
+    rows = json.loads(listed.stdout)["arms"]
+    if unknown := set(only or []) - {row["experiment"] for row in rows}:
         sys.exit(f"cargo xtask bench waits: no experiment {', '.join(sorted(unknown))}")
-    return [
-        (row["name"], arm)
-        for row in rows if not only or row["name"] in only
-        for arm in row["arms"].split(", ")
-    ]
+    first = {}
+    for row in rows:
+        if not only or row["experiment"] in only:
+            first.setdefault(row["network"], (row["experiment"], row["arm"]))
+    return list(first.values())
 
 
 def train(arguments, experiment: str, arm: str, data: str, out: Path) -> list[dict]:
@@ -63,7 +63,7 @@ def train(arguments, experiment: str, arm: str, data: str, out: Path) -> list[di
 
 def main() -> None:
     arguments = parse()
-    seen, worst = set(), 0.0
+    worst = 0.0
     print("| network | pictures/s | waited, s | share, % |")
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
@@ -78,9 +78,6 @@ def main() -> None:
             lines = train(arguments, experiment, arm, data, out)
             recipe = json.loads((out / "recipe.json").read_text())
             name = recipe["model"]["name"]
-            if name in seen:
-                continue
-            seen.add(name)
             # The first epoch, if there is another, warms up: pages come in, libtorch makes its threads.
             last, before = lines[-1], lines[-2]["step"] if len(lines) > 1 else 0
             waited, rate = last["seconds_waiting_for_data"], last["images_per_s"]

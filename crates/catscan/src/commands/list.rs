@@ -7,7 +7,7 @@ use catscan_viz::cam::{CAMS, CamRow};
 use clap::ValueEnum;
 use serde_json::{Map, Value, json};
 
-use crate::experiment::{EXPERIMENTS, Experiment};
+use crate::experiment::{Arm, EXPERIMENTS, Experiment, Profile};
 use crate::output::{print, print_json};
 use crate::recipes::{RECIPES, RecipeRow};
 use crate::study::print::thousands;
@@ -129,18 +129,25 @@ impl What {
     }
 
     fn json(self) -> Value {
-        // Numbers as numbers.
-        if self == What::Models {
-            return MODELS.iter().map(model_json).collect();
+        match self {
+            // Numbers as numbers, lists as lists.
+            What::Models => MODELS.iter().map(model_json).collect(),
+            What::Experiments => EXPERIMENTS.iter().map(experiment_json).collect(),
+            What::Arms => EXPERIMENTS.iter().flat_map(arms_json).collect(),
+            // A recipe's numbers are what one wants of it.
+            What::Recipes => {
+                let row = |row: &RecipeRow| {
+                    let recipe = (row.make)();
+                    json!({ "name": row.name, "about": row.about, "recipe": recipe })
+                };
+                RECIPES.iter().map(row).collect()
+            }
+            What::Pools | What::Cams | What::Sources => self.texts_json(),
         }
-        // A recipe's numbers are what one wants of it.
-        if self == What::Recipes {
-            let row = |row: &RecipeRow| {
-                let recipe = (row.make)();
-                json!({ "name": row.name, "about": row.about, "recipe": recipe })
-            };
-            return RECIPES.iter().map(row).collect();
-        }
+    }
+
+    /// The table's texts under its titles.
+    fn texts_json(self) -> Value {
         let (head, rows) = self.lines();
         let object = |row: Vec<String>| -> Value {
             head.iter()
@@ -185,6 +192,30 @@ fn model_json(row: &ModelRow) -> Value {
         "multiply_adds": cost.multiply_adds,
         "activation_bytes": cost.activation_bytes,
     })
+}
+
+fn experiment_json(row: &Experiment) -> Value {
+    let factors = row.factorial.iter().flat_map(|design| design.factors);
+    json!({
+        "name": row.name,
+        "question": row.question,
+        "default_arms": row.default_arms,
+        "factors": factors.map(|factor| factor.name).collect::<Vec<_>>(),
+    })
+}
+
+/// With the network that an arm trains in the quick profile.
+fn arms_json(row: &Experiment) -> Vec<Value> {
+    let arm = |arm: &Arm| {
+        json!({
+            "experiment": row.name,
+            "arm": arm.name,
+            "network": (arm.change)((row.plan)(Profile::Quick).recipe).model.name,
+            "by_default": row.default_arms.contains(&arm.name),
+            "about": arm.about,
+        })
+    };
+    row.arms.iter().map(arm).collect()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ fn rows(folder: &Path) -> Vec<[String; 3]> {
             let of_it = table("arms").filter(|arm| arm["experiment"] == name && wanted(arm));
             of_it.map(|arm| arm["arm"].as_str().unwrap()).collect::<Vec<_>>().join(",")
         };
-        [name.to_owned(), arms(|arm| arm["by default"] == "yes"), arms(|_| true)]
+        [name.to_owned(), arms(|arm| arm["by_default"] == true), arms(|_| true)]
     };
     table("experiments").map(row).collect()
 }

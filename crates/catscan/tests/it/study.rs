@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::support::{Said, catscan, start_at, succeed};
 
@@ -223,6 +223,14 @@ fn tables_and_findings_are_json_too() {
     let list: Value = serde_json::from_str(&list.stdout).unwrap();
     for table in ["models", "pools", "sources", "experiments", "cams", "recipes"] {
         assert!(!list[table].as_array().unwrap().is_empty(), "{table}");
+    }
+    for experiment in list["experiments"].as_array().unwrap() {
+        let arms = list["arms"].as_array().unwrap().iter();
+        let by_default = arms.filter(|arm| {
+            arm["experiment"] == experiment["name"] && arm["by_default"].as_bool().unwrap()
+        });
+        let by_default: Vec<&Value> = by_default.map(|arm| &arm["arm"]).collect();
+        assert!(!by_default.is_empty() && experiment["default_arms"] == json!(by_default));
     }
     let doctor = succeed(&["doctor", "--no-speed", "--json"], folder.path());
     let doctor: Value = serde_json::from_str(&doctor.stdout).unwrap();
