@@ -74,7 +74,8 @@ impl Gradient {
         }
     }
 
-    /// The sum with another of the same parameters. Not in place: two parameters may share a tensor.
+    /// The sum with another of the same parameters. Not in place: two parameters may share a
+    /// tensor.
     pub fn plus(self, other: &Gradient) -> Gradient {
         Gradient(match (self.0, &other.0) {
             (Lies::Apart(tensors), Lies::Apart(others)) => {
