@@ -29,8 +29,11 @@ pub use image::RgbImage;
 
 use crate::error::BadImage;
 
-/// Most pixels a picture may have: 100 million are 300 MB once decoded.
+/// Most pixels a picture may have.
 pub const MAX_PIXELS: u64 = 100_000_000;
+
+/// Most bytes a picture may take as its decoder makes it: so many pixels of three channels.
+const MAX_DECODED_BYTES: u64 = 3 * MAX_PIXELS;
 
 /// Most bytes a picture's file may have.
 pub const MAX_BYTES: u64 = 1 << 29;
@@ -114,6 +117,14 @@ fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<(DynamicImage, Orie
     let mut decoder = reader.into_decoder().map_err(broken)?;
     let (width, height) = decoder.dimensions();
     check_pixels(name, width.into(), height.into())?;
+    if decoder.total_bytes() > MAX_DECODED_BYTES {
+        let [have, most] =
+            [decoder.total_bytes(), MAX_DECODED_BYTES].map(|n| n.div_ceil(1_000_000));
+        return Err(Why::Broken(format!(
+            "is a {name} of {width} x {height} that takes {have} MB once decoded, at most {most} \
+             are read"
+        )));
+    }
     let orientation = decoder.orientation().map_err(broken)?;
     let picture = DynamicImage::from_decoder(decoder).map_err(broken)?;
     whole::check(bytes, format)?;
@@ -230,6 +241,41 @@ mod tests {
             let got = read_rgb(&encode(&want, format), "called.jpg").unwrap();
             assert_eq!(got, want.to_rgb8(), "{format:?}");
         }
+    }
+
+    /// A flipped bit may make another valid code. What is read is then whole, with a blemish.
+    #[test]
+    fn no_flipped_bit_of_a_jpeg_makes_another_size_or_a_panic() {
+        let bytes = encode(&picture(40, 30), ImageFormat::Jpeg);
+        let sizes = bytes.windows(2).position(|marker| marker == [0xFF, 0xC0]).unwrap() + 5;
+        let (mut refused, mut read) = (0, 0);
+        for bit in 0..8 * bytes.len() {
+            let mut flipped = bytes.clone();
+            flipped[bit / 8] ^= 1 << (bit % 8);
+            match read_rgb(&flipped, "flipped") {
+                Err(_) => refused += 1,
+                Ok(_) if (sizes..sizes + 4).contains(&(bit / 8)) => {}
+                Ok(picture) => {
+                    assert_eq!(picture.dimensions(), (40, 30), "bit {bit}");
+                    read += 1;
+                }
+            }
+        }
+        assert!(refused > 0 && read > 0, "{refused} refused, {read} read");
+    }
+
+    /// Forty bytes of a file may announce four hundred megabytes.
+    #[test]
+    fn what_would_take_more_than_so_much_memory_is_refused_from_its_header() {
+        let side = 9_999u16.to_le_bytes();
+        let mut gif = b"GIF89a".to_vec();
+        gif.extend([side, side].concat());
+        gif.extend([0x80, 0, 0, 0, 0, 0, 255, 255, 255]); // two colours
+        gif.extend([0x2C, 0, 0, 0, 0, 1, 0, 1, 0, 0]); // a frame of one pixel
+        gif.extend([2, 2, 0x44, 1, 0, 0x3B]);
+        let said = reason(&gif);
+        let want = "is a GIF of 9999 x 9999 that takes 400 MB once decoded, at most 300 are read";
+        assert_eq!(said, want);
     }
 
     #[test]

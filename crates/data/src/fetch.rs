@@ -181,7 +181,10 @@ impl Job<'_> {
                 Err(Failed::Again(why)) => why,
             };
             // A try that brought more than was ever there may be followed by as many as before.
-            fruitless = if self.have() > most { 0 } else { fruitless + 1 };
+            (fruitless, pause) = match self.have() > most {
+                true => (0, self.patience.pause),
+                false => (fruitless + 1, pause),
+            };
             most = most.max(self.have());
             if fruitless >= self.patience.tries {
                 return Err(self.gives_up(why));

@@ -11,6 +11,7 @@ use std::cell::RefCell;
 
 use crate::colour::{Colour, Raster};
 use crate::config::{DataConfig, Filter};
+use crate::decode::MAX_PIXELS;
 use fast_image_resize::images::TypedImage;
 use fast_image_resize::pixels::{U8, U8x3, U16, U16x3};
 use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
@@ -33,6 +34,7 @@ pub fn middle(image: &Raster, short_px: u32, size_px: u32, filter: Filter) -> Ra
 
 fn middle_of(image: Raster, short_px: u32, size_px: u32, filter: Filter) -> Raster {
     assert!(size_px <= short_px, "middle: {size_px} of {short_px} pixels");
+    let image = narrowed(image, short_px);
     let (w, h) = (image.width(), image.height());
     let long =
         |long: u32, short: u32| (u64::from(short_px) * u64::from(long) / u64::from(short)) as u32;
@@ -46,6 +48,28 @@ fn middle_of(image: Raster, short_px: u32, size_px: u32, filter: Filter) -> Rast
     let line = |row: usize| (row * to.0 as usize + left) * channels;
     let rows = (top..top + size_px as usize).map(|row| &whole.pixels()[line(row)..][..bytes]);
     Raster::new(size_px, size_px, colour, rows.flatten().copied().collect())
+}
+
+/// The picture, unless it is so narrow that all of it at that size were more pixels than a picture
+/// may have: then its middle, four times as long as wide or one pixel more.
+fn narrowed(image: Raster, short_px: u32) -> Raster {
+    let (w, h) = (image.width(), image.height());
+    let (short, long) = (u64::from(w.min(h)), u64::from(w.max(h)));
+    let pixels = u64::from(short_px) * (u64::from(short_px) * long / short);
+    if pixels <= MAX_PIXELS || long <= 4 * short + 1 {
+        return image;
+    }
+    // As even or odd as the whole, so that the middle stays where it is.
+    let kept = 4 * short + (long - 4 * short) % 2;
+    let from = ((long - kept) / 2) as u32;
+    let (kept, channels) = (kept as u32, image.colour().channels());
+    let (left, top, width, height) = if w > h { (from, 0, kept, h) } else { (0, from, w, kept) };
+    let row = |row: u32| {
+        let start = (row as usize * w as usize + left as usize) * channels;
+        &image.pixels()[start..][..width as usize * channels]
+    };
+    let pixels = (top..top + height).flat_map(row).copied().collect();
+    Raster::new(width, height, image.colour(), pixels)
 }
 
 /// Any picture to a square of `size_px`, its channels kept.
@@ -204,6 +228,24 @@ mod tests {
         assert_eq!(nearest_sources(4, 2), [1, 3]);
         assert_eq!(nearest_sources(2, 4), [0, 0, 1, 1]);
         assert_eq!(nearest_sources(1, 3), [0, 0, 0]);
+    }
+
+    #[test]
+    fn the_middle_of_the_narrowest_picture_is_its_middle() {
+        for rows in [20_000u32, 20_001] {
+            let line: Vec<u8> = (0..rows).map(|row| (row % 251) as u8).collect();
+            let picture = Raster::new(1, rows, Colour::Grey, line.clone());
+            let kept = narrowed(picture.clone(), 256);
+            let from = (rows - kept.height()) / 2;
+            assert_eq!(2 * from + kept.height(), rows, "as much is gone on either side");
+            assert_eq!(kept.pixels(), &line[from as usize..][..kept.height() as usize]);
+            let middle = middle(&picture, 256, 224, Filter::Nearest);
+            assert_eq!((middle.width(), middle.height()), (224, 224));
+            let seen = middle.pixels()[112 * 224];
+            assert!(u32::from(seen).abs_diff(rows / 2 % 251) <= 1, "{seen}");
+            // Where the whole is small enough, nothing is cut.
+            assert_eq!(narrowed(picture.clone(), 32), picture);
+        }
     }
 
     #[test]

@@ -23,6 +23,9 @@ pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
             workspace::run(&mut without_tch(root, features), "catscan-data without tch")
         })?;
     }
+    step("the fuzz targets", "mend them: crates/data/fuzz", || {
+        workspace::run(&mut fuzz_targets(root), "the fuzz targets")
+    })?;
     timed("setup", || libtorch::set_up(root, Wanted::default()))?;
     libtorch::compiler::check()?;
     step("clippy", "mend the code, or `#[expect(lint, reason = \"…\")]`", || {
@@ -62,6 +65,13 @@ fn without_tch(root: &Path, features: &str) -> Command {
     let mut command = workspace::cargo(root);
     command.args(["check", "--release", "-p", "catscan-data", "--lib", "--examples"]);
     command.args(["--no-default-features", "--features", features]);
+    command
+}
+
+/// They are a workspace of their own, which nothing else compiles.
+fn fuzz_targets(root: &Path) -> Command {
+    let mut command = workspace::cargo(root);
+    command.args(["check", "--release", "--manifest-path", "crates/data/fuzz/Cargo.toml"]);
     command
 }
 

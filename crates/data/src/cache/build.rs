@@ -13,7 +13,7 @@ use std::time::Duration;
 use rayon::prelude::*;
 
 use super::{EVIDENCE, FORMAT, INDEX, Index, IndexEntry, PIXELS};
-use crate::config::DataConfig;
+use crate::config::{DataConfig, Part};
 use crate::error::{BadImage, DataError, Doing, Fault, Rejected};
 use crate::progress::Progress;
 use crate::source::{Listing, Picture, Reader, Source};
@@ -224,33 +224,35 @@ fn index(
     })
 }
 
-/// A class of which nothing could be read is told with all classes beside it, and one reason.
+/// A class of which nothing could be read, in a part if the source brings parts, is told with all
+/// beside it, and one reason.
 fn check_classes(
     listing: &Listing,
     samples: &[IndexEntry],
     rejected: &[Rejected],
 ) -> Result<(), DataError> {
-    let mut counts: BTreeMap<u32, (usize, usize)> = BTreeMap::new();
+    let mut counts: BTreeMap<(Option<&str>, u32), (usize, usize)> = BTreeMap::new();
     for entry in &listing.entries {
-        counts.entry(entry.label).or_default().1 += 1;
+        counts.entry((entry.part.map(Part::name), entry.label)).or_default().1 += 1;
     }
     for sample in samples {
-        counts.entry(sample.label).or_default().0 += 1;
+        counts.entry((sample.part.map(Part::name), sample.label)).or_default().0 += 1;
     }
+    let called = |(part, label): &(Option<&str>, u32)| {
+        let class = &listing.classes[*label as usize];
+        part.map_or_else(|| class.clone(), |part| format!("{part}/{class}"))
+    };
     let Some((empty, _)) = counts.iter().find(|(_, (good, _))| *good == 0) else {
         return Ok(());
     };
     let mut table = String::from(" can be read (");
-    for (label, (good, all)) in &counts {
-        table.push_str(&format!("{} {good} of {all}, ", listing.classes[*label as usize]));
+    for (place, (good, all)) in &counts {
+        table.push_str(&format!("{} {good} of {all}, ", called(place)));
     }
     if let Some(first) = rejected.first() {
         table.push_str(&format!("the first: {}: {}", first.name, first.reason));
     }
-    Err(DataError::EmptyClass {
-        place: listing.classes[*empty as usize].clone(),
-        table: table + ")",
-    })
+    Err(DataError::EmptyClass { place: called(empty), table: table + ")" })
 }
 
 /// Independent of where the pictures lie: class names, then each picture's name, label and hash.

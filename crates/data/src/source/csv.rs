@@ -76,9 +76,6 @@ fn rows(bytes: &[u8]) -> Result<Vec<Row>, Wrong> {
     let mut rows = Vec::new();
     for (line, fields) in records(text)? {
         let fields: Vec<&str> = fields.iter().map(Field::text).collect();
-        if fields == [""] {
-            continue;
-        }
         if rows.is_empty()
             && let Some(known) = header(&fields)
         {
@@ -148,7 +145,11 @@ impl Field {
 
 type Record = (usize, Vec<Field>);
 
-/// RFC 4180: fields of each record, with the line it begins on.
+fn is_blank(fields: &[Field]) -> bool {
+    matches!(fields, [field] if field.text().is_empty())
+}
+
+/// RFC 4180: fields of each record that is not blank, with the line it begins on.
 fn records(text: &str) -> Result<Vec<Record>, Wrong> {
     let mut records = Vec::new();
     let (mut line, mut begins) = (1, 1);
@@ -175,7 +176,10 @@ fn records(text: &str) -> Result<Vec<Record>, Wrong> {
             }
             '\n' => {
                 fields.push(std::mem::take(&mut field));
-                records.push((begins, std::mem::take(&mut fields)));
+                let record = std::mem::take(&mut fields);
+                if !is_blank(&record) {
+                    records.push((begins, record));
+                }
                 begins = line;
             }
             '"' => return Err((line, "has a quote within a field".into())),
@@ -186,8 +190,8 @@ fn records(text: &str) -> Result<Vec<Record>, Wrong> {
     if quoted {
         return Err((begins, "opens a quote that is never closed".into()));
     }
-    if field != Field::default() || !fields.is_empty() {
-        fields.push(field);
+    fields.push(field);
+    if !is_blank(&fields) {
         records.push((begins, fields));
     }
     Ok(records)

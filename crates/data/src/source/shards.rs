@@ -144,10 +144,16 @@ fn read(
     let (part, mut listed) = (part(path), list(path, &window, MAX_ENTRIES)?);
     listed.one_a_sample().map_err(|what| DataError::refused(path, what, ONE_PICTURE))?;
     listed.tell_lone_labels();
+    let labelled = listed.pictures.iter().find(|(name, _)| listed.labels.contains_key(key(name)));
+    let labelled = labelled.map(|(name, _)| format!("{}.cls", key(name)));
     for (name, range) in listed.pictures {
-        let label = match listed.labels.get(key(&name)) {
-            Some(label) => label.text.clone(),
-            None => match name.rsplit('/').nth(1) {
+        let label = match (listed.labels.get(key(&name)), &labelled) {
+            (Some(label), _) => label.text.clone(),
+            (None, Some(other)) => {
+                let what = format!("{name} has no label {}.cls; there is {other}", key(&name));
+                return Err(DataError::refused(path, what, "add one, or leave the picture out"));
+            }
+            (None, None) => match name.rsplit('/').nth(1) {
                 Some(folder) => folder.to_owned(),
                 None => {
                     let what =

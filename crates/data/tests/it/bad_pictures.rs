@@ -85,6 +85,28 @@ fn a_class_of_nothing_but_bad_pictures_is_an_error_with_a_table() {
     assert!(left.into_iter().all(|f| f.path().extension().is_some_and(|e| e == "lock")));
 }
 
+/// Else its part would be taken for one that the folder does not bring, and dealt from the others.
+#[test]
+fn a_class_emptied_in_one_part_is_an_error_too() {
+    for emptied in ["test", "train"] {
+        let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+        for i in 0..4 {
+            for (number, place) in
+                ["train/cat", "train/dog", "test/cat", "test/dog"].iter().enumerate()
+            {
+                let good = jpeg(10 * i + number as u32);
+                let bytes = if *place == format!("{emptied}/dog") { Vec::new() } else { good };
+                put(&root.path().join(format!("{place}/{i}.jpg")), &bytes);
+            }
+        }
+        let error = open_skipping(&folder(root.path()), cache.path()).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        let text = error.to_string();
+        assert!(text.contains(&format!("{emptied}/dog: 0 pictures")), "{text}");
+        assert!(text.contains(&format!("{emptied}/cat 4 of 4, {emptied}/dog 0 of 4")), "{text}");
+    }
+}
+
 #[test]
 fn a_share_is_skipped_and_more_is_refused_with_a_table() {
     let (root, bad) = faulty();

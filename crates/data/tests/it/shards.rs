@@ -124,7 +124,11 @@ fn what_cannot_be_trusted_is_refused_whole() {
         refuse(&bytes, says);
         refuse(&bytes, "gives its user's rights away");
     }
-    refuse(&with(file("lonely.jpg", &jpeg(1))), "lonely.jpg has no label, neither lonely.cls nor");
+    refuse(&with(file("lonely.jpg", &jpeg(1))), "lonely.jpg has no label lonely.cls; there is ");
+    refuse(
+        &tar_of(&[file("lonely.jpg", &jpeg(1))]),
+        "lonely.jpg has no label, neither lonely.cls nor",
+    );
     refuse(&with(file("003.cls", b"caf\xe9")), "003.cls is not UTF-8; correct the label");
     refuse(&with(file("003.cls", b" \n")), "003.cls is empty, want a label");
     refuse(&with(file("003.cls", b"1")), "003.cls is there twice and says \"0\" and \"1\"");

@@ -62,6 +62,23 @@ fn a_label_without_a_picture_is_told() {
     assert_eq!(found.ignored, set.ignored);
 }
 
+/// Its folder is no label where others have theirs.
+#[test]
+fn a_picture_without_a_label_among_labelled_ones_is_refused() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let path = root.path().join("s.tar");
+    let mut entries = masked(0, 6);
+    entries.push(file("images/900.jpg", &jpeg(900)));
+    put(&path, &tar_of(&entries));
+    let error = open(&shards(&path), cache.path()).unwrap_err();
+    assert_eq!(error.exit_code(), 3);
+    let text = error.to_string();
+    assert!(
+        text.contains("images/900.jpg has no label images/900.cls; there is 000.cls"),
+        "{text}"
+    );
+}
+
 #[test]
 fn two_pictures_of_a_sample_are_refused_by_name() {
     let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
