@@ -1,5 +1,7 @@
 //! The processor: its name, the units that matter to convolutions, cores and threads.
 
+use std::env;
+
 use serde::Serialize;
 
 /// What a run record says of the processor.
@@ -36,6 +38,15 @@ pub fn describe() -> Cpu {
 /// Processors this process may use (containers and affinity counted), at least 1.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Takes libtorch's own choice down to [`cores`], unless the user chose by a variable: libtorch knows
+/// of affinity, but not of a container's share of the processors.
+pub fn within_share() {
+    let chosen = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"].iter().any(|it| env::var_os(it).is_some());
+    if !chosen && threads() > cores() {
+        set_threads(cores());
+    }
 }
 
 /// Sets the number of threads libtorch computes with, at least 1.

@@ -96,7 +96,8 @@ pub fn largest(tensors: &[Tensor]) -> f32 {
 }
 
 /// The largest number of `tensor`, without its sign, NaN if any is, if it is a gradient that a
-/// convolution of ours wrote and nobody has written to since.
+/// convolution of ours wrote and nobody has written to since. Writes that libtorch does not count
+/// are not seen: see [`stamp`].
 pub fn noted(tensor: &Tensor) -> Option<f32> {
     let mut largest = 0.0;
     // SAFETY: the shim only reads the tensor, and writes the number.

@@ -10,7 +10,7 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tch::{Tensor, no_grad};
+use tch::{Device, Kind, Tensor, no_grad};
 
 use crate::error::TrainError;
 use crate::run::Run;
@@ -66,8 +66,31 @@ fn write_all(path: &Path, all: &[GradientRecord]) -> Result<(), TrainError> {
     write_atomic(path, text.as_bytes())
 }
 
+/// A record whose norms are still on the device.
+pub(crate) struct Unread {
+    epoch: u32,
+    step: u64,
+    layers: Vec<String>,
+    /// `[]` f64 of each.
+    norms: Vec<Tensor>,
+}
+
+impl Unread {
+    /// Waits for the device.
+    pub fn read(self) -> GradientRecord {
+        let Unread { epoch, step, layers, norms } = self;
+        if norms.is_empty() {
+            return GradientRecord { epoch, step, layers, norms: Vec::new() };
+        }
+        let row = Tensor::stack(&norms, 0).to_device(Device::Cpu);
+        let norms = Vec::try_from(row).expect("a row of numbers");
+        GradientRecord { epoch, step, layers, norms }
+    }
+}
+
 /// The record of `gradient [P]`, in the order of the run's parameters, at the step to be taken.
-pub(crate) fn of_step(run: &Run, epoch: u32, gradient: &Tensor) -> GradientRecord {
+/// Nothing waits for the device. Squares of f32 are summed in 64 bits, where none is too large.
+pub(crate) fn of_step(run: &Run, epoch: u32, gradient: &Tensor) -> Unread {
     let mut start = 0;
     let stretch = |parameter: &Tensor| {
         let length = parameter.numel() as i64;
@@ -82,9 +105,10 @@ pub(crate) fn of_step(run: &Run, epoch: u32, gradient: &Tensor) -> GradientRecor
         let own = stretches.iter().find(|(place, ..)| *place == weight.tensor.data_ptr());
         let Some((_, start, length)) = own else { continue };
         layers.push(weight.name.trim_end_matches(".weight").to_owned());
-        norms.push(no_grad(|| gradient.narrow(0, *start, *length).norm().double_value(&[])));
+        let own = gradient.narrow(0, *start, *length);
+        norms.push(no_grad(|| own.norm_scalaropt_dtype(2, Kind::Double)));
     }
-    GradientRecord { epoch, step: run.state.step + 1, layers, norms }
+    Unread { epoch, step: run.state.step + 1, layers, norms }
 }
 
 #[cfg(test)]

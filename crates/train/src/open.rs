@@ -66,6 +66,7 @@ impl<'a> Run<'a> {
             validation,
             ledger,
             pace: Pace::default(),
+            gradient: None,
             cut: false,
             unsaved: false,
             _lock: lock,

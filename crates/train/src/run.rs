@@ -44,6 +44,8 @@ pub(crate) struct Run<'a> {
     pub validation: Vec<u32>,
     pub ledger: Ledger,
     pub pace: Pace,
+    /// Of the epoch's last step, not written yet.
+    pub gradient: Option<gradients::Unread>,
     /// The bound fell inside an epoch, whose line has been written.
     pub cut: bool,
     /// The last step's checkpoint could not be written, and the run went on without it.
@@ -96,17 +98,17 @@ impl Run<'_> {
     }
 
     /// Before an epoch's last step: how much of the loss's gradient reaches each layer.
-    pub fn note_gradient(
-        &self,
-        gradient: &Gradient,
-        watch: &mut dyn Watch,
-    ) -> Result<(), TrainError> {
-        if self.state.step + 1 != self.epoch_end().min(self.steps_target) {
-            return Ok(());
+    pub fn note_gradient(&mut self, gradient: &Gradient) {
+        if self.state.step + 1 == self.epoch_end().min(self.steps_target) {
+            let epoch = self.closed_epochs() as u32 + 1;
+            self.gradient = Some(gradients::of_step(self, epoch, &gradient.row()));
         }
-        let epoch = self.closed_epochs() as u32 + 1;
-        let record = gradients::of_step(self, epoch, &gradient.row());
-        self.forgive(gradients::write(self.job.folder, &record), watch)
+    }
+
+    /// Once the step of what was noted is known to be finite.
+    pub fn write_gradient(&mut self, watch: &mut dyn Watch) -> Result<(), TrainError> {
+        let Some(noted) = self.gradient.take() else { return Ok(()) };
+        self.forgive(gradients::write(self.job.folder, &noted.read()), watch)
     }
 
     pub fn step_event(&self) -> Event {

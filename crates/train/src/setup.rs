@@ -109,3 +109,28 @@ fn check_data(recipe: &Recipe, dataset: &Dataset) -> Result<(), TrainError> {
 pub(crate) fn wrong(key: &str, value: String, allowed: String) -> Result<(), TrainError> {
     Err(RecipeError::Value { key: key.into(), value, allowed }.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::recipe;
+
+    #[test]
+    fn a_subset_is_so_many_batches_of_the_validation_part_whatever_the_seed() {
+        let cache = tempfile::tempdir().unwrap();
+        let dataset = Dataset::open(&recipe().data, cache.path(), &()).unwrap();
+        let chosen = |validation_steps, seed| {
+            let recipe = Recipe { batch: 4, validation_steps, seed, ..recipe() };
+            Setup::of(&recipe, &dataset, Device::Cpu).unwrap().validation()
+        };
+        let all = &dataset.split.val;
+        assert!(all.len() > 8);
+        assert_eq!(&chosen(None, 1), all);
+        assert_eq!(&chosen(Some(1000), 1), all);
+        let some = chosen(Some(2), 1);
+        assert_eq!((some.len(), &chosen(Some(2), 2)), (8, &some));
+        assert!(some.iter().all(|i| all.contains(i)));
+        assert_ne!(some, all[..8], "not the first, which may be of one class");
+        assert!(chosen(Some(1), 1).iter().all(|i| some.contains(i)));
+    }
+}

@@ -158,7 +158,7 @@ fn epochs(reading: Reading, run: &mut Run, watch: &mut dyn Watch) -> Result<(), 
                 if let Noted::Known(row) = slope.noted {
                     finite(run, run.state.step, row)?;
                 }
-                run.note_gradient(slope.gradient, watch)?;
+                run.note_gradient(slope.gradient);
                 let lr = run.setup.lr(run.state.step);
                 run.learner.step_if(slope.noted.gate(), slope.gradient, lr);
 
@@ -206,6 +206,7 @@ fn settle(
         finite(run, taken.step, row)?;
         run.took_step(taken, row);
     }
+    run.write_gradient(watch)?;
     watch.on_event(&run.step_event());
     Ok(())
 }

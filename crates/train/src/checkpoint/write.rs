@@ -137,7 +137,14 @@ pub(super) fn make_anew(folder: &Path) -> io::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }
-    fs::create_dir_all(folder)
+    match folder.parent().filter(|parent| !parent.exists()) {
+        Some(parent) => {
+            fs::create_dir_all(folder)?;
+            // Its own name is kept by the folder above it.
+            sync_folder(parent.parent().expect("a checkpoint lies in a run's folder"))
+        }
+        None => fs::create_dir_all(folder),
+    }
 }
 
 /// Puts `temporary` in the place of `path`, where one may be: the last best, or a checkpoint of the

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use catscan_train::{
     EpochRecord, Event, Job, Outcome, Reading, Recipe, RunRecord, Schedule, TestPicture,
-    TrainError, train_reading,
+    TrainError, read_gradients, train_reading,
 };
 
 use crate::common::{Watcher, every, job, metrics, newest, recipe, tensors};
@@ -55,6 +55,22 @@ fn read_later_a_bad_step_is_still_the_one_that_is_named_and_has_moved_nothing() 
     assert_eq!(failed(Reading::Every(7), every(100)), at_once);
     // A checkpoint asks first.
     assert_eq!(failed(Reading::Every(7), every(1)), at_once);
+}
+
+/// What was bad reached no file: with a milder rate the run goes on from its last checkpoint.
+#[test]
+fn a_step_that_goes_bad_at_an_epochs_end_leaves_a_folder_to_go_on_with() {
+    let optimizer = recipe().optimizer.with_lr(1e24);
+    let wild =
+        Recipe { optimizer, schedule: Schedule::Constant, steps_per_epoch: Some(2), ..recipe() };
+    let folder = tempfile::tempdir().unwrap();
+    let job = Job { saving: every(1), ..job(&wild, folder.path()) };
+    let fails = || train_reading(&job, Reading::Every(7), &mut ()).unwrap_err().to_string();
+    let error = fails();
+    assert!(error.starts_with("step 2: "), "{error}");
+    assert_eq!(read_gradients(folder.path()).unwrap(), [], "of the epoch that was not closed");
+    assert!(newest(folder.path()).ends_with("step-1"));
+    assert_eq!(fails(), error, "it went on from step 1");
 }
 
 #[test]

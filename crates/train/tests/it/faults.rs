@@ -5,6 +5,7 @@ use std::path::Path;
 
 use catscan_data::{Colour, DataConfig, Dataset};
 use catscan_models::{Pooling, Transitions};
+use catscan_train::batches::Plan;
 use catscan_train::checkpoint::verify;
 use catscan_train::{Event, Job, Outcome, Recipe, TrainError};
 
@@ -73,7 +74,10 @@ fn numbers_that_go_bad_stop_before_the_weights() {
     let error = refused(&wild_job, 5, &["step 2: ", " was the first to ", "weights were left as"]);
     let TrainError::NotFinite { pictures, .. } = &error else { panic!("{error}") };
     assert_eq!(pictures.len(), 8);
-    assert!(dataset().samples.iter().any(|sample| sample.name == pictures[0]));
+    let planned = Plan::new(&wild, &dataset().split.train).unwrap().steps(1..2).next().unwrap();
+    let of_step_2: Vec<&str> =
+        planned.indices.iter().map(|i| &*dataset().samples[*i as usize].name).collect();
+    assert_eq!(pictures, &of_step_2);
     assert!(newest(folder.path()).ends_with("step-1"), "the last checkpoint is untouched");
 }
 
