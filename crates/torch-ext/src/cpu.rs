@@ -40,8 +40,8 @@ pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Takes libtorch's own choice down to [`cores`], unless the user chose by a variable: libtorch knows
-/// of affinity, but not of a container's share of the processors.
+/// Takes libtorch's own choice down to [`cores`], unless the user chose by a variable: libtorch
+/// knows of affinity, but not of a container's share of the processors.
 pub fn within_share() {
     let chosen = ["OMP_NUM_THREADS", "MKL_NUM_THREADS"].iter().any(|it| env::var_os(it).is_some());
     if !chosen && threads() > cores() {

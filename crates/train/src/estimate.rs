@@ -3,8 +3,8 @@
 //! is touched.
 //!
 //! **Memory** counts, in 32-bit numbers: all weights; the moments; the averages; gradients (each
-//! parameter's, and as many again, which clipping lays end to end; of pieces of a batch their sum as
-//! well); and what comes and
+//! parameter's, and as many again, which clipping lays end to end; of pieces of a batch their sum
+//! as well); and what comes and
 //! goes, which is the larger of the optimiser's two flat tensors and of a piece's activations
 //! ([`catscan_models::Summary`], in the network's own precision, quartered where dense blocks
 //! compute them again), **twice**: kept for backward, and as the gradients that backward makes of
