@@ -7,7 +7,7 @@
 use catscan_data::Dataset;
 use catscan_data::batch::{sent, to_bytes};
 use catscan_torch_ext::plugin;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::event::Event;
 
@@ -30,8 +30,8 @@ impl Resident {
     pub fn if_it_fits(dataset: &Dataset, samples: &[u32], device: Device) -> Option<Resident> {
         let Device::Cuda(index) = device else { return None };
         let free = plugin::memory(index).ok()?.free_bytes;
-        let needed = (samples.len() * picture_bytes(dataset)) as f64;
-        (needed <= SHARE * free as f64).then(|| Resident::new(dataset, samples, device))
+        let needed = samples.len() * picture_bytes(dataset);
+        fits(needed as u64, free).then(|| Resident::new(dataset, samples, device))
     }
 
     /// These samples on `device`, wherever that is.
@@ -40,10 +40,17 @@ impl Resident {
         for (row, sample) in samples.iter().enumerate() {
             row_of[*sample as usize] = Some(row as u32);
         }
+        let (side, channels) = (i64::from(dataset.size_px), dataset.channels() as i64);
+        let all = [samples.len() as i64, side, side, channels];
+        let bytes = Tensor::empty(all, (Kind::Uint8, device));
         let at_once = (CHUNK_BYTES / picture_bytes(dataset)).max(1);
-        let chunk = |part: &[u32]| to_bytes(&dataset.gather(part), dataset.config(), device);
-        let chunks: Vec<Tensor> = samples.chunks(at_once).map(chunk).collect();
-        Resident { bytes: Tensor::cat(&chunks, 0), row_of }
+        let mut start = 0;
+        for part in samples.chunks(at_once) {
+            let chunk = to_bytes(&dataset.gather(part), dataset.config(), device);
+            bytes.narrow(0, start, part.len() as i64).copy_(&chunk);
+            start += part.len() as i64;
+        }
+        Resident { bytes, row_of }
     }
 
     /// That it is there, and how much.
@@ -59,6 +66,10 @@ impl Resident {
         let rows = sent(Tensor::from_slice(&rows), self.bytes.device());
         Some(self.bytes.index_select(0, &rows))
     }
+}
+
+fn fits(needed_bytes: u64, free_bytes: u64) -> bool {
+    needed_bytes as f64 <= SHARE * free_bytes as f64
 }
 
 fn picture_bytes(dataset: &Dataset) -> usize {
@@ -85,5 +96,14 @@ mod tests {
         let other = dataset.split.test[0];
         assert!(resident.gather(&[samples[0], other]).is_none());
         assert!(Resident::if_it_fits(&dataset, samples, Device::Cpu).is_none());
+    }
+
+    #[test]
+    fn a_quarter_of_what_is_free_is_taken_and_no_more() {
+        assert!(fits(250, 1000) && !fits(251, 1000));
+        assert!(fits(0, 0) && !fits(1, 0));
+        // The study's 25,000 pictures on a card of 16 GB, and on one of 8.
+        let study = 25_000 * 224 * 224 * 3;
+        assert!(fits(study, 16 << 30) && !fits(study, 8 << 30));
     }
 }

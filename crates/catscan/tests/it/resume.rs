@@ -39,7 +39,8 @@ fn so_it_is_with_a_network_of_more_channels() {
         let line = ["train", "--recipe", "a.json", "--threads", "2", "--out", out];
         succeed(&[&line[..], more].concat(), here)
     };
-    train("straight", &[]);
+    let said = train("straight", &[]).stderr;
+    assert!(said.contains(" MB of pixels in a memory map"), "where pixels are kept: {said}");
     train("stopped", &["--max-steps", "3"]);
     assert!(train("stopped", &[]).stderr.contains("goes on from step 3"));
     same_run(&here.join("straight"), &here.join("stopped"), 5);
