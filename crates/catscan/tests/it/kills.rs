@@ -1,5 +1,4 @@
-//! The real program, killed again and again while it saves (case 1 of the list of faults). Fifty
-//! times each: `CATSCAN_LONG_TESTS=1 cargo test --release -p catscan --test it kills`.
+//! The real program, killed again and again while it saves (case 1 of the list of faults).
 
 use std::fs;
 use std::path::Path;
@@ -10,8 +9,8 @@ use catscan_train::checkpoint::verify;
 
 use super::support::{names, refined, same_run, start_events, steps, succeed};
 
-/// Set to anything: fifty kills instead of four.
-const LONG_TESTS: &str = "CATSCAN_LONG_TESTS";
+/// Of each recipe; a tenth of a second each.
+const KILLS: u32 = 50;
 
 #[test]
 fn killed_at_random_moments_it_always_goes_on_from_a_complete_checkpoint() {
@@ -35,12 +34,11 @@ fn kill_again_and_again(here: &Path, recipe: &[&str]) {
             [&["train"], recipe, &["--epochs", "2000", "--threads", "1", "--out", out], more];
         line.concat().into_iter().map(str::to_owned).collect()
     };
-    let kills = if std::env::var_os(LONG_TESTS).is_some() { 50 } else { 4 };
     let mut moment = Moments::new();
     let checkpoints = here.join("killed/checkpoints");
     let mut reached = 0;
     let mut opening = Duration::ZERO;
-    for round in 0..kills {
+    for round in 0..KILLS {
         let saving = train("killed", &["--events", "--save-every-steps", "1"]);
         let began = Instant::now();
         let mut running = start_events(&saving, here);
@@ -64,7 +62,7 @@ fn kill_again_and_again(here: &Path, recipe: &[&str]) {
         assert!(newest >= reached, "kill {round}: step {reached} was there, now {newest}");
         reached = newest;
     }
-    println!("{kills} kills, {reached} steps");
+    println!("{KILLS} kills, {reached} steps");
 
     // Both go on to the same step: the killed one must be the one that was never killed. At the end
     // of an epoch, so that there is a best one.
