@@ -10,9 +10,7 @@ which ImageDataGenerator calls. And crates/data/tests/golden/keras_augment_more.
 picture through the whole `ImageDataGenerator.apply_transform` with fixed draws of everything it can
 do (shifts, both flips, channel shift, brightness) in every fill mode.
 
-The older package keras-preprocessing 1.1.2 (TensorFlow 2.0 to 2.8) writes the same matrices in
-(row, column) coordinates and turns about a point one pixel further down and right. Its rotations
-and zooms have the same distribution; the golden is of the code as it is since.
+Keras composed otherwise when its shears were radians: `keras_older.py` asks that.
 """
 
 import json

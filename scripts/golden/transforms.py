@@ -7,6 +7,8 @@ Writes crates/data/tests/golden/transforms.json: pictures of a closed formula (r
 crates/data/tests/it/transforms.rs) through `torchvision.transforms.v2.functional` at fixed
 arguments, in 64-bit on the scale 0..1; through the operations of its TrivialAugmentWide; and a batch
 through the formulas of its MixUp and CutMix; and pictures of Pillow's through Resize and CenterCrop.
+And policies.json beside it: how strong each operation of its TrivialAugmentWide and RandAugment is,
+bin by bin, read from their tables.
 """
 
 import json
@@ -72,6 +74,23 @@ def policies() -> list[dict]:
     return rows
 
 
+def spaces() -> dict:
+    """`[signed, magnitudes or null]` by policy and operation, at `size_px` a side."""
+    size_px, bins = 224, 31
+    tables = {"trivial": v2.TrivialAugmentWide._AUGMENTATION_SPACE,
+              "rand": v2.RandAugment._AUGMENTATION_SPACE}
+    spaces = {"size_px": size_px}
+    for policy, table in tables.items():
+        spaces[policy] = {}
+        for name, (magnitudes, signed) in table.items():
+            values = magnitudes(bins, size_px, size_px)
+            # As `_apply_image_or_video_transform` calls its translations.
+            used = (lambda v: int(v)) if name.startswith("Translate") else (lambda v: round(v, 6))
+            values = None if values is None else [used(float(v)) for v in values]
+            spaces[policy][name] = [signed, values]
+    return spaces
+
+
 def mixes() -> dict:
     batch = torch.stack([picture(0), picture(1), picture(2)])
     labels = torch.tensor([0, 1, 2])
@@ -116,6 +135,8 @@ def main() -> None:
     golden = {"made_by": made_by, "side": SIDE, "ops": rows + policies(), "mix": mixes(),
               "middles": middles()}
     (OUT / "transforms.json").write_text(json.dumps(golden) + "\n")
+    golden = {"made_by": made_by, **spaces()}
+    (OUT / "policies.json").write_text(json.dumps(golden) + "\n")
 
 
 if __name__ == "__main__":

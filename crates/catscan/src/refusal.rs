@@ -12,7 +12,7 @@
 //!
 //! The libraries' errors know their own code; the program's own refusals are [`Refusal`]s.
 
-use catscan_data::DataError;
+use catscan_data::{BadImage, DataError};
 use catscan_models::ModelError;
 use catscan_torch_ext::DeviceError;
 use catscan_train::{RecipeError, TrainError};
@@ -67,7 +67,7 @@ fn code_of(cause: &(dyn std::error::Error + 'static)) -> Option<u8> {
     if let Some(refusal) = cause.downcast_ref::<Refusal>() {
         return Some(refusal.code);
     }
-    ask!(DataError, ModelError, RecipeError, TrainError, VizError, DeviceError);
+    ask!(DataError, BadImage, ModelError, RecipeError, TrainError, VizError, DeviceError);
     cause.downcast_ref::<std::io::Error>().map(|_| STORAGE)
 }
 

@@ -5,15 +5,21 @@
 //!
 //! Takes any source of `catscan_data::SOURCES`. Nothing but this crate and tch is used.
 
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::Scope;
+
+use catscan_data::augment::Draw;
+use catscan_data::batch::to_augmented;
 use catscan_data::{
-    Augment, BadImages, Colour, DataConfig, DataError, Dataset, Fill, Filter, Normalize, Part,
-    Shear, SplitRule, order,
+    Augment, BadImage, BadImages, Colour, DataConfig, DataError, Dataset, Fill, Filter, Normalize,
+    Part, Shear, SplitRule, order,
 };
 use tch::nn::{self, Module, OptimizerConfig};
 use tch::{Device, Kind, Tensor, no_grad};
 
 const BATCH: usize = 20;
 const SEED: u64 = 1;
+const DEVICE: Device = Device::Cpu;
 
 fn main() -> Result<(), DataError> {
     let config = DataConfig {
@@ -41,27 +47,29 @@ fn main() -> Result<(), DataError> {
         ..Augment::none()
     };
 
-    let vars = nn::VarStore::new(Device::Cpu);
+    let vars = nn::VarStore::new(DEVICE);
     let net = small_net(&vars.root(), set.classes.len() as i64);
     let mut optimizer = nn::Adam::default().build(&vars, 2e-3).expect("a fresh optimiser");
 
-    let train = set.split.part(Part::Train);
-    for epoch in 0..8 {
+    for epoch in 0..20 {
         let mut last_loss = f64::NAN;
-        for positions in order::shuffled(SEED, epoch, train.len()).chunks(BATCH) {
-            let indices: Vec<u32> = positions.iter().map(|p| train[*p as usize]).collect();
-            let draw = |i: &u32| augment.affine(SEED, epoch, u64::from(*i));
-            let affines: Vec<_> = indices.iter().map(draw).collect();
-            let x = Augment::apply(&set.batch(&indices, Device::Cpu), &affines, augment.fill);
-            let loss = net
-                .forward(&x)
-                .cross_entropy_for_logits(&Tensor::from_slice(&set.labels(&indices)));
-            optimizer.backward_step(&loss);
-            last_loss = loss.double_value(&[]);
-        }
+        std::thread::scope(|scope| {
+            for (indices, pixels) in gathered_ahead(scope, &set, epoch) {
+                let draw = |i: &u32| augment.draw(SEED, epoch, u64::from(*i), set.size_px);
+                let draws: Vec<Draw> = indices.iter().map(draw).collect();
+                let (x, _) = to_augmented(&pixels?, set.config(), DEVICE, augment.fill, &draws);
+                let loss = net
+                    .forward(&x)
+                    .cross_entropy_for_logits(&Tensor::from_slice(&set.labels(&indices)));
+                optimizer.backward_step(&loss);
+                last_loss = loss.double_value(&[]);
+            }
+            Ok::<(), DataError>(())
+        })?;
         // Validation pictures are never augmented.
         let val = set.split.part(Part::Val);
-        let logits = no_grad(|| net.forward(&set.batch(val, Device::Cpu)));
+        let x = set.batch(val, DEVICE)?;
+        let logits = no_grad(|| net.forward(&x));
         let right = logits.argmax(-1, false).eq_tensor(&Tensor::from_slice(&set.labels(val)));
         let accuracy = right.to_kind(Kind::Float).mean(Kind::Float).double_value(&[]);
         println!("epoch {epoch}: loss {last_loss:.3}, validation accuracy {accuracy:.3}");
@@ -69,7 +77,32 @@ fn main() -> Result<(), DataError> {
     Ok(())
 }
 
-/// Three convolutions of stride 2, the mean over space, one linear layer.
+/// Samples and their `[N, H, W, C]` bytes.
+type Gathered = (Vec<u32>, Result<Vec<u8>, BadImage>);
+
+/// The batches of one pass, gathered by a thread while the network works on those before: bytes
+/// cross threads, tensors are made by who uses them.
+fn gathered_ahead<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    set: &'scope Dataset,
+    epoch: u64,
+) -> Receiver<Gathered> {
+    let (sender, receiver) = sync_channel(2);
+    scope.spawn(move || {
+        let train = set.split.part(Part::Train);
+        for positions in order::shuffled(SEED, epoch, train.len()).chunks(BATCH) {
+            let indices: Vec<u32> = positions.iter().map(|p| train[*p as usize]).collect();
+            let pixels = set.gather(&indices);
+            // Who has had enough hangs up.
+            if sender.send((indices, pixels)).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Three convolutions of stride 2, from 32 pixels a side to 4, and one linear layer.
 fn small_net(root: &nn::Path, classes: i64) -> nn::Sequential {
     let config = nn::ConvConfig { stride: 2, padding: 1, ..Default::default() };
     let mut net = nn::seq();
@@ -78,9 +111,9 @@ fn small_net(root: &nn::Path, classes: i64) -> nn::Sequential {
             .add(nn::conv2d(root / format!("conv{i}"), from, to, 3, config))
             .add_fn(Tensor::relu);
     }
-    net.add_fn(|x| x.mean_dim([2i64, 3].as_slice(), false, Kind::Float)).add(nn::linear(
+    net.add_fn(|x| x.flatten(1, -1)).add(nn::linear(
         root / "classifier",
-        64,
+        64 * 4 * 4,
         classes,
         Default::default(),
     ))

@@ -12,12 +12,15 @@
 //! rotation and shear, so input = M · output + R · (tx, ty), tx ~ U(−width, width) along x, ty
 //! along y. (Keras from 2.9 on crosses its own names: `height_shift_range` moves along x. Ours do
 //! what they are called; for equal ranges there is no difference.) Read in Keras'
-//! `apply_affine_transform`;
-//! a golden made by it stands in `tests/golden/keras_augment.json`. The older package
-//! keras-preprocessing 1.1.2 writes the same matrices in (row, column) coordinates and turns about
-//! a point one pixel down and right of the centre: the same rotations and zooms in distribution,
-//! shears along the other axis, and a shift of less than a pixel, which later Keras took for the
-//! mistake it is. We follow later Keras.
+//! `apply_affine_transform`; a golden made by it stands in `tests/golden/keras_augment.json`.
+//!
+//! Keras up to 2.0.9, whose shears are radians, writes the same matrices in (row, column)
+//! coordinates and turns about a point one pixel down and right of the centre: the same rotations
+//! and zooms in distribution, shears along the other axis, and a shift of less than a pixel, which
+//! later Keras took for the mistake it is. A recipe with [`Shear::Radians`] gets that, to the
+//! picture (`tests/golden/keras_augment_older.json`); every other gets later Keras. (From 2.1 to
+//! keras-preprocessing 1.1.2 the shears are degrees and the axes still the older ones; these are
+//! not offered.)
 //!
 //! What we do differently: draws come from [`crate::draw`], not from numpy's global state, and a
 //! whole batch is transformed at once by `grid_sampler` (bilinear, border), which for square
@@ -115,14 +118,14 @@ pub enum Fill {
     Wrap,
 }
 
-/// The unit of `shear_range`. Today's Keras reads degrees, so the famous 0.2 is next to nothing;
-/// the versions for which 0.2 was first written down meant radians (11.5°).
+/// Whose `shear_range`. Today's Keras reads degrees, so the famous 0.2 is next to nothing; the
+/// versions for which 0.2 was first written down (up to 2.0.9) meant radians (11.5°).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Shear {
     /// Today's Keras.
     Degrees(f64),
-    /// The older recipes.
+    /// The older recipes; their whole affine is as Keras composed it then (see [`self`]).
     Radians(f64),
 }
 
@@ -167,7 +170,10 @@ impl Augment {
         }
     }
 
-    /// Refuses ranges that cannot be meant (exit 2).
+    /// Refuses ranges that cannot be meant.
+    ///
+    /// # Errors
+    /// [`DataError::Config`] with the key, the value and what it may be (exit 2).
     pub fn validate(&self) -> Result<(), DataError> {
         let within = |key: &str, value: f64, most: f64| {
             if (0.0..=most).contains(&value) {
@@ -208,6 +214,7 @@ impl Augment {
             flip_vertical: stream.coin() && self.vertical_flip,
             move_x_px: stream.between(-self.width_shift_px, self.width_shift_px),
             move_y_px: stream.between(-self.height_shift_px, self.height_shift_px),
+            older: matches!(self.shear, Shear::Radians(_)),
         }
     }
 

@@ -6,22 +6,32 @@ use crate::augment::{Affine, Augment, Draw, Fill, Op, fused, op};
 use crate::colour::Raster;
 use crate::config::{DataConfig, Normalize};
 use crate::dataset::Dataset;
+use crate::error::BadImage;
 
 impl Dataset {
     /// `[N, C, H, W]` f32 on `device`, values in 0..1 (normalised if the recipe says so), with
     /// channels_last strides.
-    pub fn batch(&self, indices: &[u32], device: Device) -> Tensor {
-        to_tensor(&self.gather(indices), self.config(), device)
+    ///
+    /// # Errors
+    /// As [`Dataset::pixels`].
+    pub fn batch(&self, indices: &[u32], device: Device) -> Result<Tensor, BadImage> {
+        Ok(to_tensor(&self.gather(indices)?, self.config(), device))
     }
 }
 
 /// `[N, H, W, C]` bytes, as [`Dataset::gather`] makes them on any thread, to `[N, C, H, W]` f32 on
 /// `device` with channels_last strides. Bytes, not floats, travel to the device.
+///
+/// # Panics
+/// As [`to_bytes`].
 pub fn to_tensor(pixels: &[u8], config: &DataConfig, device: Device) -> Tensor {
     normalized(unit(&to_bytes(pixels, config, device)), config.normalize.as_ref())
 }
 
 /// `[N, H, W, C]` bytes as they are, on `device`.
+///
+/// # Panics
+/// Where they are not whole pictures of `config`'s size and colour.
 pub fn to_bytes(pixels: &[u8], config: &DataConfig, device: Device) -> Tensor {
     let (side, channels) = (i64::from(config.size_px), config.colour.channels() as i64);
     let (bytes, picture) = (pixels.len(), (side * side * channels) as usize);
@@ -72,6 +82,9 @@ fn of_channels(values: &[f32], device: Device) -> Tensor {
 ///
 /// An affine alone works on normalised values. Steps and a constant fill are on the scale 0..1, so
 /// with them normalisation comes last. On the CPU an affine alone is one walk from the bytes.
+///
+/// # Panics
+/// Where there is not one draw a picture of `config`'s size and colour.
 pub fn to_augmented(
     pixels: &[u8],
     config: &DataConfig,
@@ -88,6 +101,9 @@ pub fn to_augmented(
 
 /// The same of `[N, H, W, C]` bytes that lie on a device already, and from there stay on it.
 /// Without draws the pictures are only normalised.
+///
+/// # Panics
+/// Where there are draws, and not one a picture.
 pub fn augmented(
     bytes: &Tensor,
     config: &DataConfig,

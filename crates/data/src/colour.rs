@@ -101,6 +101,7 @@ impl Raster {
     }
 
     /// As a person sees it: in colour, a grey picture's channel repeated.
+    #[expect(clippy::missing_panics_doc, reason = "the constructor counted the bytes")]
     pub fn into_shown(self) -> RgbImage {
         let Raster { width, height, pixels, .. } = self.into_colour(Colour::Rgb);
         RgbImage::from_raw(width, height, pixels).expect("the constructor counted the bytes")

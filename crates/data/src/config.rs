@@ -138,7 +138,10 @@ pub struct Normalize {
 pub const MAX_SIZE_PX: u32 = 4096;
 
 impl DataConfig {
-    /// Refuses impossible values, naming the key, the value and the allowed range (exit 2).
+    /// Refuses impossible values.
+    ///
+    /// # Errors
+    /// [`DataError::Config`] with the key, the value and what it may be (exit 2).
     pub fn validate(&self) -> Result<(), DataError> {
         let bad = |key: &str, value: String, want: &str| {
             Err(DataError::Config { key: key.into(), value, want: want.into() })

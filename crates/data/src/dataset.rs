@@ -160,10 +160,10 @@ impl Dataset {
 
     /// `[H, W, C]` bytes of sample `i`, straight from the memory map if there is one.
     ///
-    /// # Panics
-    /// Where a streamed picture is gone or has changed; [`Dataset::try_gather`] tells it.
-    pub fn pixels(&self, i: u32) -> Cow<'_, [u8]> {
-        self.cache.pixels(i).unwrap_or_else(|bad| panic!("{bad}"))
+    /// # Errors
+    /// A streamed picture that is gone or has changed since the set was opened.
+    pub fn pixels(&self, i: u32) -> Result<Cow<'_, [u8]>, BadImage> {
+        self.cache.pixels(i)
     }
 
     /// `C`: 3 for colour, 1 for grey.
@@ -172,36 +172,36 @@ impl Dataset {
     }
 
     /// Sample `i` as a picture of its own, such as to be shown: see [`Raster::into_shown`].
-    pub fn picture(&self, i: u32) -> Raster {
-        Raster::new(self.size_px, self.size_px, self.config.colour, self.pixels(i).into_owned())
+    ///
+    /// # Errors
+    /// As [`Dataset::pixels`].
+    pub fn picture(&self, i: u32) -> Result<Raster, BadImage> {
+        let pixels = self.pixels(i)?.into_owned();
+        Ok(Raster::new(self.size_px, self.size_px, self.config.colour, pixels))
     }
 
-    /// Drawings only: `[H, W]`, 255 on what tells the classes apart, 0 elsewhere.
+    /// `[H, W]`, 255 on what tells the classes apart, 0 elsewhere; of drawings only
+    /// ([`Dataset::drawings`]).
     ///
-    /// # Panics
+    /// # Errors
     /// As [`Dataset::pixels`].
-    pub fn evidence(&self, i: u32) -> Option<Cow<'_, [u8]>> {
-        self.cache.evidence(i).unwrap_or_else(|bad| panic!("{bad}"))
+    pub fn evidence(&self, i: u32) -> Result<Option<Cow<'_, [u8]>>, BadImage> {
+        self.cache.evidence(i)
     }
 
     /// Labels of samples, in the order asked for; what a loss wants.
+    ///
+    /// # Panics
+    /// Where a sample is not in the set, as with all that is asked of a sample here.
     pub fn labels(&self, indices: &[u32]) -> Vec<i64> {
         indices.iter().map(|i| i64::from(self.samples[*i as usize].label)).collect()
     }
 
     /// `[N, H, W, C]` bytes, picture after picture; needs no tch and may run on any thread.
     ///
-    /// # Panics
-    /// As [`Dataset::pixels`].
-    pub fn gather(&self, indices: &[u32]) -> Vec<u8> {
-        self.try_gather(indices).unwrap_or_else(|bad| panic!("{bad}"))
-    }
-
-    /// [`Dataset::gather`] for who can say which picture was at fault.
-    ///
     /// # Errors
-    /// Streamed pictures that are gone or have changed since the set was opened.
-    pub fn try_gather(&self, indices: &[u32]) -> Result<Vec<u8>, BadImage> {
+    /// As [`Dataset::pixels`].
+    pub fn gather(&self, indices: &[u32]) -> Result<Vec<u8>, BadImage> {
         self.cache.gather(indices)
     }
 

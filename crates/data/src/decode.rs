@@ -39,6 +39,10 @@ const MAX_DECODED_BYTES: u64 = 3 * MAX_PIXELS;
 pub const MAX_BYTES: u64 = 1 << 29;
 
 /// The bytes of one picture's file to RGB; `name` is for the message only.
+///
+/// # Errors
+/// Bytes that are not a whole picture of a kind that is read here; [`BadImage::fault`] says what
+/// helps.
 pub fn read_rgb(bytes: &[u8], name: &str) -> Result<RgbImage, BadImage> {
     decode(bytes).map_err(|why| match why {
         Why::Broken(reason) => BadImage::new(name, reason),
@@ -67,6 +71,9 @@ impl Why {
 }
 
 /// A picture's file to RGB.
+///
+/// # Errors
+/// As [`read_rgb`], and a file that cannot be read or is none.
 pub fn open_rgb(path: &Path) -> Result<RgbImage, BadImage> {
     let name = path.display().to_string();
     read_rgb(&read_file(path, &name)?, &name)

@@ -104,6 +104,9 @@ pub enum DataError {
     #[error("{}", bad_pictures(*checked, *total, first))]
     BadPictures { checked: usize, total: usize, first: Vec<Rejected> },
 
+    #[error(transparent)]
+    Picture(#[from] BadImage),
+
     #[error(
         "{total} of {checked} pictures cannot be used, more than the {} % allowed ({}); \
          the first: {}: {}; repair them or allow more (--max-bad)",
@@ -150,6 +153,7 @@ impl DataError {
             DataError::Refused { .. }
             | DataError::EmptyClass { .. }
             | DataError::BadPictures { .. }
+            | DataError::Picture(_)
             | DataError::TooManyBad { .. }
             | DataError::Download { .. }
             | DataError::Read { .. } => 3,

@@ -52,7 +52,7 @@
 //! let train = set.split.part(Part::Train);
 //! for positions in order::shuffled(seed, epoch, train.len()).chunks(20) {
 //!     let batch: Vec<u32> = positions.iter().map(|at| train[*at as usize]).collect();
-//!     let (pixels, labels) = (set.gather(&batch), set.labels(&batch));
+//!     let (pixels, labels) = (set.gather(&batch)?, set.labels(&batch));
 //!     assert_eq!((pixels.len(), labels.len()), (batch.len() * 32 * 32 * 3, batch.len()));
 //!     let flips = Augment { horizontal_flip: true, ..Augment::none() };
 //!     let affines = batch.iter().map(|i| flips.affine(seed, epoch, u64::from(*i)));
@@ -64,6 +64,8 @@
 //!
 //! The example `feed_a_tch_loop` trains a network on it, `look_into_a_folder` audits one without
 //! libtorch.
+
+#![warn(clippy::missing_errors_doc, clippy::missing_panics_doc)]
 
 pub mod audit;
 pub mod augment;

@@ -18,6 +18,9 @@ use fast_image_resize::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resize
 
 /// A picture that is in no set, made like those of a set opened with `config`:
 /// `[size_px, size_px, C]`.
+///
+/// # Panics
+/// With a `config` that [`DataConfig::validate`] refuses.
 pub fn prepare(image: impl Into<Raster>, config: &DataConfig) -> Raster {
     let raster = image.into().into_colour(config.colour);
     match config.centre_crop_of_px {
@@ -28,6 +31,9 @@ pub fn prepare(image: impl Into<Raster>, config: &DataConfig) -> Raster {
 
 /// The shorter side to `short_px`, then the middle square of `size_px`, at most as large; roundings
 /// are torchvision's.
+///
+/// # Panics
+/// Where `size_px` is 0 or larger than `short_px`.
 pub fn middle(image: &Raster, short_px: u32, size_px: u32, filter: Filter) -> Raster {
     middle_of(image.clone(), short_px, size_px, filter)
 }
@@ -73,6 +79,9 @@ fn narrowed(image: Raster, short_px: u32) -> Raster {
 }
 
 /// Any picture to a square of `size_px`, its channels kept.
+///
+/// # Panics
+/// Where `size_px` is 0.
 pub fn squash(image: &Raster, size_px: u32, filter: Filter) -> Raster {
     resize(image.clone(), (size_px, size_px), filter)
 }

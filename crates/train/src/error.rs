@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use catscan_data::DataError;
+use catscan_data::{BadImage, DataError};
 use catscan_models::ModelError;
 
 use crate::event::Signal;
@@ -20,6 +20,9 @@ pub enum TrainError {
     /// From the models crate: an impossible architecture, or weights that do not fit.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// A picture of a streamed set is gone, or no longer the one that was listed.
+    #[error("loader: {0}")]
+    Picture(#[from] BadImage),
     /// The loader's thread ended before its last batch.
     #[error("loader: {0}")]
     Loader(String),
@@ -206,7 +209,7 @@ impl TrainError {
             TrainError::Recipe(error) => error.exit_code(),
             TrainError::Data(error) => error.exit_code(),
             TrainError::Model(error) => error.exit_code(),
-            TrainError::Loader(_) | TrainError::TooFewPictures { .. } => 3,
+            TrainError::Picture(_) | TrainError::Loader(_) | TrainError::TooFewPictures { .. } => 3,
             TrainError::Folder { .. }
             | TrainError::NoRun { .. }
             | TrainError::Held { .. }

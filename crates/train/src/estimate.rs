@@ -131,7 +131,7 @@ pub fn estimate(
     let (learner, _) = setup.learner()?;
     let measured_steps = trial.measured_steps.max(1);
     let clock = Clock::of(device, measured_steps);
-    let resident = Resident::if_it_fits(dataset, &dataset.split.train, device);
+    let resident = Resident::if_it_fits(dataset, &dataset.split.train, device)?;
     let mut rehearsal = Rehearsal::by(learner, device, recipe.batch, Reading::of(device));
     let step_s = thread::scope(|scope| {
         let steps = setup.plan.steps(0..clock.warm_up + measured_steps);

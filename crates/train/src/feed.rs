@@ -5,7 +5,7 @@
 use std::thread::Scope;
 use std::time::Duration;
 
-use catscan_data::Dataset;
+use catscan_data::{BadImage, Dataset};
 use tch::Device;
 
 use crate::batches::{Batch, Loader, Planned};
@@ -61,8 +61,12 @@ impl<'scope, 'data: 'scope> Feed<'scope, 'data> {
 }
 
 /// The batch of a step that was planned, gathered once more.
-pub(crate) fn again(dataset: &Dataset, device: Device, planned: Planned) -> Batch {
-    Batch::gathered(&dataset.gather(&planned.indices), planned, dataset, device)
+pub(crate) fn again(
+    dataset: &Dataset,
+    device: Device,
+    planned: Planned,
+) -> Result<Batch, BadImage> {
+    Ok(Batch::gathered(&dataset.gather(&planned.indices)?, planned, dataset, device))
 }
 
 #[cfg(test)]
@@ -76,7 +80,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let dataset = Dataset::open(&recipe().data, cache.path(), &()).unwrap();
         let plan = Plan::new(&recipe(), &dataset.split.train).unwrap();
-        let resident = Resident::new(&dataset, &dataset.split.train, Device::Cpu);
+        let resident = Resident::new(&dataset, &dataset.split.train, Device::Cpu).unwrap();
         std::thread::scope(|scope| {
             let feed = |resident| {
                 let steps = plan.steps(5..12);
@@ -86,7 +90,7 @@ mod tests {
             for planned in plan.steps(5..12) {
                 let one = gathered.next_batch().unwrap().unwrap();
                 let other = taken.next_batch().unwrap().unwrap();
-                let once_more = again(&dataset, Device::Cpu, planned);
+                let once_more = again(&dataset, Device::Cpu, planned).unwrap();
                 assert_eq!(one.images, once_more.images);
                 // Within a hundredth of a step of 255.
                 let gap = (&one.images - &other.images).abs().max().double_value(&[]);

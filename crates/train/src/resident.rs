@@ -4,8 +4,8 @@
 //! The study's 4,000 pictures of 224 px are 0.6 GB of bytes, 25,000 are 3.8 GB. Several cells may
 //! share a card, and activations come later, so only a part of what is free is taken.
 
-use catscan_data::Dataset;
 use catscan_data::batch::{sent, to_bytes};
+use catscan_data::{BadImage, Dataset};
 use catscan_torch_ext::plugin;
 use tch::{Device, Kind, Tensor};
 
@@ -27,15 +27,26 @@ pub(crate) struct Resident {
 
 impl Resident {
     /// These samples of `dataset`, if `device` is a CUDA device with room for them.
-    pub fn if_it_fits(dataset: &Dataset, samples: &[u32], device: Device) -> Option<Resident> {
-        let Device::Cuda(index) = device else { return None };
-        let free = plugin::memory(index).ok()?.free_bytes;
+    ///
+    /// # Errors
+    /// As [`Dataset::pixels`].
+    pub fn if_it_fits(
+        dataset: &Dataset,
+        samples: &[u32],
+        device: Device,
+    ) -> Result<Option<Resident>, BadImage> {
+        let Device::Cuda(index) = device else { return Ok(None) };
+        let Ok(memory) = plugin::memory(index) else { return Ok(None) };
         let needed = samples.len() * picture_bytes(dataset);
-        fits(needed as u64, free).then(|| Resident::new(dataset, samples, device))
+        let room = fits(needed as u64, memory.free_bytes);
+        room.then(|| Resident::new(dataset, samples, device)).transpose()
     }
 
     /// These samples on `device`, wherever that is.
-    pub fn new(dataset: &Dataset, samples: &[u32], device: Device) -> Resident {
+    ///
+    /// # Errors
+    /// As [`Dataset::pixels`].
+    pub fn new(dataset: &Dataset, samples: &[u32], device: Device) -> Result<Resident, BadImage> {
         let mut row_of = vec![None; dataset.samples.len()];
         for (row, sample) in samples.iter().enumerate() {
             row_of[*sample as usize] = Some(row as u32);
@@ -46,11 +57,11 @@ impl Resident {
         let at_once = (CHUNK_BYTES / picture_bytes(dataset)).max(1);
         let mut start = 0;
         for part in samples.chunks(at_once) {
-            let chunk = to_bytes(&dataset.gather(part), dataset.config(), device);
+            let chunk = to_bytes(&dataset.gather(part)?, dataset.config(), device);
             bytes.narrow(0, start, part.len() as i64).copy_(&chunk);
             start += part.len() as i64;
         }
-        Resident { bytes, row_of }
+        Ok(Resident { bytes, row_of })
     }
 
     /// That it is there, and how much.
@@ -86,16 +97,16 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let dataset = Dataset::open(&recipe().data, cache.path(), &()).unwrap();
         let samples = &dataset.split.train;
-        let resident = Resident::new(&dataset, samples, Device::Cpu);
+        let resident = Resident::new(&dataset, samples, Device::Cpu).unwrap();
         let some = [samples[5], samples[0], samples[5], *samples.last().unwrap()];
-        let want = to_bytes(&dataset.gather(&some), dataset.config(), Device::Cpu);
+        let want = to_bytes(&dataset.gather(&some).unwrap(), dataset.config(), Device::Cpu);
         assert_eq!(resident.gather(&some).unwrap(), want);
         let (pictures, side) = (samples.len() as u64, u64::from(dataset.size_px));
         let event = Event::OnDevice { pictures, bytes: pictures * side * side * 3 };
         assert_eq!(resident.event(), event);
         let other = dataset.split.test[0];
         assert!(resident.gather(&[samples[0], other]).is_none());
-        assert!(Resident::if_it_fits(&dataset, samples, Device::Cpu).is_none());
+        assert!(Resident::if_it_fits(&dataset, samples, Device::Cpu).unwrap().is_none());
     }
 
     #[test]

@@ -140,7 +140,7 @@ pub fn train_reading(
 fn epochs(reading: Reading, run: &mut Run, watch: &mut dyn Watch) -> Result<(), TrainError> {
     let job = run.job;
     let mut steps = Steps::begin(&run.learner, job.device, job.recipe.batch, reading);
-    let resident = Resident::if_it_fits(job.dataset, &job.dataset.split.train, job.device);
+    let resident = Resident::if_it_fits(job.dataset, &job.dataset.split.train, job.device)?;
     if let Some(resident) = &resident {
         watch.on_event(&resident.event());
     }
@@ -216,7 +216,7 @@ fn settle(
 fn finite(run: &Run, step: u64, row: Row) -> Result<(), TrainError> {
     let Some((what, value)) = row.bad() else { return Ok(()) };
     let planned = run.setup.plan.steps(step..step + 1).next().expect("a plan has no end");
-    let batch = feed::again(run.job.dataset, run.job.device, planned);
+    let batch = feed::again(run.job.dataset, run.job.device, planned)?;
     let computed = run.learner.compute(&batch);
     let first = first_bad::of_step(&run.learner, &batch, &computed.gradient.row());
     let (place, pictures) = (format!("step {}", step + 1), names(run.job.dataset, &batch.indices));

@@ -17,12 +17,12 @@ pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     })?;
     step("tidy", "each line above says what to do", || tidy::run(root, &[]))?;
     // Before there is a libtorch, for these need none.
-    for features in ["", "fetch"] {
-        let fix = "put what needs tch or the network behind its feature";
-        step(&format!("catscan-data without tch ({features:?})"), fix, || {
-            workspace::run(&mut without_tch(root, features), "catscan-data without tch")
-        })?;
-    }
+    let fix = "put what needs tch or the network behind its feature";
+    step("catscan-data alone", fix, || {
+        let check = ["check", "--lib", "--examples"];
+        workspace::run(&mut data_alone(root, &check, ""), "catscan-data alone")?;
+        names_no_libtorch(root)
+    })?;
     step("the fuzz targets", "mend them: crates/data/fuzz", || {
         workspace::run(&mut fuzz_targets(root), "the fuzz targets")
     })?;
@@ -33,6 +33,9 @@ pub fn run(root: &Path, words: &[String]) -> Result<(), Failure> {
     })?;
     step("docs", "mend the doc comment or the link it names", || {
         workspace::run(&mut docs(root), "docs")
+    })?;
+    step("tests of catscan-data without tch", fix, || {
+        workspace::run(&mut data_alone(root, &["test"], "fetch"), "catscan-data without tch")
     })?;
     if stamp::matches(root) {
         say("tests: passed for this very tree already, not run again (cargo xtask test does)");
@@ -61,11 +64,29 @@ fn clippy(root: &Path) -> Command {
 }
 
 /// The data engine as one who only lists, decodes and audits builds it.
-fn without_tch(root: &Path, features: &str) -> Command {
+fn data_alone(root: &Path, verb: &[&str], features: &str) -> Command {
     let mut command = workspace::cargo(root);
-    command.args(["check", "--release", "-p", "catscan-data", "--lib", "--examples"]);
+    command.args(verb).args(["--release", "-p", "catscan-data"]);
     command.args(["--no-default-features", "--features", features]);
     command
+}
+
+/// Whoever imports it so must not have to build libtorch's bindings.
+fn names_no_libtorch(root: &Path) -> Result<(), Failure> {
+    let mut tree = workspace::cargo(root);
+    tree.args(["tree", "-p", "catscan-data", "-e", "normal,build", "--prefix", "none"]);
+    tree.args(["--no-default-features", "--features", "fetch"]);
+    let output = tree.output().map_err(|error| Failure::step(format!("cargo tree: {error}")))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() || !text.starts_with("catscan-data ") {
+        let words = String::from_utf8_lossy(&output.stderr);
+        return Err(Failure::step(format!("cargo tree: {}", words.trim())));
+    }
+    let bindings = |line: &&str| line.starts_with("torch-sys ") || line.starts_with("tch ");
+    match text.lines().find(bindings) {
+        Some(line) => Err(Failure::step(format!("catscan-data without tch depends on {line}"))),
+        None => Ok(()),
+    }
 }
 
 /// They are a workspace of their own, which nothing else compiles.

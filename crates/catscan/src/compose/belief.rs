@@ -38,13 +38,13 @@ pub fn belief(
         return Ok(None);
     }
     let seen = TestPictures {
-        x: dataset.batch(&indices, Device::Cpu),
+        x: dataset.batch(&indices, Device::Cpu)?,
         classes: dataset.labels(&indices),
         indices,
         dataset,
         known,
     };
-    let masked = seen.indices.iter().filter(|index| known.of(**index).is_some()).count();
+    let masked = seen.indices.iter().filter(|index| known.knows(**index)).count();
     let mut arms = Vec::new();
     progress.stage("are the maps to be believed?", (study.arms.len() * CAMS.len()) as u64);
     for arm in &study.arms {

@@ -28,7 +28,10 @@ pub fn evidence(
     known: &EvidenceMasks,
 ) -> Result<Option<Section>> {
     let indices = known.with_evidence(PICTURES);
-    let masks: Vec<Cow<[u8]>> = indices.iter().filter_map(|i| known.of(*i)).collect();
+    let mut masks: Vec<Cow<[u8]>> = Vec::new();
+    for index in &indices {
+        masks.extend(known.of(*index)?);
+    }
     if masks.is_empty() {
         return Ok(None);
     }
@@ -43,7 +46,7 @@ pub fn evidence(
     ]);
     for arm in &study.arms {
         let runs: Vec<&Run> = runs.of(&arm.arm).collect();
-        for (tap, tally) in tallies(&runs, &indices, dataset, known)? {
+        for (tap, tally) in tallies(&runs, &indices, dataset, &masks)? {
             let of = |share: Option<f64>| {
                 share.map_or("–".to_owned(), |share| format!("{:.1}", 100.0 * share))
             };
@@ -75,26 +78,25 @@ pub fn evidence(
     Ok(Some(section("evidence", "Do they look at what matters?", vec![table(rows, &caption)])))
 }
 
-/// The sums of one arm, over its runs and the pictures, a tap at a time.
+/// The sums of one arm, over its runs and the pictures, each with its mask; a tap at a time.
 fn tallies(
     runs: &[&Run],
     indices: &[u32],
     dataset: &Dataset,
-    known: &EvidenceMasks,
+    masks: &[Cow<[u8]>],
 ) -> Result<Vec<(String, Tally)>> {
     let mut tallies: Vec<(String, Tally)> = Vec::new();
     for run in runs {
         let trained = Trained::open_run(&run.record.folder, Device::Cpu)?;
         let taps = trained.model.block_names();
         tallies.resize_with(taps.len(), Default::default);
-        for some in indices.chunks(OF_A_REPORT) {
-            let x = dataset.batch(some, Device::Cpu);
+        for (some, masks) in indices.chunks(OF_A_REPORT).zip(masks.chunks(OF_A_REPORT)) {
+            let x = dataset.batch(some, Device::Cpu)?;
             let cams = grad_cam(&trained.model, &x, &dataset.labels(some), &taps)?;
             for ((name, tally), tap) in tallies.iter_mut().zip(&cams.taps) {
                 name.clone_from(&tap.tap);
-                for (index, map) in some.iter().zip(&tap.maps) {
-                    let mask = known.of(*index).expect("asked above");
-                    tally.add(on_mask(map, &mask, dataset.size_px)?);
+                for (mask, map) in masks.iter().zip(&tap.maps) {
+                    tally.add(on_mask(map, mask, dataset.size_px)?);
                 }
             }
         }

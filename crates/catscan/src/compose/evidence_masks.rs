@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use anyhow::Result;
-use catscan_data::Dataset;
+use catscan_data::{BadImage, Dataset};
 
 use super::pick::evenly;
 use crate::masks::{Masks, opened, prepared};
@@ -37,10 +37,21 @@ impl<'a> EvidenceMasks<'a> {
     }
 
     /// `[H, W]`, 255 on the evidence; none where nobody has drawn it.
-    pub fn of(&self, index: u32) -> Option<Cow<'_, [u8]>> {
+    ///
+    /// # Errors
+    /// As [`Dataset::evidence`].
+    pub fn of(&self, index: u32) -> Result<Option<Cow<'_, [u8]>>, BadImage> {
         match &self.own {
-            Some(own) => own.masks.get(&index).map(|mask| Cow::from(mask.as_slice())),
+            Some(own) => Ok(own.masks.get(&index).map(|mask| Cow::from(mask.as_slice()))),
             None => self.dataset.evidence(index),
+        }
+    }
+
+    /// Whether there is one.
+    pub fn knows(&self, index: u32) -> bool {
+        match &self.own {
+            Some(own) => own.masks.contains_key(&index),
+            None => self.dataset.drawings,
         }
     }
 
@@ -77,7 +88,7 @@ impl<'a> EvidenceMasks<'a> {
     /// At most as many test pictures whose evidence is known.
     pub fn with_evidence(&self, most: usize) -> Vec<u32> {
         let mut picked = self.evenly(most);
-        picked.retain(|index| self.of(*index).is_some());
+        picked.retain(|index| self.knows(*index));
         picked
     }
 }

@@ -20,13 +20,13 @@ pub fn feature_maps(shown: &[FirstRun], dataset: &Dataset) -> Result<Section> {
     let picked = right_and_wrong(shown, dataset);
     // The study showed a dog; the last class's right picture is one.
     let picture = picked.iter().take(2).next_back().context("the test part holds no pictures")?;
-    let x = dataset.batch(&[picture.index], Device::Cpu);
+    let x = dataset.batch(&[picture.index], Device::Cpu)?;
     let mut blocks = vec![Block::Paragraph(format!(
         "The same test picture ({}) through each arm's first seed.",
         picture.name
     ))];
     for FirstRun { run, trained } in shown {
-        let maps = grid(&trained.model, &x, &input(dataset, picture.index), &GridLayout::study())?;
+        let maps = grid(&trained.model, &x, &input(dataset, picture.index)?, &GridLayout::study())?;
         let picture = Packed::png(&maps.image)?;
         write_file(&run.record.folder.join("scans/feature-maps.png"), picture.bytes())?;
         blocks.push(Block::Picture {
@@ -41,7 +41,7 @@ pub fn feature_maps(shown: &[FirstRun], dataset: &Dataset) -> Result<Section> {
 
 /// All channels of one layer, the arms side by side: the same picture, the same kind of layer.
 fn of_one_layer(shown: &[FirstRun], dataset: &Dataset, picture: &Picked) -> Result<Block> {
-    let x = dataset.batch(&[picture.index], Device::Cpu);
+    let x = dataset.batch(&[picture.index], Device::Cpu)?;
     let layout = ChannelLayout {
         columns: 6,
         tile_px: 72,
@@ -53,7 +53,7 @@ fn of_one_layer(shown: &[FirstRun], dataset: &Dataset, picture: &Picked) -> Resu
     let mut drawn = Vec::new();
     for FirstRun { run, trained } in shown {
         let tap = middle_block(&trained.model.block_names());
-        let shown = input(dataset, picture.index);
+        let shown = input(dataset, picture.index)?;
         let figure = channels(&trained.model, &x, &shown, &tap, &layout)?;
         drawn.push((run.name.to_string(), figure));
     }

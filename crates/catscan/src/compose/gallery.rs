@@ -186,7 +186,7 @@ impl Draw<'_> {
                 gone.push(&*picture.name);
                 continue;
             };
-            let shown = self.dataset.picture(*index).into_shown();
+            let shown = self.dataset.picture(*index)?.into_shown();
             let mut lines =
                 vec![format!("is {}", self.study.split.classes[picture.label as usize])];
             lines.extend(says(place));

@@ -40,7 +40,7 @@ pub fn robustness(
     if indices.is_empty() {
         return Ok(None);
     }
-    let worse = CorruptedPictures::new(dataset, &indices);
+    let worse = CorruptedPictures::new(dataset, &indices)?;
     let mut all = Vec::new();
     progress.stage("what they withstand", runs.iter().count() as u64);
     for run in runs.iter() {

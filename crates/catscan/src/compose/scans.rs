@@ -4,7 +4,7 @@
 //! compared.)
 
 use anyhow::Result;
-use catscan_data::{Dataset, RgbImage};
+use catscan_data::{BadImage, Dataset, RgbImage};
 use catscan_train::metrics::predicted;
 use catscan_viz::cam::{CamRow, Cams, Map, explain_each};
 use catscan_viz::layer::layer;
@@ -197,31 +197,31 @@ fn look(
         _ => vec![said.clone(), picked.iter().map(|picked| picked.label.into()).collect()],
     };
     let indices: Vec<u32> = picked.iter().map(|picked| picked.index).collect();
-    let x = dataset.batch(&indices, Device::Cpu);
+    let x = dataset.batch(&indices, Device::Cpu)?;
     let method = CamRow::find("grad-cam").expect("a row of the table");
     let cams: Vec<Cams> = explain_each(method, &shown.trained.model, &x, &choices, taps)?;
-    let looked_at = |(n, picked): (usize, &Picked)| {
+    let looked_at = |(n, picked): (usize, &Picked)| -> Result<LookedAt> {
         let class = said[n] as usize;
         let verdict = if class == picked.label as usize { "right" } else { "wrong" };
         // Of more than two classes the true one is not drawn again where it was predicted.
         let drawn = if classes.len() != 2 && verdict == "right" { 1 } else { 2 };
         let maps = choices.iter().zip(&cams).take(drawn);
-        LookedAt {
+        Ok(LookedAt {
             verdict: [
                 format!("{verdict} {}", classes[picked.label as usize]),
                 format!("P({}) {:.2}", classes[class], shares(picked)[class]),
             ],
             name: picked.name.clone(),
-            shown: input(dataset, picked.index),
+            shown: input(dataset, picked.index)?,
             said: if classes.len() == 2 { class } else { 0 },
             maps: maps
                 .map(|(of, cams)| (classes[of[n] as usize].clone(), cams.of_picture(n)))
                 .collect(),
-        }
+        })
     };
     Ok(Looked {
         name: shown.run.name.to_string(),
-        pictures: picked.iter().enumerate().map(looked_at).collect(),
+        pictures: picked.iter().enumerate().map(looked_at).collect::<Result<_>>()?,
     })
 }
 
@@ -286,8 +286,8 @@ fn columns(classes: &[String]) -> Vec<String> {
 }
 
 /// A sample as a person sees it.
-pub fn input(dataset: &Dataset, index: u32) -> RgbImage {
-    dataset.picture(index).into_shown()
+pub fn input(dataset: &Dataset, index: u32) -> Result<RgbImage, BadImage> {
+    Ok(dataset.picture(index)?.into_shown())
 }
 
 #[cfg(test)]

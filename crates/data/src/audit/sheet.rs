@@ -34,6 +34,7 @@ impl Sheet {
     }
 
     /// As a file.
+    #[expect(clippy::missing_panics_doc, reason = "memory does not fail")]
     pub fn png(&self) -> Vec<u8> {
         let mut bytes = std::io::Cursor::new(Vec::new());
         self.picture

@@ -30,6 +30,7 @@ pub struct Signature {
 
 impl Signature {
     /// Of any picture.
+    #[expect(clippy::missing_panics_doc, reason = "the thumbnail's size is a constant")]
     pub fn of(picture: &Raster) -> Signature {
         let grey = picture.clone().into_colour(Colour::Grey);
         let small = resize::squash(&grey, SIDE, Filter::Box);

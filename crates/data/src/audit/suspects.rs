@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::Sheet;
 use super::markdown::cell;
 use crate::dataset::Dataset;
+use crate::error::BadImage;
 
 /// Least probability of another class at which a label is doubted. (Not a most of the label's own:
 /// with many classes that is small where a network simply does not know.)
@@ -86,9 +87,13 @@ impl Suspects {
     }
 
     /// The surest ones side by side, in the order of the report.
-    pub fn sheet(&self, dataset: &Dataset) -> Sheet {
+    ///
+    /// # Errors
+    /// As [`Dataset::pixels`].
+    pub fn sheet(&self, dataset: &Dataset) -> Result<Sheet, BadImage> {
         let shown = self.pictures.iter().take(SHOWN);
-        Sheet::of(shown.map(|suspect| Some(dataset.picture(suspect.sample))).collect())
+        let pictures = shown.map(|suspect| dataset.picture(suspect.sample).map(Some));
+        Ok(Sheet::of(pictures.collect::<Result<_, _>>()?))
     }
 
     /// A part of the report, which names `sheet`, the contact sheet's file.

@@ -37,6 +37,22 @@ pub struct AffineDraw {
     pub move_x_px: f64,
     /// The same along y.
     pub move_y_px: f64,
+    /// As Keras composed it when its shears were radians ([`super::Shear::Radians`]).
+    #[serde(default)]
+    pub older: bool,
+}
+
+/// What was drawn for one axis.
+struct Axis {
+    zoom: f64,
+    mirrored: bool,
+    shift: f64,
+}
+
+impl Axis {
+    fn sign(&self) -> f64 {
+        if self.mirrored { -1.0 } else { 1.0 }
+    }
 }
 
 impl AffineDraw {
@@ -52,6 +68,7 @@ impl AffineDraw {
         flip_vertical: false,
         move_x_px: 0.0,
         move_y_px: 0.0,
+        older: false,
     };
 
     /// Rotation · shear · zoom · flip, and the shifts.
@@ -61,18 +78,32 @@ impl AffineDraw {
 
     /// The same, before it is rounded to 32 bits.
     pub(super) fn rows(&self) -> [f64; 6] {
+        let x = Axis { zoom: self.zoom_x, mirrored: self.flip, shift: self.move_x_px };
+        let y = Axis { zoom: self.zoom_y, mirrored: self.flip_vertical, shift: self.move_y_px };
+        let (shift_x, shift_y) = (f64::from(self.shift_x_px), f64::from(self.shift_y_px));
+        if self.older {
+            // Rows come first, and the picture is turned about a pixel's length down and right.
+            let [a, b, s, c, d, t] = self.about([1.0, 1.0], &y, &x);
+            return [d, c, t + shift_x, b, a, s + shift_y];
+        }
+        let [a, b, s, c, d, t] = self.about([0.0, 0.0], &x, &y);
+        [a, b, s + shift_x, c, d, t + shift_y]
+    }
+
+    /// `[M | t]` with the first axis' row first, turned about a point that lies so many pixels from
+    /// the picture's centre.
+    fn about(&self, point: [f64; 2], first: &Axis, second: &Axis) -> [f64; 6] {
         let (sin, cos) = self.rotation_rad.sin_cos();
         let (shear_sin, shear_cos) = self.shear_rad.sin_cos();
-        let zoom_x = if self.flip { -self.zoom_x } else { self.zoom_x };
-        let zoom_y = if self.flip_vertical { -self.zoom_y } else { self.zoom_y };
-        let (move_x, move_y) = (self.move_x_px, self.move_y_px);
-        [
-            cos * zoom_x,
-            (-cos * shear_sin - sin * shear_cos) * zoom_y,
-            cos * move_x - sin * move_y + f64::from(self.shift_x_px),
-            sin * zoom_x,
-            (-sin * shear_sin + cos * shear_cos) * zoom_y,
-            sin * move_x + cos * move_y + f64::from(self.shift_y_px),
-        ]
+        let (u, v) = (first.shift, second.shift);
+        let (a, c) = (cos * first.zoom, sin * first.zoom);
+        let b = (-cos * shear_sin - sin * shear_cos) * second.zoom;
+        let d = (-sin * shear_sin + cos * shear_cos) * second.zoom;
+        let [p, q] = point;
+        let s = cos * u - sin * v + (p - a * p - b * q);
+        let t = sin * u + cos * v + (q - c * p - d * q);
+        // Flips come after the affine, about the centre.
+        let (f, g) = (first.sign(), second.sign());
+        [f * a, g * b, s, f * c, g * d, t]
     }
 }

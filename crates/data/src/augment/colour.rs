@@ -26,8 +26,17 @@ pub(super) fn brightness(x: &Tensor, factor: &Tensor) -> Tensor {
 }
 
 pub(super) fn contrast(x: &Tensor, factor: &Tensor) -> Tensor {
-    let mean = grey(x).mean_dim([1i64, 2, 3].as_slice(), true, x.kind());
-    blend(x, &mean, factor)
+    blend(x, &mean(&grey(x)), factor)
+}
+
+/// `[N, 1, H, W] -> [N, 1, 1, 1]`, added up as whole numbers: a sum of floats depends on how it is
+/// shared out among lanes and threads, and so on the batch that the picture is in.
+fn mean(x: &Tensor) -> Tensor {
+    const UNIT: f64 = (1u64 << 32) as f64;
+    let (_, _, h, w) = x.size4().expect("a batch is [N, C, H, W]");
+    let whole = (x.to_kind(Kind::Double) * UNIT).round().to_kind(Kind::Int64);
+    let sum = whole.sum_dim_intlist([1i64, 2, 3].as_slice(), true, Kind::Int64);
+    (sum.to_kind(Kind::Double) / (UNIT * (h * w) as f64)).to_kind(x.kind())
 }
 
 pub(super) fn saturation(x: &Tensor, factor: &Tensor) -> Tensor {

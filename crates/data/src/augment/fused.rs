@@ -211,7 +211,7 @@ mod tests {
         }
     }
 
-    /// Keras computes places in doubles; the golden of it (`keras_augment`) has 6 pixels a side,
+    /// Keras computes places in doubles; the golden of it (`keras_augment`) has 12 pixels a side,
     /// and the farther a place lies from the middle, the coarser 32 bits are.
     #[test]
     fn large_pictures_are_what_doubles_give() {
@@ -283,6 +283,27 @@ mod tests {
             worst = worst.max((f64::from(*got) * 255.0 - want).abs());
         }
         worst
+    }
+
+    #[test]
+    fn as_many_threads_as_there_are_give_the_same_bits() {
+        let (side, n) = (128usize, 24);
+        let pixels: Vec<u8> = (0..n * side * side * 3).map(|i| (i * 7919 % 256) as u8).collect();
+        assert!(pixels.len() >= WORTH_THREADS);
+        let augment = Augment { rotation_deg: 180.0, zoom: 0.5, ..Augment::none() };
+        let affines: Vec<Affine> = (0..n as u64).map(|i| augment.affine(3, 1, i)).collect();
+        let config = crate::DataConfig { size_px: side as u32, ..config() };
+        let warped = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| warp(&pixels, &config, &affines, Fill::Edge))
+        };
+        let one = warped(1);
+        // By itself, a picture is too little for threads.
+        let alone = warp(&pixels[..side * side * 3], &config, &affines[..1], Fill::Edge);
+        assert_eq!(one.narrow(0, 0, 1), alone);
+        for threads in [2, 8] {
+            assert_eq!(warped(threads), one, "{threads} threads");
+        }
     }
 
     #[test]

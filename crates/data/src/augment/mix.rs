@@ -113,6 +113,9 @@ fn normal(stream: &mut Stream) -> f64 {
 #[cfg(feature = "tch")]
 impl Mixed {
     /// `[N, C, H, W]` mixed each with the one before it, and `[N]` own shares λ, f32.
+    ///
+    /// # Panics
+    /// Where there is not one draw a picture, all of one kind.
     pub fn apply(x: &tch::Tensor, mixed: &[Mixed]) -> (tch::Tensor, tch::Tensor) {
         use crate::batch::sent;
         use tch::{Kind, Tensor};

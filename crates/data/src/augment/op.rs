@@ -47,6 +47,9 @@ mod batched {
 
     /// `[N, C, H, W] -> [N, C, H, W]`: each picture through its own list. `zero` `[1, C, 1, 1]` is
     /// what the network sees as zero: erased rectangles get it.
+    ///
+    /// # Panics
+    /// Where there is not one list a picture.
     pub fn apply(x: &Tensor, ops: &[&[Op]], zero: &Tensor) -> Tensor {
         let mut x = x.shallow_clone();
         assert_eq!(x.size()[0] as usize, ops.len(), "augment: one list of operations a picture");

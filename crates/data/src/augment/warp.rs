@@ -16,6 +16,9 @@ const REFLECTION: i64 = 2;
 impl Augment {
     /// `[N, C, S, S] -> [N, C, S, S]` f32: each picture through its own affine, bilinear; strides
     /// (channels_last or not) are kept. `S` is one number: pictures are square.
+    ///
+    /// # Panics
+    /// Where they are not, or there is not one affine a picture.
     pub fn apply(batch: &Tensor, affines: &[Affine], fill: Fill) -> Tensor {
         let (n, c, h, w) = batch.size4().expect("a batch is [N, C, H, W]");
         assert_eq!(h, w, "augment: {h} x {w} pictures, want square ones");

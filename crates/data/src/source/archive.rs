@@ -13,6 +13,8 @@ use crate::decode::{MAX_BYTES, too_long};
 use crate::error::{BadImage, DataError, Doing};
 use crate::window::Window;
 
+mod whole;
+
 /// More entries than any set of pictures in one archive that we know of; a bomb has more.
 const MAX_ENTRIES: u64 = 500_000;
 
@@ -51,7 +53,9 @@ impl Archive {
         let tail = window.tail(TAIL_BYTES).map_err(|error| DataError::read(&path, error))?;
         check_count(announced(&tail), &path)?;
         let mut zip = ZipArchive::new(window).map_err(damaged)?;
+        check_count(zip.len() as u64, &path)?;
         check(&mut zip, &path)?;
+        whole::check(&mut zip, &path)?;
         Ok(Archive { path, zip })
     }
 
@@ -139,7 +143,6 @@ fn check_count(entries: u64, path: &Path) -> Result<(), DataError> {
 /// out, a link, a device, a mode that gives rights away, a secret, a bomb.
 fn check(zip: &mut ZipArchive<Window>, path: &Path) -> Result<(), DataError> {
     let refuse = |what: String| Err(DataError::refused(path, what, REFUSED));
-    check_count(zip.len() as u64, path)?;
     for i in 0..zip.len() {
         let damaged = |error: ZipError| DataError::refused(path, error.to_string(), DAMAGED);
         let entry = zip.by_index_raw(i).map_err(damaged)?;

@@ -183,7 +183,7 @@ fn labels_are_doubted_where_a_network_is_sure_of_another_class() {
     let text = suspects.markdown("suspects.png");
     assert!(text.contains("Of the 20 pictures that the run `runs/'one'`"), "{text}");
     assert!(text.contains("Of the 10 pictures it was trained on it can say nothing"), "{text}");
-    let sheet = image::load_from_memory(&suspects.sheet(&set).png()).unwrap();
+    let sheet = image::load_from_memory(&suspects.sheet(&set).unwrap().png()).unwrap();
     assert_eq!((sheet.width(), sheet.height()), (2 * 100 + 4, 100 + 4));
 }
 

@@ -59,7 +59,7 @@ fn fail_names_them_all_and_skip_goes_on_without() {
     let want = open(&folder(clean.path()), cache.path()).unwrap();
     assert_eq!((&set.digest, &set.split), (&want.digest, &want.split));
     let all: Vec<u32> = (0..16).collect();
-    assert_eq!(set.gather(&all), want.gather(&all));
+    assert_eq!(set.gather(&all).unwrap(), want.gather(&all).unwrap());
     assert_eq!(set.split_record().rejected.len(), bad);
     // `report` is for whoever opens the set; what is opened is the same.
     let bad_images: BadImages = serde_json::from_str("\"report\"").unwrap();

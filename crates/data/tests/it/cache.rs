@@ -149,7 +149,7 @@ fn pixels_do_not_depend_on_the_number_of_threads() {
         let cache = tempdir().unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         let set = pool.install(|| open(&folder(root.path()), cache.path()).unwrap());
-        (set.digest.clone(), set.gather(&(0..12).collect::<Vec<u32>>()))
+        (set.digest.clone(), set.gather(&(0..12).collect::<Vec<u32>>()).unwrap())
     };
     assert_eq!(with(1), with(4));
 }
@@ -173,10 +173,10 @@ fn critters_come_with_their_evidence() {
     assert!(set.drawings);
     assert_eq!(set.classes, ["cat", "dog"]);
     assert_eq!(set.samples.len(), 25);
-    let mask = set.evidence(0).unwrap();
+    let mask = set.evidence(0).unwrap().unwrap();
     assert_eq!(mask.len(), 32 * 32);
     assert!(mask.iter().all(|v| [0, 255].contains(v)));
-    assert_eq!(set.pixels(24).len(), 32 * 32 * 3);
+    assert_eq!(set.pixels(24).unwrap().len(), 32 * 32 * 3);
     for source in ["critters:none", "critters:1", "critters:"] {
         let error = open(source, cache.path()).unwrap_err();
         assert_eq!(error.exit_code(), 2);

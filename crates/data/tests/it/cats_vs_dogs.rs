@@ -88,7 +88,7 @@ fn all_layouts_are_one_set() {
         let set = open(&cats_vs_dogs(&at(layout)), cache.path()).unwrap();
         assert_eq!(names(&set), names(&want), "{layout}");
         assert_eq!((&set.digest, &set.split), (&want.digest, &want.split), "{layout}");
-        assert_eq!(set.gather(&[0, 13]), want.gather(&[0, 13]), "{layout}");
+        assert_eq!(set.gather(&[0, 13]).unwrap(), want.gather(&[0, 13]).unwrap(), "{layout}");
     }
 }
 
@@ -208,6 +208,56 @@ fn archives_that_reach_out_or_explode_are_refused_whole() {
     assert!(text.contains("gives its user's rights away (mode 104755)"), "{text}");
     let left = std::fs::read_dir(root.path()).unwrap().flatten();
     assert!(left.into_iter().all(|entry| entry.path().extension().is_some_and(|e| e == "zip")));
+}
+
+#[test]
+fn an_archive_that_would_be_read_in_part_is_refused() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let refused = |bytes: &[u8]| {
+        let path = root.path().join("train.zip");
+        put(&path, bytes);
+        let error = open(&cats_vs_dogs(&path), cache.path()).unwrap_err();
+        assert_eq!(error.exit_code(), 3);
+        error.to_string()
+    };
+    let whole = zip_of(&kaggle("train/"), Stored);
+    // Both where the picture lies and in the listing at the end.
+    let (name, other) = (b"train/cat.1.jpg", b"train/cat.0.jpg");
+    let mut twice = whole.clone();
+    let places: Vec<usize> =
+        whole.windows(15).enumerate().filter(|(_, w)| w == name).map(|(at, _)| at).collect();
+    assert_eq!(places.len(), 2);
+    places.iter().for_each(|at| twice[*at..*at + 15].copy_from_slice(other));
+    let text = refused(&twice);
+    assert!(text.contains("entry \"train/cat.0.jpg\" is there twice"), "{text}");
+    let mut fewer = whole.clone();
+    let end = whole.windows(4).rposition(|w| w == b"PK\x05\x06").unwrap();
+    // How many entries there are, on this disk and in all.
+    fewer[end + 8] -= 1;
+    fewer[end + 10] -= 1;
+    let text = refused(&fewer);
+    assert!(text.contains("lists 14 entries, counts 13"), "{text}");
+    // Two archives in one file: as long as the other, shorter, longer, or put right by `zip -A`.
+    for second in ["trail/", "more/", "others/"] {
+        let second = zip_of(&kaggle(second), Stored);
+        let text = refused(&[whole.as_slice(), &second].concat());
+        let want = ["goes on after its end mark", "before its first entry", "not a zip"];
+        assert!(want.iter().any(|want| text.contains(want)), "{text}");
+    }
+    let mut cursor = std::io::Cursor::new(whole.clone());
+    cursor.set_position(whole.len() as u64);
+    let mut writer = zip::ZipWriter::new(cursor);
+    for (name, bytes) in kaggle("train/") {
+        writer.start_file(name, zip::write::SimpleFileOptions::default()).unwrap();
+        std::io::Write::write_all(&mut writer, &bytes).unwrap();
+    }
+    let text = refused(&writer.finish().unwrap().into_inner());
+    let want = format!("has {} bytes before its first entry", whole.len());
+    assert!(text.contains(&want), "{text}");
+    // What is behind the end may be padding.
+    put(&root.path().join("padded.zip"), &[whole.as_slice(), &[0; 9_000]].concat());
+    let padded = open(&cats_vs_dogs(&root.path().join("padded.zip")), cache.path()).unwrap();
+    assert_eq!(padded.samples.len(), 14);
 }
 
 #[test]

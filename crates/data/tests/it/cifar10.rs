@@ -88,21 +88,21 @@ fn a_folder_and_the_archive_are_the_same_set() {
     assert!(test.iter().all(|i| set.samples[*i as usize].name.starts_with("test_batch/")));
     assert_eq!(names(&set)[..3], ["data_batch_1/0", "data_batch_1/10", "data_batch_2/0"]);
     let part = open(&root.path().join("below"), cache.path()).unwrap();
-    assert_eq!(part.pixels(0), set.pixels(0));
+    assert_eq!(part.pixels(0).unwrap(), set.pixels(0).unwrap());
 }
 
 #[test]
 fn planes_become_pixels() {
     let (root, cache) = (folder(10), tempdir().unwrap());
     let set = open(root.path(), cache.path()).unwrap();
-    let picture = set.picture(2).into_shown();
+    let picture = set.picture(2).unwrap().into_shown();
     assert_eq!(names(&set)[2], "data_batch_3/0");
     for (x, y) in [(0, 0), (31, 0), (5, 17), (31, 31)] {
         assert_eq!(picture.get_pixel(x, y).0, [y as u8, x as u8, 2]);
     }
     let grey = DataConfig { colour: Colour::Grey, ..set.config().clone() };
     let grey = Dataset::open(&grey, cache.path(), &()).unwrap();
-    assert_eq!(grey.picture(2), set.picture(2).into_colour(Colour::Grey));
+    assert_eq!(grey.picture(2).unwrap(), set.picture(2).unwrap().into_colour(Colour::Grey));
 }
 
 #[test]

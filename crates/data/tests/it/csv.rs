@@ -51,7 +51,7 @@ fn a_manifest_is_the_set_it_lists() {
     }
     let folders = open(&folder(other.path()), cache.path()).unwrap();
     let all: Vec<u32> = (0..12).collect();
-    assert_eq!(set.gather(&all), folders.gather(&all));
+    assert_eq!(set.gather(&all).unwrap(), folders.gather(&all).unwrap());
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! Our affines against Keras' own: fixed draws, values made by `scripts/golden/keras_augment.py`.
+//! Our affines against Keras' own: fixed draws, values made by `scripts/golden/keras_augment.py`
+//! and, of the Keras whose shears are radians, by `keras_older.py`.
 
 use catscan_data::DataConfig;
 use catscan_data::augment::{AffineDraw, Augment, Draw, Fill, Op};
@@ -105,17 +106,17 @@ fn one() -> f64 {
     1.0
 }
 
-impl Transform {
-    fn fill(&self) -> Fill {
-        match self.fill.as_str() {
-            "nearest" => Fill::Edge,
-            "constant" => Fill::Constant(self.cval),
-            "reflect" => Fill::Reflect,
-            "wrap" => Fill::Wrap,
-            other => panic!("{other}: no such mode"),
-        }
+fn fill(mode: &str, cval: u8) -> Fill {
+    match mode {
+        "nearest" => Fill::Edge,
+        "constant" => Fill::Constant(cval),
+        "reflect" => Fill::Reflect,
+        "wrap" => Fill::Wrap,
+        other => panic!("{other}: no such mode"),
     }
+}
 
+impl Transform {
     fn draw(&self) -> Draw {
         let draw = AffineDraw {
             rotation_rad: self.theta.to_radians(),
@@ -143,7 +144,8 @@ fn everything_that_keras_composes_is_composed_as_keras_does() {
     for (i, case) in golden.cases.iter().enumerate() {
         let config = DataConfig { size_px: golden.side, ..config("unused") };
         let (pixels, drawn) = (picture(golden.side), [case.draw()]);
-        let (moved, mixed) = to_augmented(&pixels, &config, Device::Cpu, case.fill(), &drawn);
+        let (moved, mixed) =
+            to_augmented(&pixels, &config, Device::Cpu, fill(&case.fill, case.cval), &drawn);
         assert!(mixed.is_none());
         let got = (moved * 255.0).get(0).permute([1, 2, 0]).contiguous().view(-1);
         let got = Vec::<f32>::try_from(got).unwrap();
@@ -157,5 +159,76 @@ fn everything_that_keras_composes_is_composed_as_keras_does() {
         assert!(worst < most, "case {i} ({}): off by {worst}", case.fill);
         let stepped = off.iter().filter(|off| **off > TOLERANCE).count();
         assert!(stepped <= steps, "case {i}: {stepped} values are a step off");
+    }
+}
+
+/// What Keras 2.0.9 drew (`keras_older.py`); what a recipe has not is as it is.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct OlderCase {
+    fill: String,
+    rotation_deg: f64,
+    shear_rad: f64,
+    zoom_x: f64,
+    zoom_y: f64,
+    move_x_px: f64,
+    move_y_px: f64,
+    flip: bool,
+    flip_vertical: bool,
+    want: Vec<f32>,
+}
+
+impl Default for OlderCase {
+    fn default() -> OlderCase {
+        OlderCase {
+            fill: String::new(),
+            rotation_deg: 0.0,
+            shear_rad: 0.0,
+            zoom_x: 1.0,
+            zoom_y: 1.0,
+            move_x_px: 0.0,
+            move_y_px: 0.0,
+            flip: false,
+            flip_vertical: false,
+            want: Vec::new(),
+        }
+    }
+}
+
+#[test]
+fn radians_are_the_older_keras_pictures() {
+    #[derive(Deserialize)]
+    struct Golden {
+        side: u32,
+        cases: Vec<OlderCase>,
+    }
+    let golden: Golden =
+        serde_json::from_str(include_str!("../golden/keras_augment_older.json")).unwrap();
+    assert_eq!(golden.cases.len(), 8);
+    let config = DataConfig { size_px: golden.side, ..config("unused") };
+    for (i, case) in golden.cases.iter().enumerate() {
+        let draw = AffineDraw {
+            rotation_rad: case.rotation_deg.to_radians(),
+            shear_rad: case.shear_rad,
+            zoom_x: case.zoom_x,
+            zoom_y: case.zoom_y,
+            flip: case.flip,
+            flip_vertical: case.flip_vertical,
+            move_x_px: case.move_x_px,
+            move_y_px: case.move_y_px,
+            older: true,
+            ..AffineDraw::STILL
+        };
+        let gap = |draw: AffineDraw| {
+            let draw = Draw { affine: draw.affine(), ops: vec![], has_steps: false, mixed: None };
+            let pixels = picture(golden.side);
+            let (moved, _) =
+                to_augmented(&pixels, &config, Device::Cpu, fill(&case.fill, 0), &[draw]);
+            let got = (moved * 255.0).get(0).permute([1, 2, 0]).contiguous().view(-1);
+            let got = Vec::<f32>::try_from(got).unwrap();
+            got.iter().zip(&case.want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+        };
+        assert!(gap(draw) < TOLERANCE, "case {i}: off by {}", gap(draw));
+        assert!(gap(AffineDraw { older: false, ..draw }) > 1.0, "case {i}: later Keras differs");
     }
 }

@@ -29,6 +29,13 @@ fn lay_shards(root: &Path, count: u32, each: u32) {
     }
 }
 
+/// So many pictures, of three classes in turn, each a file.
+fn lay_folders(root: &Path, count: u32) {
+    for i in 0..count {
+        put(&root.join(format!("{}/{i:05}.jpg", i % 3)), &jpeg(i));
+    }
+}
+
 #[test]
 fn every_placement_gives_the_same_set() {
     let root = tempdir().unwrap();
@@ -42,11 +49,11 @@ fn every_placement_gives_the_same_set() {
         for set in &sets[1..] {
             assert_eq!((&set.digest, &set.split), (&sets[0].digest, &sets[0].split));
             assert_eq!(set.samples, sets[0].samples);
-            assert_eq!(set.gather(&all), sets[0].gather(&all));
-            assert_eq!(set.pixels(3), sets[0].pixels(3));
-            assert_eq!(set.evidence(3), sets[0].evidence(3));
+            assert_eq!(set.gather(&all).unwrap(), sets[0].gather(&all).unwrap());
+            assert_eq!(set.pixels(3).unwrap(), sets[0].pixels(3).unwrap());
+            assert_eq!(set.evidence(3).unwrap(), sets[0].evidence(3).unwrap());
         }
-        assert_eq!(sets[0].evidence(3).is_some(), source.starts_with("critters"));
+        assert_eq!(sets[0].evidence(3).unwrap().is_some(), source.starts_with("critters"));
     }
 }
 
@@ -81,15 +88,22 @@ fn a_streamed_picture_that_changed_or_went_is_named() {
     }
     let set = open(&config(&folder(root.path())), cache.path(), Placement::Streamed);
     let all: Vec<u32> = (0..8).collect();
-    set.try_gather(&all).unwrap();
+    set.gather(&all).unwrap();
     put(&root.path().join("0/4.jpg"), &jpeg(99));
-    let error = set.try_gather(&all).unwrap_err();
+    let error = set.gather(&all).unwrap_err();
     assert!(error.to_string().starts_with("0/4.jpg: has changed since the set was opened"));
     assert_eq!(error.fault, Fault::Unreadable, "trying again may help");
     std::fs::remove_file(root.path().join("0/4.jpg")).unwrap();
-    let error = set.try_gather(&all).unwrap_err();
+    let error = set.gather(&all).unwrap_err();
     assert!(error.to_string().starts_with("0/4.jpg: "), "{error}");
-    set.try_gather(&[0, 1]).unwrap();
+    set.gather(&[0, 1]).unwrap();
+    // However it is asked for.
+    let at = set.samples.iter().position(|sample| sample.name == "0/4.jpg").unwrap() as u32;
+    assert_eq!(set.pixels(at).unwrap_err(), error);
+    assert_eq!(set.picture(at).unwrap_err(), error);
+    assert_eq!(set.evidence(at).unwrap_err(), error);
+    #[cfg(feature = "tch")]
+    assert_eq!(set.batch(&[at], tch::Device::Cpu).unwrap_err(), error);
 }
 
 /// The order of a pass over all samples.
@@ -119,7 +133,7 @@ proptest! {
                 let one = pool(threads).install(|| {
                     let set = open(&config, cache.path(), placement);
                     let order = visits(&set, seed, pass);
-                    (set.gather(&order), order)
+                    (set.gather(&order).unwrap(), order)
                 });
                 seen.push(one);
             }
@@ -154,12 +168,12 @@ const CHILD: &str = "CATSCAN_TEST_STREAM_FROM";
 /// most memory a process ever held can be told of a whole process only.
 #[test]
 fn one_pass_of_a_stream_in_a_process_of_its_own() {
-    let Some(root) = std::env::var_os(CHILD) else { return };
+    let Ok(source) = std::env::var(CHILD) else { return };
     let cache = tempdir().unwrap();
-    let config = DataConfig { size_px: 128, ..config(&shards(Path::new(&root))) };
+    let config = DataConfig { size_px: 128, ..config(&source) };
     let set = open(&config, cache.path(), Placement::Streamed);
     let all: Vec<u32> = (0..set.samples.len() as u32).collect();
-    let bytes: usize = all.chunks(20).map(|batch| set.gather(batch).len()).sum();
+    let bytes: usize = all.chunks(20).map(|batch| set.gather(batch).unwrap().len()).sum();
     assert_eq!(bytes, all.len() * 128 * 128 * 3);
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
@@ -172,16 +186,14 @@ fn memory_does_not_grow_with_a_streamed_set() {
         eprintln!("skipped: only Linux tells the most memory a process held");
         return;
     }
-    let peak_kib = |count: u32| -> u64 {
-        let root = tempdir().unwrap();
-        lay_shards(root.path(), count / 100, 100);
+    let peak_kib = |source: &str| -> u64 {
         let output = Command::new(std::env::current_exe().unwrap())
             .args([
                 "--exact",
                 "--nocapture",
                 "placement::one_pass_of_a_stream_in_a_process_of_its_own",
             ])
-            .env(CHILD, root.path())
+            .env(CHILD, source)
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -189,7 +201,17 @@ fn memory_does_not_grow_with_a_streamed_set() {
         let line = text.lines().find_map(|line| line.split("peak KiB ").nth(1));
         line.expect("the child tells its peak").trim().parse().unwrap()
     };
-    let (few, many) = (peak_kib(200), peak_kib(2_000));
-    // All pixels would be 96 MiB; the larger set's tar files are 4 MiB.
-    assert!(many < few + 24 * 1024, "{few} KiB with 200 pictures, {many} with 2,000");
+    let sources = |count: u32| {
+        let root = tempdir().unwrap();
+        let (tars, loose) = (root.path().join("tars"), root.path().join("loose"));
+        lay_shards(&tars, count / 100, 100);
+        lay_folders(&loose, count);
+        (root, [shards(&tars), folder(&loose)])
+    };
+    let ((_few, few), (_many, many)) = (sources(200), sources(2_000));
+    for (few, many) in few.iter().zip(&many) {
+        let (least, most) = (peak_kib(few), peak_kib(many));
+        // All pixels would be 96 MiB; the larger set's tar files are 4 MiB.
+        assert!(most < least + 24 * 1024, "{few}: {least} KiB, {many}: {most} KiB");
+    }
 }

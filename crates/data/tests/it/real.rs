@@ -36,7 +36,7 @@ fn the_originals_open_as_they_were_published() {
     assert!(set.rejected.is_empty());
     // Photographs, not grey squares: each has some contrast.
     for i in 0..500 {
-        let pixels = set.pixels(i);
+        let pixels = set.pixels(i).unwrap();
         let spread = pixels.iter().max().unwrap() - pixels.iter().min().unwrap();
         assert!(spread > 20, "{} is flat", set.samples[i as usize].name);
     }
@@ -126,7 +126,7 @@ fn mnist_is_the_one_that_everybody_has() {
     assert_eq!(train.iter().zip(val).map(|(a, b)| a + b).collect::<Vec<_>>(), given);
     // The mean over the published training files that everybody normalises by: 0.1307.
     let published = set.samples.iter().zip(0..).filter(|(s, _)| s.name.starts_with("train/"));
-    let of_one = |i| set.pixels(i).iter().map(|value| u64::from(*value)).sum::<u64>();
+    let of_one = |i| set.pixels(i).unwrap().iter().map(|value| u64::from(*value)).sum::<u64>();
     let sum: u64 = published.map(|(_, i)| of_one(i)).sum();
     let mean = sum as f64 / (60_000.0 * 784.0 * 255.0);
     assert!((mean - 0.130_660_476).abs() < 1e-8, "{mean}");
@@ -157,7 +157,7 @@ fn the_part_of_cifar10_says_that_it_is_one() {
     let first = set.samples.iter().zip(0..).filter(|(s, _)| s.name.starts_with("data_batch_1/"));
     let mut sums = [0u64; 3];
     for (_, i) in first {
-        let pixels = set.pixels(i);
+        let pixels = set.pixels(i).unwrap();
         pixels.iter().enumerate().for_each(|(at, value)| sums[at % 3] += u64::from(*value));
     }
     let means = sums.map(|sum| sum as f64 / (10_000.0 * 1024.0 * 255.0));

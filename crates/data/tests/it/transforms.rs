@@ -2,9 +2,12 @@
 
 use catscan_data::augment::op::apply;
 use catscan_data::augment::{Mixed, Op, Rectangle};
-use catscan_data::{Filter, RgbImage, resize};
+use catscan_data::{DataConfig, Dataset, Filter, Placement, RgbImage, resize};
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
+use tempfile::tempdir;
+
+use crate::help::{config, encode, folder, put};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -120,9 +123,7 @@ fn a_batch_of_different_lists_is_its_pictures_one_by_one() {
     let together = apply(&batch, &lists, &zero);
     for i in 0..12 {
         let alone = apply(&pictures[i as usize], &lists[i as usize..=i as usize], &zero);
-        let gap = (together.narrow(0, i, 1) - alone).abs().max().double_value(&[]);
-        // Sums over a picture may be added up in another order.
-        assert!(gap < 1e-6, "picture {i}: off by {gap}");
+        assert_eq!(together.narrow(0, i, 1), alone, "picture {i}");
     }
 }
 
@@ -143,16 +144,36 @@ fn grey_pictures_keep_their_channel_and_have_no_colour_to_turn() {
 fn the_middle_of_a_picture_is_torchvisions() {
     let golden = golden();
     assert_eq!(golden.middles.len(), 3);
-    for case in golden.middles {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    for (i, case) in golden.middles.into_iter().enumerate() {
         let value = |x: u32, y: u32, c: u32| ((x * 37 + y * 91 + c * 50 + x * y) % 256) as u8;
         let pixel = |x, y| image::Rgb([value(x, y, 0), value(x, y, 1), value(x, y, 2)]);
         let busy = RgbImage::from_fn(case.width, case.height, pixel);
-        let got = resize::middle(&busy.into(), case.short, case.size, case.filter);
+        let got = resize::middle(&busy.clone().into(), case.short, case.size, case.filter);
         let byte = |i: usize| u8::from_str_radix(&case.want[i..i + 2], 16).unwrap();
         let want = (0..case.want.len()).step_by(2).map(byte);
         let worst = got.pixels().iter().zip(want).map(|(a, b)| a.abs_diff(b)).max().unwrap();
         let most = u8::from(case.filter != Filter::Nearest);
         assert!(worst <= most, "{:?}: off by {worst}, at most {most} expected", case.filter);
+        // The same from a file, when the cache is made, when it is found, and from a stream.
+        let at = root.path().join(i.to_string());
+        for class in ["a", "b"] {
+            put(&at.join(class).join("busy.png"), &encode(&busy, image::ImageFormat::Png));
+        }
+        let config = DataConfig {
+            size_px: case.size,
+            filter: case.filter,
+            centre_crop_of_px: Some(case.short),
+            ..config(&folder(&at))
+        };
+        for placement in [None, None, Some(Placement::Streamed)] {
+            let set = Dataset::open_as(&config, cache.path(), placement, &()).unwrap();
+            assert_eq!(*set.pixels(0).unwrap(), *got.pixels(), "{placement:?}");
+        }
+        // A cache without the crop is another.
+        let config = DataConfig { centre_crop_of_px: None, ..config };
+        let whole = Dataset::open(&config, cache.path(), &()).unwrap();
+        assert_ne!(*whole.pixels(0).unwrap(), *got.pixels());
     }
 }
 

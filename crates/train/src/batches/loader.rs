@@ -33,7 +33,7 @@ pub struct Loader<'scope, 'data> {
 }
 
 /// A batch and its `[N, H, W, C]` bytes, or which picture cannot be read.
-type Gathered = Result<(Planned, Vec<u8>), String>;
+type Gathered = Result<(Planned, Vec<u8>), TrainError>;
 
 struct Worker<'scope> {
     receiver: Receiver<Gathered>,
@@ -80,15 +80,12 @@ impl<'scope, 'data: 'scope> Loader<'scope, 'data> {
     fn next_gathered(&mut self) -> Result<Option<(Planned, Vec<u8>)>, TrainError> {
         let Some(worker) = self.workers.pop_front() else {
             let planned = self.own.next();
-            return planned
-                .map(|planned| gather(self.dataset, planned, &self.fault))
-                .transpose()
-                .map_err(TrainError::Loader);
+            return planned.map(|planned| gather(self.dataset, planned, &self.fault)).transpose();
         };
         match worker.receiver.recv() {
             Ok(gathered) => {
                 self.workers.push_back(worker);
-                gathered.map(Some).map_err(TrainError::Loader)
+                gathered.map(Some)
             }
             // The plan has ended, or the thread has; whoever comes after has nothing left either.
             Err(_) => worker.thread.join().map(|()| None).map_err(died),
@@ -132,14 +129,17 @@ fn gather(dataset: &Dataset, planned: Planned, fault: &Fault) -> Gathered {
     let read = |indices: &[u32]| {
         let reading = AssertUnwindSafe(|| {
             fault.strike(dataset, indices);
-            dataset.try_gather(indices)
+            dataset.gather(indices)
         });
         catch_unwind(reading).ok()
     };
     match read(&planned.indices) {
         Some(Ok(pixels)) => Ok((planned, pixels)),
-        Some(Err(bad)) => Err(bad.to_string()),
-        None => Err(culprit(dataset, &planned.indices, |one| read(one).is_none())),
+        Some(Err(bad)) => Err(bad.into()),
+        None => {
+            let culprit = culprit(dataset, &planned.indices, |one| read(one).is_none());
+            Err(TrainError::Loader(culprit))
+        }
     }
 }
 
@@ -216,7 +216,7 @@ mod tests {
 
     proptest! {
         #![proptest_config(ProptestConfig {
-            cases: 3, failure_persistence: None, ..ProptestConfig::default()
+            cases: 8, failure_persistence: None, ..ProptestConfig::default()
         })]
 
         #[test]

@@ -53,6 +53,6 @@ pub(super) fn suspects(run: &Path, source: &str, device: DeviceArgs) -> Result<(
     let scored = evaluate(&trained.model, &dataset, &asked, BATCH, device, &mut |_| None)?;
     let rows = asked.iter().copied().zip(scored.probabilities.iter().map(Vec::as_slice));
     let suspects = Suspects::of(&dataset, &name.to_string(), rows);
-    let sheet = suspects.sheet(&dataset);
+    let sheet = suspects.sheet(&dataset)?;
     Ok((suspects, sheet))
 }

@@ -122,9 +122,11 @@ pub fn scored(
     known: &EvidenceMasks,
     size_px: u32,
 ) -> Result<MapScores> {
-    let on_mask = |(index, map): (&u32, &Map)| match known.of(*index) {
-        Some(mask) => on_mask(map, &mask, size_px),
-        None => Ok(None),
+    let on_mask = |(index, map): (&u32, &Map)| -> Result<Option<OnMask>> {
+        Ok(match known.of(*index)? {
+            Some(mask) => on_mask(map, &mask, size_px)?,
+            None => None,
+        })
     };
     Ok(MapScores {
         curves: deletion::curves(pictures, &[maps], STEPS)?.remove(0),

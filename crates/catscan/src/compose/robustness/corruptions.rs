@@ -1,6 +1,6 @@
 //! The pictures, made worse once for all networks, and what one network says of them.
 
-use catscan_data::{Dataset, Raster, RgbImage, picture_tensor};
+use catscan_data::{BadImage, Dataset, Raster, RgbImage, picture_tensor};
 use catscan_models::Model;
 use catscan_train::metrics::predicted;
 use catscan_viz::batch_size;
@@ -8,6 +8,7 @@ use catscan_viz::corrupt::{CORRUPTIONS, random_shift};
 use rayon::prelude::*;
 use tch::{Device, Tensor};
 
+use crate::compose::scans::input;
 use crate::prediction::probabilities;
 use crate::run_name::RunName;
 use crate::study::Run;
@@ -45,9 +46,9 @@ pub struct Answers {
 }
 
 impl<'a> CorruptedPictures<'a> {
-    pub fn new(dataset: &'a Dataset, indices: &[u32]) -> CorruptedPictures<'a> {
-        let clean: Vec<RgbImage> =
-            indices.par_iter().map(|index| dataset.picture(*index).into_shown()).collect();
+    pub fn new(dataset: &'a Dataset, indices: &[u32]) -> Result<CorruptedPictures<'a>, BadImage> {
+        let shown = indices.par_iter().map(|index| input(dataset, *index));
+        let clean: Vec<RgbImage> = shown.collect::<Result<_, _>>()?;
         let each = |make: &(dyn Fn(&RgbImage, u64) -> RgbImage + Sync)| -> Vec<RgbImage> {
             let numbered = indices.par_iter().zip(&clean);
             numbered.map(|(index, picture)| make(picture, u64::from(*index))).collect()
@@ -61,7 +62,8 @@ impl<'a> CorruptedPictures<'a> {
             [0, 1].map(|draw| each(&|picture, number| random_shift(picture, *most, number, draw)))
         });
         let shifted = shifted.collect();
-        CorruptedPictures { dataset, labels: dataset.labels(indices), clean, worse, shifted }
+        let labels = dataset.labels(indices);
+        Ok(CorruptedPictures { dataset, labels, clean, worse, shifted })
     }
 
     /// What `run`'s network says of all of them.
