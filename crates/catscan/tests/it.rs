@@ -11,6 +11,7 @@ mod it {
     mod explain;
     mod factorial;
     mod faults;
+    mod fetched;
     mod fetching;
     mod grey;
     mod heap;

@@ -9,6 +9,7 @@ use catscan_viz::report::{Block, Packed, Section, Thumb};
 use catscan_viz::thumbnail;
 
 use super::pick::by_name;
+use super::scans::input;
 use super::section;
 use crate::study::{Run, Runs, Study};
 
@@ -186,7 +187,7 @@ impl Draw<'_> {
                 gone.push(&*picture.name);
                 continue;
             };
-            let shown = self.dataset.picture(*index)?.into_shown();
+            let shown = input(self.dataset, *index)?;
             let mut lines =
                 vec![format!("is {}", self.study.split.classes[picture.label as usize])];
             lines.extend(says(place));
