@@ -19,6 +19,7 @@ mod png;
 mod whole;
 
 use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::error::{UnsupportedError, UnsupportedErrorKind};
@@ -44,10 +45,20 @@ pub const MAX_BYTES: u64 = 1 << 29;
 /// Bytes that are not a whole picture of a kind that is read here; [`BadImage::fault`] says what
 /// helps.
 pub fn read_rgb(bytes: &[u8], name: &str) -> Result<RgbImage, BadImage> {
-    decode(bytes).map_err(|why| match why {
+    let told = |why| match why {
         Why::Broken(reason) => BadImage::new(name, reason),
         Why::OtherKind(reason) => BadImage::other_kind(name, reason),
-    })
+    };
+    caught(name, || decode(bytes).map_err(told))
+}
+
+/// A decoder that panics on a strange file costs that picture, not the program.
+pub(crate) fn caught<T>(
+    name: &str,
+    read: impl FnOnce() -> Result<T, BadImage>,
+) -> Result<T, BadImage> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(BadImage::new(name, "made its decoder panic")))
 }
 
 /// Why bytes do not become a picture.

@@ -1,13 +1,12 @@
 //! One look at every picture: what is remembered of it, and which part it is in.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use rayon::prelude::*;
 
 use super::signature::Signature;
 use super::{Count, Placed};
 use crate::config::{DataConfig, Part};
 use crate::dataset::Sample;
+use crate::decode::caught;
 use crate::error::{BadImage, DataError, Rejected};
 use crate::progress::Progress;
 use crate::source::{Listing, Look, Reader, Source};
@@ -74,7 +73,7 @@ impl Survey {
         let listing = source.listing()?;
         progress.stage("looking at pictures", listing.entries.len() as u64);
         let look = |reader: &mut Box<dyn Reader + '_>, i: usize| {
-            let seen = look_at(reader.as_mut(), i, &listing.entries[i].name);
+            let seen = caught(&listing.entries[i].name, || reader.look(i));
             progress.advance(1);
             seen.map(|look| Facts::of(i, &look))
         };
@@ -120,11 +119,6 @@ impl Survey {
         }
         counts
     }
-}
-
-fn look_at(reader: &mut dyn Reader, i: usize, name: &str) -> Result<Look, BadImage> {
-    catch_unwind(AssertUnwindSafe(|| reader.look(i)))
-        .unwrap_or_else(|_| Err(BadImage::new(name, "made its decoder panic")))
 }
 
 /// As [`crate::Dataset::open`] would deal them.

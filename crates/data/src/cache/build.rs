@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -14,6 +13,7 @@ use rayon::prelude::*;
 
 use super::{EVIDENCE, FORMAT, INDEX, Index, IndexEntry, PIXELS};
 use crate::config::{DataConfig, Part};
+use crate::decode::caught;
 use crate::error::{BadImage, DataError, Doing, Fault, Rejected};
 use crate::progress::Progress;
 use crate::source::{Listing, Picture, Reader, Source};
@@ -157,7 +157,7 @@ pub(super) fn survey(
     let n = listing.entries.len();
     progress.stage(if source.drawings() { "drawing" } else { "decoding" }, n as u64);
     let decode = |reader: &mut Box<dyn Reader + '_>, i: usize| {
-        let read = read_one(reader.as_mut(), i, &listing.entries[i].name, config);
+        let read = caught(&listing.entries[i].name, || reader.picture(i, config));
         progress.advance(1);
         match read {
             Ok(picture) => {
@@ -170,17 +170,6 @@ pub(super) fn survey(
     let outcomes: Result<Vec<Result<blake3::Hash, BadImage>>, DataError> =
         (0..n).into_par_iter().map_init(|| source.reader(), decode).collect();
     index(listing, outcomes?, source.drawings(), config)
-}
-
-/// A decoder that panics on a strange file costs that picture, not the run.
-pub(super) fn read_one(
-    reader: &mut dyn Reader,
-    i: usize,
-    name: &str,
-    config: &DataConfig,
-) -> Result<Picture, BadImage> {
-    catch_unwind(AssertUnwindSafe(|| reader.picture(i, config)))
-        .unwrap_or_else(|_| Err(BadImage::new(name, "made its decoder panic")))
 }
 
 fn index(

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{IndexEntry, build};
+use super::IndexEntry;
 use crate::config::DataConfig;
+use crate::decode::caught;
 use crate::error::{BadImage, DataError};
 use crate::source::{Picture, Reader, Source};
 
@@ -46,7 +47,7 @@ impl Stream {
     }
 
     fn read(&self, reader: &mut dyn Reader, sample: &IndexEntry) -> Result<Picture, BadImage> {
-        let picture = build::read_one(reader, sample.slot as usize, &sample.name, &self.config)?;
+        let picture = caught(&sample.name, || reader.picture(sample.slot as usize, &self.config))?;
         if picture.hash.to_hex().as_str() != sample.hash {
             let what = "has changed since the set was opened; start again, it is read anew then";
             return Err(BadImage::unreadable(&sample.name, what));
