@@ -11,6 +11,7 @@ validation). The goal is below 3 %.
 """
 
 import argparse
+import csv
 import json
 import os
 import subprocess
@@ -32,6 +33,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--mnist", type=Path, help="the folder of MNIST's files")
     parser.add_argument("--steps", type=int, default=60, help="in all, at most")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--csv", type=Path, help="every network's last epoch goes here, a line each")
     return parser.parse_args()
 
 
@@ -63,7 +65,7 @@ def train(arguments, experiment: str, arm: str, data: str, out: Path) -> list[di
 
 def main() -> None:
     arguments = parse()
-    worst = 0.0
+    worst, rows = 0.0, []
     print("| network | pictures/s | waited, s | share, % |")
     print("|---|---|---|---|")
     with tempfile.TemporaryDirectory() as scratch:
@@ -85,8 +87,14 @@ def main() -> None:
             working = (last["step"] - before) * recipe["batch"] / rate
             share = 100 * waited / (waited + working)
             worst = max(worst, share)
+            rows.append([name, rate, waited, share])
             print(f"| {name} | {rate:.0f} | {waited:.3f} | {share:.2f} |", flush=True)
     print(f"\nthe largest share is {worst:.2f} %, the goal below {GOAL_PERCENT:g} %")
+    if arguments.csv:
+        with arguments.csv.open("w", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(["network", "pictures_per_second", "waited_seconds", "share_percent"])
+            writer.writerows(rows)
 
 
 if __name__ == "__main__":

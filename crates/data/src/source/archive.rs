@@ -21,9 +21,6 @@ const MAX_ENTRIES: u64 = 500_000;
 /// Deflate cannot do better than 1032:1; photographs do not reach 2:1, flat BMPs may reach 100:1.
 const MAX_RATIO: u64 = 200;
 
-/// Where an end record is looked for: a comment may take half of it.
-const TAIL_BYTES: u64 = 1 << 17;
-
 #[derive(Clone, Debug)]
 pub(super) struct Archive {
     /// For messages; `outer.zip: inner.zip` for an archive within an archive.
@@ -50,12 +47,13 @@ impl Archive {
             return Err(DataError::refused(&path, "holds 0 bytes", DAMAGED));
         }
         let damaged = |error: ZipError| DataError::refused(&path, error.to_string(), DAMAGED);
-        let tail = window.tail(TAIL_BYTES).map_err(|error| DataError::read(&path, error))?;
-        check_count(announced(&tail), &path)?;
+        let (window, names) = whole::whole(&window, &path)?;
         let mut zip = ZipArchive::new(window).map_err(damaged)?;
-        check_count(zip.len() as u64, &path)?;
+        if zip.len() != names {
+            let what = format!("has {names} names, of which {} can be told apart", zip.len());
+            return Err(DataError::refused(&path, what, REFUSED));
+        }
         check(&mut zip, &path)?;
-        whole::check(&mut zip, &path)?;
         Ok(Archive { path, zip })
     }
 
@@ -119,26 +117,6 @@ impl Archive {
     }
 }
 
-/// Most entries that an end record in the archive's last bytes announces. Asked before the index is
-/// read, which takes some hundred bytes of memory an entry.
-fn announced(tail: &[u8]) -> u64 {
-    // ZIP64's end record: its signature, 28 bytes of sizes, versions and disks, and the number of
-    // entries. Without one there are at most 65,535.
-    const SIGNATURE: &[u8] = b"PK\x06\x06";
-    const NUMBER_AT: usize = 32;
-    let number = |record: &[u8]| Some(u64::from_le_bytes(record[NUMBER_AT..].try_into().ok()?));
-    let records = tail.windows(NUMBER_AT + 8).filter(|record| record.starts_with(SIGNATURE));
-    records.filter_map(number).max().unwrap_or(0)
-}
-
-fn check_count(entries: u64, path: &Path) -> Result<(), DataError> {
-    if entries <= MAX_ENTRIES {
-        return Ok(());
-    }
-    let what = format!("holds {entries} entries, at most {MAX_ENTRIES} are read");
-    Err(DataError::refused(path, what, REFUSED))
-}
-
 /// Whole archives are refused for one entry that no honest set of pictures has: a path that leads
 /// out, a link, a device, a mode that gives rights away, a secret, a bomb.
 fn check(zip: &mut ZipArchive<Window>, path: &Path) -> Result<(), DataError> {
@@ -147,6 +125,10 @@ fn check(zip: &mut ZipArchive<Window>, path: &Path) -> Result<(), DataError> {
         let damaged = |error: ZipError| DataError::refused(path, error.to_string(), DAMAGED);
         let entry = zip.by_index_raw(i).map_err(damaged)?;
         let name = entry.name();
+        // Dropbox has the folder itself as an entry.
+        if name == "/" {
+            continue;
+        }
         if entry.enclosed_name().is_none() || name.starts_with('/') || name.contains('\\') {
             return refuse(format!("entry {name:?} leads out of the archive"));
         }

@@ -237,12 +237,11 @@ fn an_archive_that_would_be_read_in_part_is_refused() {
     fewer[end + 10] -= 1;
     let text = refused(&fewer);
     assert!(text.contains("lists 14 entries, counts 13"), "{text}");
-    // Two archives in one file: as long as the other, shorter, longer, or put right by `zip -A`.
-    for second in ["trail/", "more/", "others/"] {
-        let second = zip_of(&kaggle(second), Stored);
-        let text = refused(&[whole.as_slice(), &second].concat());
-        let want = ["goes on after its end mark", "before its first entry", "not a zip"];
-        assert!(want.iter().any(|want| text.contains(want)), "{text}");
+    // Two archives in one file, put behind each other, and put right afterwards.
+    for second in [kaggle("trail/"), kaggle("more/"), kaggle("others/"), Vec::new()] {
+        let text = refused(&[whole.as_slice(), &zip_of(&second, Stored)].concat());
+        let want = format!("has {} bytes before its first entry", whole.len());
+        assert!(text.contains(&want), "{text}");
     }
     let mut cursor = std::io::Cursor::new(whole.clone());
     cursor.set_position(whole.len() as u64);
@@ -254,10 +253,38 @@ fn an_archive_that_would_be_read_in_part_is_refused() {
     let text = refused(&writer.finish().unwrap().into_inner());
     let want = format!("has {} bytes before its first entry", whole.len());
     assert!(text.contains(&want), "{text}");
-    // What is behind the end may be padding.
-    put(&root.path().join("padded.zip"), &[whole.as_slice(), &[0; 9_000]].concat());
-    let padded = open(&cats_vs_dogs(&root.path().join("padded.zip")), cache.path()).unwrap();
-    assert_eq!(padded.samples.len(), 14);
+    // The second one cut before its end record.
+    let second = zip_of(&kaggle("more/"), Stored);
+    let text = refused(&[whole.as_slice(), &second[..second.len() - 22]].concat());
+    assert!(text.contains(&format!("goes on behind its end, at byte {}", whole.len())), "{text}");
+}
+
+#[test]
+fn an_honest_archive_may_have_a_line_behind_it_a_comment_or_a_marker_before_it() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let opens = |name: &str, bytes: &[u8]| {
+        let path = root.path().join(name);
+        put(&path, bytes);
+        assert_eq!(open(&cats_vs_dogs(&path), cache.path()).unwrap().samples.len(), 14, "{name}");
+    };
+    let whole = zip_of(&kaggle("train/"), Stored);
+    opens("line.zip", &[whole.as_slice(), b"\r\n"].concat());
+    opens("padded.zip", &[whole.as_slice(), &[0; 9_000]].concat());
+    let mut commented = whole.clone();
+    let length = commented.len() - 2;
+    commented[length] = 5;
+    opens("comment.zip", &[commented.as_slice(), b"hello"].concat());
+    // An archive that was to be in several files has a marker first, and all places behind it.
+    let mut marked = [b"PK\x07\x08".as_slice(), &whole].concat();
+    let end = marked.len() - 22;
+    let entry = |at: &usize| marked[*at..].starts_with(b"PK\x01\x02");
+    let places: Vec<usize> = (0..end).filter(entry).map(|at| at + 42).chain([end + 16]).collect();
+    assert_eq!(places.len(), 15);
+    for at in places {
+        let place = u32::from_le_bytes(marked[at..at + 4].try_into().unwrap()) + 4;
+        marked[at..at + 4].copy_from_slice(&place.to_le_bytes());
+    }
+    opens("marked.zip", &marked);
 }
 
 #[test]

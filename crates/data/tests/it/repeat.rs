@@ -4,7 +4,7 @@
 
 use catscan_data::augment::{Draw, Mix, Step};
 use catscan_data::batch::to_augmented;
-use catscan_data::{Augment, Dataset, Fill, Shear, order};
+use catscan_data::{Augment, Colour, DataConfig, Dataset, Fill, Shear, order};
 use proptest::prelude::*;
 use rayon::prelude::*;
 use tch::Device;
@@ -80,7 +80,7 @@ fn pass(set: &Dataset, augment: &Augment, seed: u64, epoch: u64) -> Vec<(u32, Dr
 }
 
 proptest! {
-    #![proptest_config(cases(24))]
+    #![proptest_config(cases(32))]
 
     #[test]
     fn threads_and_shares_change_nothing(
@@ -94,13 +94,15 @@ proptest! {
             Does::Moves,
         ]),
         world in 1..5usize,
+        grey in any::<bool>(),
     ) {
         let mix = if cut_mix { Mix::CutMix { alpha: 1.0 } } else { Mix::Mixup { alpha: 0.4 } };
         let augment = augment(mix, does);
         let root = set();
         let open = |threads| {
             let cache = tempdir().unwrap();
-            let config = config(&folder(root.path()));
+            let colour = if grey { Colour::Grey } else { Colour::Rgb };
+            let config = DataConfig { colour, ..config(&folder(root.path())) };
             pool(threads).install(|| {
                 let set = Dataset::open(&config, cache.path(), &()).unwrap();
                 let pass = pass(&set, &augment, seed, epoch);

@@ -117,13 +117,15 @@ fn a_batch_of_different_lists_is_its_pictures_one_by_one() {
     // Lists of 0 to 5 operations that begin at different places.
     let lists: Vec<&[Op]> = (0..12).map(|i| &all[2 * i..2 * i + i % 6]).collect();
     let one = |seed| picture(golden.side, seed).to_kind(Kind::Float);
-    let pictures: Vec<Tensor> = (0..12).map(one).collect();
-    let batch = Tensor::cat(&pictures, 0);
-    let zero = zero().to_kind(Kind::Float);
-    let together = apply(&batch, &lists, &zero);
-    for i in 0..12 {
-        let alone = apply(&pictures[i as usize], &lists[i as usize..=i as usize], &zero);
-        assert_eq!(together.narrow(0, i, 1), alone, "picture {i}");
+    // In colour, and of one channel.
+    for channels in [3, 1] {
+        let pictures: Vec<Tensor> = (0..12).map(|i| one(i).narrow(1, 0, channels)).collect();
+        let zero = zero().to_kind(Kind::Float).narrow(1, 0, channels);
+        let together = apply(&Tensor::cat(&pictures, 0), &lists, &zero);
+        for i in 0..12 {
+            let alone = apply(&pictures[i as usize], &lists[i as usize..=i as usize], &zero);
+            assert_eq!(together.narrow(0, i, 1), alone, "picture {i} of {channels} channels");
+        }
     }
 }
 

@@ -269,6 +269,32 @@ mod tests {
     }
 
     #[test]
+    fn a_streamed_picture_that_went_is_an_error_that_names_it() {
+        let (root, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for i in 0..8 {
+            let path = root.path().join(format!("{}/{i}.png", i % 2));
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            catscan_data::RgbImage::new(8, 8).save(&path).unwrap();
+        }
+        let mut data = recipe().data;
+        data.source = format!("folder:{}", root.path().display());
+        let dataset =
+            Dataset::open_as(&data, cache.path(), Some(Placement::Streamed), &()).unwrap();
+        let gone = dataset.samples[5].name.clone();
+        std::fs::remove_file(root.path().join(&gone)).unwrap();
+        for workers in [0, 2] {
+            std::thread::scope(|scope| {
+                let plan = [vec![0, 1], vec![4, 5]].map(Planned::as_they_are).into_iter();
+                let mut loader = Loader::start(scope, &dataset, Device::Cpu, workers, plan);
+                assert!(loader.next_batch().unwrap().is_some());
+                let error = loader.next_batch().err().expect("an error, not the end");
+                assert!(matches!(error, TrainError::Picture(_)) && error.exit_code() == 3);
+                assert!(error.to_string().starts_with(&format!("loader: {gone}: ")), "{error}");
+            });
+        }
+    }
+
+    #[test]
     fn however_many_workers_gather_the_batches_are_the_plans() {
         let cache = tempfile::tempdir().unwrap();
         let dataset = Dataset::open(&recipe().data, cache.path(), &()).unwrap();
