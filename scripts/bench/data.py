@@ -6,9 +6,11 @@
 
 All on the same photographs and cores, in turns, a process each; a figure is the median of the rounds,
 the range behind a ratio that of single rounds. Each contender's first turn warms up (files in the page
-cache, workers started) and is not counted. `By processor time` is pictures a second of work done by a
-process, its threads and its children together: on a machine that others use, look at that column. The transforms are the study's: squashed to a square by the
-nearest pixel, rotation to 40 degrees, shear to 0.2, zoom to 0.2, mirrored; values 0 to 1.
+cache, workers started) and is not counted; it also says how many passes a turn of a second holds, for a
+pass of a few hundred pictures from a cache ends before a processor has woken up. `By processor time` is
+pictures a second of work done by a process, its threads and its children together: on a machine that
+others use, look at that column. The transforms are the study's: squashed to a square by the nearest
+pixel, rotation to 40 degrees, shear to 0.2, zoom to 0.2, mirrored; values 0 to 1.
 
 - ours, decode: every file read, decoded strictly, resized; nothing kept.
 - ours, first epoch: the same, written to a new cache and synced to disk, then one augmented pass of
@@ -26,6 +28,7 @@ Needs the standard library only; what it compares with is installed once into th
 
 import argparse
 import csv
+import math
 import os
 import platform
 import statistics
@@ -71,6 +74,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=20)
     parser.add_argument("--filter", default="nearest", choices=["nearest", "bilinear"])
     parser.add_argument("--rounds", type=int, default=7, help="turns of each, after the warm-up")
+    parser.add_argument("--turn-s", type=float, default=1.0, help="about a turn's length, in whole passes")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--without", nargs="+", default=[], metavar="NAME", help="such as Keras")
     parser.add_argument("--csv", type=Path, help="every turn goes here, a line each")
@@ -106,7 +110,7 @@ def busy_s(pid: int) -> float:
     return own + sum(busy_s(child) for child in children)
 
 
-# Seconds on the clock and of processors, by turn.
+# Seconds of a pass on the clock and of processors, by turn.
 Turns = list[tuple[float, float]]
 
 
@@ -121,6 +125,7 @@ def measure(arguments, folder: Path) -> tuple[int, dict[str, Turns]]:
     sides = {name: Side(commands[side][0], arguments.threads, commands[side][1])
              for name, side, _ in contenders}
     counts, seconds = set(), {name: [] for name, _, _ in contenders}
+    passes = dict.fromkeys(seconds, 1)
     for number in range(arguments.rounds + 1):
         turn = number % len(contenders)
         for name, side, work in contenders[turn:] + contenders[:turn]:
@@ -128,12 +133,16 @@ def measure(arguments, folder: Path) -> tuple[int, dict[str, Turns]]:
             before = busy_s(sides[name].process.pid)
             answer = sides[name].ask(
                 work=work, data=data, size_px=arguments.size, filter=arguments.filter,
-                batch=arguments.batch, repeat=1,
+                batch=arguments.batch, repeat=passes[name],
             )
             counts.add(answer["pictures"])
-            if number > 0:
-                busy = busy_s(sides[name].process.pid) - before
-                seconds[name].append((answer["seconds"][0], busy))
+            clock = sum(answer["seconds"])
+            if number == 0:
+                # About: the first pass of all is the slowest.
+                passes[name] = max(1, math.ceil(arguments.turn_s / clock))
+                continue
+            busy = busy_s(sides[name].process.pid) - before
+            seconds[name].append((clock / passes[name], busy / passes[name]))
     for side in sides.values():
         side.close()
     if len(counts) != 1:
@@ -146,8 +155,8 @@ def show(pictures: int, seconds: dict[str, Turns]) -> None:
     print("|---|---|---|---|---|")
     for name, turns in seconds.items():
         rates = sorted(pictures / clock for clock, _ in turns)
-        # A clock of hundredths: a turn too short for it counts as one.
-        busy = statistics.median(max(busy, 0.01) for _, busy in turns)
+        # 0 where the system does not tell.
+        busy = max(statistics.median(busy for _, busy in turns), 1e-4)
         print(
             f"| {name} | {statistics.median(rates):.0f} | {rates[0]:.0f} | {rates[-1]:.0f} "
             f"| {pictures / busy:.0f} |"
@@ -161,7 +170,7 @@ def show(pictures: int, seconds: dict[str, Turns]) -> None:
         single = [theirs / ours for (ours, _), (theirs, _) in pairs]
         ratio, busy = (
             statistics.median(turn[k] for turn in seconds[theirs])
-            / max(0.01, statistics.median(turn[k] for turn in seconds[ours]))
+            / max(1e-4, statistics.median(turn[k] for turn in seconds[ours]))
             for k in (0, 1)
         )
         want = f"at least {goal:g}" if goal else ""

@@ -21,8 +21,8 @@ const END: &[u8] = b"PK\x05\x06";
 const END_64: &[u8] = b"PK\x06\x06";
 const LOCATOR_64: &[u8] = b"PK\x06\x07";
 
-/// What may stand before the first entry: that the archive might have had several files, and has one
-/// (APPNOTE 8.5.4, and what Info-ZIP writes).
+/// What may stand before the first entry: that the archive was to be in several files, and is in
+/// one (APPNOTE 8.5.4, and what Info-ZIP writes).
 const MARKERS: [&[u8]; 2] = [b"PK00", b"PK\x07\x08"];
 
 const PART: &str = "only a part of it would be read; unpack it yourself, or get it again";
