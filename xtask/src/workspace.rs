@@ -58,16 +58,20 @@ pub fn git(root: &Path, arguments: &[&str]) -> Option<String> {
 
 /// `cargo metadata` of our own packages.
 pub fn metadata(root: &Path) -> Result<serde_json::Value, Failure> {
-    let output = cargo(root)
-        .args(["metadata", "--no-deps", "--format-version", "1"])
-        .output()
-        .map_err(|error| Failure::step(format!("cargo metadata: {error}")))?;
-    if !output.status.success() {
-        let words = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::step(format!("cargo metadata: {}", words.trim())));
-    }
-    serde_json::from_slice(&output.stdout)
+    let mut command = cargo(root);
+    command.args(["metadata", "--no-deps", "--format-version", "1"]);
+    serde_json::from_str(&output(&mut command, "cargo metadata")?)
         .map_err(|error| Failure::step(format!("cargo metadata: unreadable answer: {error}")))
+}
+
+/// What `command` prints; a failure names what was being done and has the command's own words.
+pub fn output(command: &mut Command, what: &str) -> Result<String, Failure> {
+    let failed = |words: &str| Failure::step(format!("{what}: {}", words.trim()));
+    let output = command.output().map_err(|error| failed(&error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(&String::from_utf8_lossy(&output.stderr)));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 /// The folder cargo builds into, wherever the user put it.

@@ -76,11 +76,9 @@ fn names_no_libtorch(root: &Path) -> Result<(), Failure> {
     let mut tree = workspace::cargo(root);
     tree.args(["tree", "-p", "catscan-data", "-e", "normal,build", "--prefix", "none"]);
     tree.args(["--no-default-features", "--features", "fetch"]);
-    let output = tree.output().map_err(|error| Failure::step(format!("cargo tree: {error}")))?;
-    let text = String::from_utf8_lossy(&output.stdout);
-    if !output.status.success() || !text.starts_with("catscan-data ") {
-        let words = String::from_utf8_lossy(&output.stderr);
-        return Err(Failure::step(format!("cargo tree: {}", words.trim())));
+    let text = workspace::output(&mut tree, "cargo tree")?;
+    if !text.starts_with("catscan-data ") {
+        return Err(Failure::step(format!("cargo tree: unreadable answer: {text}")));
     }
     let bindings = |line: &&str| line.starts_with("torch-sys ") || line.starts_with("tch ");
     match text.lines().find(bindings) {

@@ -83,25 +83,24 @@ impl AffineDraw {
         let (shift_x, shift_y) = (f64::from(self.shift_x_px), f64::from(self.shift_y_px));
         if self.older {
             // Rows come first, and the picture is turned about a pixel's length down and right.
-            let [a, b, s, c, d, t] = self.about([1.0, 1.0], &y, &x);
+            let [a, b, s, c, d, t] = self.about(1.0, &y, &x);
             return [d, c, t + shift_x, b, a, s + shift_y];
         }
-        let [a, b, s, c, d, t] = self.about([0.0, 0.0], &x, &y);
+        let [a, b, s, c, d, t] = self.about(0.0, &x, &y);
         [a, b, s + shift_x, c, d, t + shift_y]
     }
 
-    /// `[M | t]` with the first axis' row first, turned about a point that lies so many pixels from
-    /// the picture's centre.
-    fn about(&self, point: [f64; 2], first: &Axis, second: &Axis) -> [f64; 6] {
+    /// `[M | t]` with the first axis' row first, turned about a point that lies so many pixels
+    /// right of and below the picture's centre.
+    fn about(&self, point_px: f64, first: &Axis, second: &Axis) -> [f64; 6] {
         let (sin, cos) = self.rotation_rad.sin_cos();
         let (shear_sin, shear_cos) = self.shear_rad.sin_cos();
         let (u, v) = (first.shift, second.shift);
         let (a, c) = (cos * first.zoom, sin * first.zoom);
         let b = (-cos * shear_sin - sin * shear_cos) * second.zoom;
         let d = (-sin * shear_sin + cos * shear_cos) * second.zoom;
-        let [p, q] = point;
-        let s = cos * u - sin * v + (p - a * p - b * q);
-        let t = sin * u + cos * v + (q - c * p - d * q);
+        let s = cos * u - sin * v + point_px * (1.0 - a - b);
+        let t = sin * u + cos * v + point_px * (1.0 - c - d);
         // Flips come after the affine, about the centre.
         let (f, g) = (first.sign(), second.sign());
         [f * a, g * b, s, f * c, g * d, t]

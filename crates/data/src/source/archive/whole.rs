@@ -129,7 +129,7 @@ struct Listing {
 
 impl Listing {
     fn of(window: &Window, end: &End) -> io::Result<Listing> {
-        let bytes = window.part(end.begins, end.after - end.begins);
+        let bytes = end.after.checked_sub(end.begins).and_then(|n| window.part(end.begins, n));
         let mut directory = BufReader::new(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
         let mut listing = Listing { entries: 0, names: HashSet::new(), twice: None, first: None };
         loop {
