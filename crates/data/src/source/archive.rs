@@ -109,7 +109,8 @@ impl Archive {
                 let what = format!("unpacks to {bytes} bytes, its header says {needed}");
                 Err(DataError::refused(&path, what, DAMAGED))
             }
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            // Made by the unpacker, of whatever kind: the system's own have a number.
+            Err(error) if error.raw_os_error().is_none() => {
                 Err(DataError::refused(&path, error.to_string(), DAMAGED))
             }
             Err(error) => Err(room(error)),

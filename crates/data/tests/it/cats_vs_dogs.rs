@@ -305,6 +305,26 @@ fn a_million_entries_are_refused_before_they_are_listed() {
 }
 
 #[test]
+fn a_flipped_byte_in_an_archive_within_an_archive_is_bad_data_wherever_it_is() {
+    let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
+    let path = root.path().join("dogs-vs-cats.zip");
+    let whole = nested(Deflated);
+    let step = whole.len() / 60;
+    let refused = (0..60).filter(|i| {
+        let mut bytes = whole.clone();
+        bytes[i * step] ^= 0x55;
+        put(&path, &bytes);
+        let opened = open(&cats_vs_dogs(&path), cache.path());
+        if let Err(error) = &opened {
+            assert_eq!(error.exit_code(), 3, "byte {}: {error}", i * step);
+        }
+        opened.is_err()
+    });
+    let refused = refused.count();
+    assert!(refused > 20, "{refused} of 60");
+}
+
+#[test]
 fn a_flipped_byte_in_an_archive_is_one_bad_picture() {
     let (root, cache) = (tempdir().unwrap(), tempdir().unwrap());
     let path = root.path().join("train.zip");
