@@ -2,14 +2,15 @@
 //! server in this process that breaks off once; then the set by its name alone.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Write;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use catscan_data::fetch::{FETCHABLE, RemoteFile};
 
+use super::fetching;
 use super::support::catscan;
 
 /// When the file within was last written, which gzip keeps with its name.
@@ -59,7 +60,8 @@ fn serve(files: BTreeMap<String, Vec<u8>>) -> (String, Asked) {
     std::thread::spawn(move || {
         for (i, stream) in listener.incoming().enumerate() {
             let mut stream = stream.unwrap();
-            let (path, from) = request(&stream);
+            let (path, range) = fetching::read(&stream);
+            let from = range.as_deref().map_or(0, begin);
             let (bytes, all) = (&files[&path][from..], files[&path].len());
             log.lock().unwrap().push((path, from));
             let status = match from {
@@ -74,16 +76,9 @@ fn serve(files: BTreeMap<String, Vec<u8>>) -> (String, Asked) {
     (address, asked)
 }
 
-fn request(stream: &TcpStream) -> (String, usize) {
-    let lines = BufReader::new(stream).lines().map(Result::unwrap);
-    let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
-    let path = head[0].split(' ').nth(1).unwrap().to_owned();
-    let from = head.iter().find_map(|line| {
-        line.to_ascii_lowercase()
-            .strip_prefix("range: bytes=")
-            .map(|range| range.trim_end_matches('-').parse().unwrap())
-    });
-    (path, from.unwrap_or(0))
+/// The first byte that is asked for, of `bytes=300-`.
+fn begin(range: &str) -> usize {
+    range.strip_prefix("bytes=").unwrap().trim_end_matches('-').parse().unwrap()
 }
 
 #[test]

@@ -40,7 +40,8 @@ fn serve(begin: usize, announced: u64) -> (String, Asked) {
     (address, asked)
 }
 
-fn read(stream: &TcpStream) -> (String, Option<String>) {
+/// Path and `Range` of a request.
+pub fn read(stream: &TcpStream) -> (String, Option<String>) {
     let (mut path, mut range) = (String::new(), None);
     for line in BufReader::new(stream).lines() {
         let line = line.unwrap();

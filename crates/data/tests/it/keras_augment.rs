@@ -5,7 +5,7 @@ use catscan_data::DataConfig;
 use catscan_data::augment::{AffineDraw, Augment, Draw, Fill, Op};
 use catscan_data::batch::{to_augmented, to_tensor};
 use serde::Deserialize;
-use tch::Device;
+use tch::{Device, Tensor};
 
 use crate::help::config;
 
@@ -44,11 +44,15 @@ fn fixed_draws_give_keras_pictures() {
     let affines: Vec<_> = golden.cases.iter().map(|case| draw(case).affine()).collect();
     let moved = Augment::apply(&batch, &affines, Fill::Edge) * 255.0;
     for (i, case) in golden.cases.iter().enumerate() {
-        let got = moved.get(i as i64).permute([1, 2, 0]).contiguous().view(-1);
-        let got = Vec::<f32>::try_from(got).unwrap();
+        let got = values(&moved.get(i as i64));
         let worst = got.iter().zip(&case.want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < TOLERANCE, "case {i}: off by {worst}");
     }
+}
+
+/// `[3, H, W]` as the goldens have it, `[H, W, 3]`.
+fn values(picture: &Tensor) -> Vec<f32> {
+    picture.permute([1, 2, 0]).contiguous().view(-1).try_into().unwrap()
 }
 
 /// `[H, W, 3]`, as `picture` in the script.
@@ -147,8 +151,7 @@ fn everything_that_keras_composes_is_composed_as_keras_does() {
         let (moved, mixed) =
             to_augmented(&pixels, &config, Device::Cpu, fill(&case.fill, case.cval), &drawn);
         assert!(mixed.is_none());
-        let got = (moved * 255.0).get(0).permute([1, 2, 0]).contiguous().view(-1);
-        let got = Vec::<f32>::try_from(got).unwrap();
+        let got = values(&(moved * 255.0).get(0));
         let off: Vec<f32> = got.iter().zip(&case.want).map(|(a, b)| (a - b).abs()).collect();
         let worst = off.iter().copied().fold(0.0, f32::max);
         // Brightness goes through whole bytes: a hair before may be a step, then times the factor.
@@ -224,8 +227,7 @@ fn radians_are_the_older_keras_pictures() {
             let pixels = picture(golden.side);
             let (moved, _) =
                 to_augmented(&pixels, &config, Device::Cpu, fill(&case.fill, 0), &[draw]);
-            let got = (moved * 255.0).get(0).permute([1, 2, 0]).contiguous().view(-1);
-            let got = Vec::<f32>::try_from(got).unwrap();
+            let got = values(&(moved * 255.0).get(0));
             got.iter().zip(&case.want).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
         };
         assert!(gap(draw) < TOLERANCE, "case {i}: off by {}", gap(draw));
